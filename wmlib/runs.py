@@ -1,0 +1,343 @@
+"""The run folder: where each stage of the pipeline leaves what the next one reads.
+
+    RUN/rollouts     episodes of the real game               (chapter 3)
+    RUN/vision       V: weights, metrics, manifest           (chapter 4)
+    RUN/latents      (mu, logvar) of every frame, actions, rewards, ends
+    RUN/memory       M                                       (chapter 5)
+    RUN/controller   C and its learning curve                (chapters 6 to 9)
+    RUN/evaluation.json   scores in the real game            (chapter 7)
+
+Every folder has a `manifest.json` (what was run, with which settings, versions and seeds, on which
+device, for how long, and the hash of what came out) and a `metrics.jsonl` (one JSON object a line).
+Files are replaced whole (written beside, then renamed), so a crash never leaves half a file, and
+nothing is pickled: tensors live in safetensors, everything else in JSON.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+PICTURE_ID = "rgb64-area-v1"
+"""Names the way frames are cut and shrunk; weights made for other pictures are refused."""
+
+
+class UserError(Exception):
+    """Something the user can mend: the CLI prints it as one line and exits with code 2."""
+
+
+NEEDS = {
+    "rollouts": "collect",
+    "vision": "train-vision",
+    "latents": "train-vision",
+    "memory": "train-memory",
+    "controller": "evolve",
+}
+
+
+class RunFolder:
+    """The folder of one run; knows where each stage lives and which command makes it."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    def stage(self, name: str, create: bool = False) -> Path:
+        """The folder of a stage; with `create` it exists afterwards."""
+        folder = self.path / name
+        if create:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise UserError(f"cannot make the folder {folder}: {error.strerror}") from error
+        return folder
+
+    def require(self, name: str, for_command: str) -> Path:
+        """The folder of a finished stage, or a UserError that names the command to run first."""
+        folder = self.path / name
+        if not is_finished(folder):
+            raise UserError(
+                f"{for_command} needs {name}, and {folder} has none that is finished: "
+                f"run {NEEDS[name]} with the same --run-dir first"
+            )
+        return folder
+
+
+def is_finished(folder: Path) -> bool:
+    """A stage is finished when its manifest, written last, is there."""
+    return (folder / "manifest.json").is_file()
+
+
+# ---------------------------------------------------------------- small files, written whole
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace a file in one step: readers see the old one or the new one, never a half."""
+    temporary = path.with_name(path.name + ".part")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UserError(f"cannot write {path}: {error.strerror}; nothing was changed") from error
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as indented JSON, whole."""
+    write_bytes(path, (json.dumps(value, indent=2) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file, or say in one line what is wrong with it."""
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not valid JSON ({error}): delete it and run again") from None
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file as hexadecimal text."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class Metrics:
+    """Append-only numbers of a training, one JSON object a line.
+
+    `resume_at(key, value)` drops the lines written after the checkpoint that training goes on
+    from, so that an interrupted and an uninterrupted run leave the same file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, **row: Any) -> None:
+        """Add one line and flush it."""
+        try:
+            with open(self.path, "a") as file:
+                file.write(json.dumps(row) + "\n")
+        except OSError as error:
+            raise UserError(f"cannot write {self.path}: {error.strerror}") from error
+
+    def read(self) -> list[dict[str, Any]]:
+        """All whole lines; a torn last line (a crash while writing) is left out."""
+        if not self.path.exists():
+            return []
+        rows = []
+        for line in self.path.read_text().splitlines():
+            try:
+                rows.append(json.loads(line))
+            except json.JSONDecodeError:
+                break
+        return rows
+
+    def resume_at(self, key: str, value: int) -> None:
+        """Keep only the lines whose `key` is at most `value`."""
+        rows = [row for row in self.read() if row[key] <= value]
+        write_bytes(self.path, "".join(json.dumps(row) + "\n" for row in rows).encode())
+
+
+# ---------------------------------------------------------------- weights and checkpoints
+
+
+def save_weights(path: Path, tensors: dict[str, Tensor], **facts: Any) -> None:
+    """Publish weights: float16 safetensors at `path`, and a JSON manifest beside it.
+
+    `facts` say how to rebuild the module (class, sizes, task); versions, shapes and the hash of
+    the file are added.
+    """
+    half = {name: t.detach().cpu().half().contiguous() for name, t in tensors.items()}
+    write_bytes(path, save(half))
+    write_json(
+        path.with_suffix(".json"),
+        {
+            **facts,
+            "picture": PICTURE_ID,
+            "versions": versions(),
+            "shapes": {name: list(t.shape) for name, t in half.items()},
+            "sha256": sha256(path),
+        },
+    )
+
+
+def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read published weights as float32 tensors, with their manifest.
+
+    Raises UserError if the file is missing, damaged, not the one its manifest describes, or made
+    for other pictures.
+    """
+    facts = read_json(path.with_suffix(".json"))
+    if not path.is_file():
+        raise UserError(f"{path} does not exist")
+    found = sha256(path)
+    if found != facts.get("sha256"):
+        raise UserError(
+            f"{path} is damaged or was exchanged: its SHA-256 starts with {found[:12]}, its "
+            f"manifest says {str(facts.get('sha256'))[:12]}; fetch or train it again"
+        )
+    if facts.get("picture") != PICTURE_ID:
+        raise UserError(
+            f"{path} was trained on pictures '{facts.get('picture')}', this version of wmlib "
+            f"makes '{PICTURE_ID}': train again"
+        )
+    tensors, _ = load_checkpoint(path)
+    return {name: t.float() for name, t in tensors.items()}, facts
+
+
+def fit_weights(module: torch.nn.Module, tensors: dict[str, Tensor], name: str) -> None:
+    """Load tensors into a module, or say in one line which of them do not fit."""
+    wanted = {key: tuple(t.shape) for key, t in module.state_dict().items()}
+    given = {key: tuple(t.shape) for key, t in tensors.items()}
+    wrong = [
+        f"{key}: file {given.get(key, 'has none')}, model {wanted.get(key, 'has none')}"
+        for key in sorted(wanted.keys() | given.keys())
+        if wanted.get(key) != given.get(key)
+    ]
+    if wrong:
+        raise UserError(f"weights of {name} do not fit the model: " + "; ".join(wrong[:3]))
+    module.load_state_dict(tensors)
+
+
+def save_checkpoint(path: Path, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
+    """Save the exact state of a training (full precision) in one file, whole."""
+    plain = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+    write_bytes(path, save(plain, metadata={"state": json.dumps(state)}))
+
+
+def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what `save_checkpoint` wrote: (tensors, state)."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            state = json.loads((file.metadata() or {}).get("state", "{}"))
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} cannot be read ({error}): delete it and run again") from None
+    return tensors, state
+
+
+def training_tensors(
+    module: torch.nn.Module, optimizer: torch.optim.Optimizer
+) -> dict[str, Tensor]:
+    """A module and its optimizer as one flat dict of tensors, for `save_checkpoint`."""
+    tensors = {f"model/{key}": t for key, t in module.state_dict().items()}
+    for index, slots in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer/{index}/{key}": t for key, t in slots.items()}
+    return tensors
+
+
+def restore_training(
+    module: torch.nn.Module, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]
+) -> None:
+    """Undo `training_tensors`: put a checkpoint back into a module and its optimizer."""
+    module.load_state_dict(
+        {key.removeprefix("model/"): t for key, t in tensors.items() if key.startswith("model/")}
+    )
+    slots: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        if key.startswith("optimizer/"):
+            _, index, slot = key.split("/")
+            slots.setdefault(int(index), {})[slot] = tensor
+    optimizer.load_state_dict(optimizer.state_dict() | {"state": slots})
+
+
+# ---------------------------------------------------------------- manifests
+
+
+def versions() -> dict[str, str]:
+    """Versions of everything that can change a result."""
+    names = ["wmlib", "torch", "numpy", "gymnasium", "box2d", "vizdoom", "cma", "numba", "zarr"]
+    found = {"python": platform.python_version()}
+    for name in names:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _git_commit() -> str | None:
+    """The commit of the package's source, where it runs from a checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def device_name(device: torch.device | str) -> str:
+    """A name for the hardware that a reader of a results table understands."""
+    if torch.device(device).type == "cuda":
+        return torch.cuda.get_device_name()
+    return f"CPU, {len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} cores"
+
+
+@contextmanager
+def stage_manifest(
+    folder: Path, stage: str, config: Any, seed: int, device: torch.device | str
+) -> Iterator[dict[str, Any]]:
+    """Time a stage and write its manifest at the end, if it ends without an error.
+
+    Yields a dict; what the stage puts in is stored under "result". Wall time adds up over
+    interruptions: `progress.json` keeps the seconds spent so far.
+    """
+    start = time.perf_counter()
+    spent_file = folder / "progress.json"
+    spent = read_json(spent_file)["seconds"] if spent_file.exists() else 0.0
+    result: dict[str, Any] = {}
+    try:
+        yield result
+    except BaseException:
+        write_json(spent_file, {"seconds": spent + time.perf_counter() - start})
+        raise
+    outputs = [p for p in sorted(folder.glob("*.safetensors")) if p.name != "checkpoint.safetensors"]
+    write_json(
+        folder / "manifest.json",
+        {
+            "stage": stage,
+            "command": " ".join(["python -m wmlib", *sys.argv[1:]]),
+            "config": dataclasses.asdict(config),
+            "seed": seed,
+            "device": device_name(device),
+            "seconds": round(spent + time.perf_counter() - start, 1),
+            "versions": versions(),
+            "git_commit": _git_commit(),
+            "sha256": {p.name: sha256(p) for p in outputs},
+            "result": result,
+        },
+    )
+    spent_file.unlink(missing_ok=True)
+
+
+def seed_everything(seed: int) -> torch.Generator:
+    """One seed for a training: torch's global state (weight initialisation) and a generator."""
+    torch.manual_seed(seed)
+    return torch.Generator().manual_seed(seed)
+
+
+def pick_device(name: str) -> torch.device:
+    """`auto` takes CUDA where there is one; asking for CUDA without one is a UserError."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError("--device cuda: torch sees no CUDA device here; use --device cpu or auto")
+    if name not in ("cpu", "cuda"):
+        raise UserError(f"--device {name}: choose auto, cpu or cuda")
+    return torch.device(name)
