@@ -187,42 +187,79 @@ _CAR_SMALL = Preset(
     CollectConfig("brownian", 300, 1000, game="batched", num_envs=64),
     replace(_CAR_PAPER.vision, frames=150_000, epochs=2),
     replace(_CAR_PAPER.memory, updates=600, batch_size=32, window=500),
-    replace(_CAR_PAPER.evolve, generations=60, population=24, episodes=4, slots=96,
-            evaluate_every=10),
+    replace(
+        _CAR_PAPER.evolve, generations=60, population=24, episodes=4, slots=96, evaluate_every=10
+    ),
     EvaluateConfig(episodes=100),
 )
 _CAR_TINY = Preset(
     CollectConfig("brownian", 8, 100),
     replace(_CAR_PAPER.vision, frames=800, epochs=3, learning_rate=1e-3),
     replace(_CAR_PAPER.memory, updates=20, batch_size=4, window=100),
-    EvolveConfig("real", generations=2, population=4, episodes=1, max_episode_steps=100, slots=4,
-                 evaluate_every=2, evaluate_episodes=4),
+    EvolveConfig(
+        "real",
+        generations=2,
+        population=4,
+        episodes=1,
+        max_episode_steps=100,
+        slots=4,
+        evaluate_every=2,
+        evaluate_episodes=4,
+    ),
     EvaluateConfig(episodes=2),
 )
 
 _DOOM_PAPER = Preset(
     CollectConfig("held", 10_000, 2100, min_episode_steps=101, num_envs=16),
     VisionConfig(n_z=64, frames=3_000_000, epochs=10),
-    MemoryConfig(n_h=512, updates=24_400, heads=("end",), restart_input=True, batching="streams",
-                 window=500, learning_rate_decay=0.99999),
-    EvolveConfig("dream", generations=1800, max_episode_steps=2100, tau=1.15, slots=1024,
-                 evaluate_episodes=1024),
+    MemoryConfig(
+        n_h=512,
+        updates=24_400,
+        heads=("end",),
+        restart_input=True,
+        batching="streams",
+        window=500,
+        learning_rate_decay=0.99999,
+    ),
+    EvolveConfig(
+        "dream",
+        generations=1800,
+        max_episode_steps=2100,
+        tau=1.15,
+        slots=1024,
+        evaluate_episodes=1024,
+    ),
     EvaluateConfig(episodes=500, slots=16, max_episode_steps=2100),
 )
 _DOOM_SMALL = Preset(
     replace(_DOOM_PAPER.collect, episodes=1500, num_envs=2),
     replace(_DOOM_PAPER.vision, frames=250_000, epochs=2),
     replace(_DOOM_PAPER.memory, updates=1500, batch_size=32, window=250),
-    replace(_DOOM_PAPER.evolve, generations=60, population=32, episodes=8, slots=128,
-            evaluate_every=10, evaluate_episodes=128),
+    replace(
+        _DOOM_PAPER.evolve,
+        generations=60,
+        population=32,
+        episodes=8,
+        slots=128,
+        evaluate_every=10,
+        evaluate_episodes=128,
+    ),
     replace(_DOOM_PAPER.evaluate, episodes=500, slots=4),
 )
 _DOOM_TINY = Preset(
     replace(_DOOM_PAPER.collect, episodes=12, max_episode_steps=300, num_envs=2),
     replace(_DOOM_PAPER.vision, frames=2000, epochs=2, learning_rate=1e-3),
     replace(_DOOM_PAPER.memory, updates=20, batch_size=4, window=100),
-    replace(_DOOM_PAPER.evolve, generations=2, population=4, episodes=2, max_episode_steps=300,
-            slots=8, evaluate_every=2, evaluate_episodes=8),
+    replace(
+        _DOOM_PAPER.evolve,
+        generations=2,
+        population=4,
+        episodes=2,
+        max_episode_steps=300,
+        slots=8,
+        evaluate_every=2,
+        evaluate_episodes=8,
+    ),
     replace(_DOOM_PAPER.evaluate, episodes=4, slots=2),
 )
 

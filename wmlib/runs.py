@@ -286,7 +286,8 @@ def device_name(device: torch.device | str) -> str:
     """A name for the hardware that a reader of a results table understands."""
     if torch.device(device).type == "cuda":
         return torch.cuda.get_device_name()
-    return f"CPU, {len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} cores"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"CPU, {cores} cores"
 
 
 @contextmanager
@@ -307,7 +308,7 @@ def stage_manifest(
     except BaseException:
         write_json(spent_file, {"seconds": spent + time.perf_counter() - start})
         raise
-    outputs = [p for p in sorted(folder.glob("*.safetensors")) if p.name != "checkpoint.safetensors"]
+    outputs = sorted(set(folder.glob("*.safetensors")) - {folder / "checkpoint.safetensors"})
     write_json(
         folder / "manifest.json",
         {
