@@ -1,0 +1,189 @@
+"""Many games at once, each in a process of its own.
+
+Gymnasium's AsyncVectorEnv does the work. What it lacks are good manners when something breaks: a
+worker that dies or sticks makes it wait for ever, or raises an error that does not say where. Here
+every wait has a limit, and whatever goes wrong in a worker becomes one WorkerError that names it.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import queue
+import signal
+import sys
+import time
+import types
+from collections.abc import Callable, Iterable, Iterator
+from multiprocessing.connection import Connection
+from typing import Any
+
+import gymnasium as gym
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode
+from gymnasium.vector.async_vector_env import _async_worker
+
+
+class WorkerError(RuntimeError):
+    """A worker process failed, died or stopped answering; the pool is closed."""
+
+
+class WorkerPool(AsyncVectorEnv):
+    """`num_envs` copies of the environment `env_id`, each in its own process.
+
+    `timeout` is the longest wait, in seconds, for one worker's answer. Other options are passed to
+    `gym.make` (also `max_episode_steps`). With `AutoresetMode.DISABLED` an episode that has ended
+    stands still (reward 0) until it is reset, so slots that wait cost nothing.
+    """
+
+    def __init__(
+        self,
+        env_id: str,
+        num_envs: int = 1,
+        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+        timeout: float = 120.0,
+        **options: Any,
+    ) -> None:
+        if num_envs < 1:
+            raise ValueError(f"num_envs must be at least 1, got {num_envs}")
+        self.timeout = timeout
+        mode = AutoresetMode(autoreset_mode)
+
+        def make() -> gym.Env:
+            env = gym.make(f"wmlib:{env_id}", disable_env_checker=True, **options)
+            return _StandStill(env) if mode == AutoresetMode.DISABLED else env
+
+        # A forked copy of a process with torch's or numba's threads can deadlock. The fork server
+        # is a fresh process without threads that has done the imports once for all workers.
+        multiprocessing.get_context("forkserver").set_forkserver_preload([__name__])
+        with _blank_main():
+            super().__init__(
+                [make] * num_envs, context="forkserver", worker=_worker, autoreset_mode=mode
+            )
+
+    def _check_spaces(self) -> None:
+        # The first thing asked of the workers: from here on their pipes are guarded.
+        self.parent_pipes = [_Line(self, i, pipe) for i, pipe in enumerate(self.parent_pipes)]
+        super()._check_spaces()
+
+    def _raise_if_errors(self, successes: Iterable[bool]) -> None:
+        failed = [i for i, success in enumerate(successes) if not success]
+        if failed:
+            self.fail(failed[0], "failed")
+
+    def fail(self, index: int, what: str) -> None:
+        """Close the pool and raise a WorkerError about worker `index` with its traceback."""
+        process = self.processes[index]
+        cause, trace = self._report(index)
+        if trace is None:
+            process.join(1.0)  # the exit code comes a moment after the pipe has closed
+            code = "still running" if process.exitcode is None else f"exit code {process.exitcode}"
+            trace = f"it left no traceback ({code})"
+        with contextlib.suppress(Exception):
+            self.close(terminate=True)
+        name = f"worker {index} of {self.num_envs} ({process.name}, pid {process.pid})"
+        raise WorkerError(f"{name} {what}: {trace}") from cause
+
+    def _report(self, index: int) -> tuple[BaseException | None, str | None]:
+        """What worker `index` said before it ended: its exception and traceback."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                sender, _, value, trace = self.error_queue.get(timeout=1.0)
+                if sender == index:
+                    return value, trace
+        return None, None
+
+    def close_extras(self, timeout: float | None = 5.0, terminate: bool = False) -> None:
+        """Ask the workers to stop, wait a little, then end those that are left. Never raises."""
+        for pipe in self.parent_pipes:
+            with contextlib.suppress(OSError, WorkerError):
+                pipe.connection.send(("close", None))
+        deadline = time.monotonic() + (1.0 if terminate or timeout is None else timeout)
+        for process in self.processes:
+            process.join(max(0.0, deadline - time.monotonic()))
+            if process.exitcode != 0:
+                # Its whole group: a game may run as a further process below the worker.
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.join(1.0)
+        for pipe in self.parent_pipes:
+            pipe.close()
+
+
+class _Line:
+    """The parent's end of the pipe to worker `index`; it never waits for ever."""
+
+    def __init__(self, pool: WorkerPool, index: int, connection: Connection) -> None:
+        self.pool = pool
+        self.index = index
+        self.connection = connection
+        self.close = connection.close
+        self.poll = connection.poll
+
+    @property
+    def closed(self) -> bool:
+        return self.connection.closed
+
+    def send(self, message: Any) -> None:
+        try:
+            self.connection.send(message)
+        except OSError:
+            self.pool.fail(self.index, "died")
+
+    def recv(self) -> Any:
+        try:
+            if self.connection.poll(self.pool.timeout):
+                return self.connection.recv()
+        except (EOFError, OSError):
+            self.pool.fail(self.index, "died")
+        self.pool.fail(self.index, f"gave no answer for {self.pool.timeout:g} s")
+
+
+class _StandStill(gym.Wrapper):
+    """Repeats the last observation, with reward 0, once the episode has ended."""
+
+    last: tuple | None = None
+
+    def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
+        self.last = None
+        return self.env.reset(**kwargs)
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        if self.last is not None:
+            return self.last
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        if terminated or truncated:
+            self.last = observation, 0.0, terminated, truncated, info
+        return observation, reward, terminated, truncated, info
+
+
+def _worker(index: int, env_fn: Callable[[], gym.Env], pipe: Connection, *rest: Any) -> None:
+    """One worker process: Gymnasium's loop, plus a report when the game cannot even start."""
+    # A session of its own: Ctrl-C reaches only the parent, which then closes the workers in order,
+    # and the parent can end a game that outlived its worker through the process group.
+    os.setsid()
+    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # no screen needed
+    error_queue = rest[2]
+    try:
+        env = env_fn()
+    except Exception as error:
+        import traceback
+
+        error_queue.put((index, type(error), error, traceback.format_exc()))
+        error_queue.close()
+        error_queue.join_thread()
+        raise SystemExit(1) from error
+    _async_worker(index, lambda: env, pipe, *rest)
+
+
+@contextlib.contextmanager
+def _blank_main() -> Iterator[None]:
+    """Hide the user's main module while workers start, so that they do not import it again.
+
+    They would load torch for nothing, and a script without `if __name__ == "__main__"` would start
+    pools without end. The environment's maker travels by value and does not need it.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
