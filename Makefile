@@ -1,0 +1,46 @@
+# make book | test | test-fast | lint | sync | clean. Needs only Python >= 3.11 and a network.
+# On Linux plain PyPI serves torch with CUDA (several GB). For the CPU build:
+#   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make book
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: setup sync book test test-fast lint clean
+
+setup: $(STAMP)
+
+$(STAMP): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "This project needs Python >= 3.11; choose one: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -r requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+# The set-up cells, the folded flashcards and the notebooks beside the chapters are generated.
+sync: setup
+	$(BIN)/python tools/sync_notebooks.py
+
+# The execution cache does not know wmlib: empty it when the package or the stored results changed.
+_build/.code: $(shell find wmlib results -type f -not -name '*.pyc' 2>/dev/null)
+	rm -rf _build/.jupyter_cache
+	mkdir -p _build
+	@touch $@
+
+book: sync _build/.code
+	$(BIN)/jupyter-book build -W --keep-going -n .
+	@echo "Open _build/html/index.html"
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/codespell
+
+test: lint
+	$(BIN)/python -m pytest
+
+test-fast: setup
+	$(BIN)/python -m pytest -m "not slow and not nightly and not browser"
+
+clean:
+	rm -rf _build build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache

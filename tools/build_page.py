@@ -1,0 +1,36 @@
+"""Build one page of the book, for its writer: `python tools/build_page.py 04_vision`.
+
+The page is executed afresh and built with warnings as errors (links to other pages excepted), into
+_build/page-NAME/.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def main(name: str) -> int:
+    """Run Sphinx on the page alone; returns its exit code."""
+    if not (ROOT / "chapters" / f"{name}.md").exists():
+        pages = ", ".join(sorted(p.stem for p in (ROOT / "chapters").glob("*.md")))
+        print(f"no page {name}; there are {pages}", file=sys.stderr)
+        return 2
+    out = ROOT / "_build" / f"page-{name}"
+    toc = out / "_toc.yml"
+    out.mkdir(parents=True, exist_ok=True)
+    toc.write_text(
+        f"format: jb-book\nroot: chapters/{name}\nchapters:\n  - file: chapters/E_references\n"
+    )
+    command = [
+        str(Path(sys.executable).parent / "jupyter-book"), "build", str(ROOT), "--toc", str(toc),
+        "--path-output", str(out), "--keep-going",
+    ]
+    code = subprocess.run(command, cwd=ROOT).returncode
+    print(f"page: {out}/_build/html/chapters/{name}.html")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]) if len(sys.argv) == 2 else __doc__)

@@ -1,0 +1,171 @@
+"""The house style of every figure: two colours with a meaning, and greys.
+
+REAL is what the real game showed or scored, DREAM is what M imagined; neither colour is used for
+anything else. `show` draws a matplotlib figure as inline SVG whose ink is the page's text colour,
+so that one figure serves the light and the dark theme, JupyterLab and Colab.
+"""
+
+import base64
+import html
+import io
+import re
+import sys
+
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import HTML, display
+from matplotlib.figure import Figure
+from PIL import Image
+
+REAL = "#1f6fb2"
+DREAM = "#d9720b"
+GREYS = ("#6b7178", "#9aa0a6", "#3f454b", "#c2c6ca")
+_INK = "#010203"  # a colour nobody uses: `show` turns it into the page's text colour
+_GRID = "#8c8d8e"  # readable on white and on black alike
+_FONTS = "'Source Sans 3 Variable','Source Sans 3',system-ui,sans-serif"
+
+
+def use_house_style() -> None:
+    """Set matplotlib's defaults for the book; call once, in the first code cell of a chapter."""
+    plt.rcParams.update({
+        "figure.figsize": (6.8, 3.2), "figure.facecolor": "none", "savefig.facecolor": "none",
+        "figure.constrained_layout.use": True, "figure.dpi": 100,
+        "axes.facecolor": "none", "axes.edgecolor": _GRID, "axes.labelcolor": _INK,
+        "axes.titlecolor": _INK, "text.color": _INK, "xtick.color": _GRID, "ytick.color": _GRID,
+        "xtick.labelcolor": _INK, "ytick.labelcolor": _INK, "grid.color": _GRID,
+        "grid.alpha": 0.25, "grid.linewidth": 0.8, "axes.grid": True, "axes.axisbelow": True,
+        "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.8,
+        "axes.titlesize": 12, "axes.titleweight": "bold", "axes.titlelocation": "left",
+        "axes.labelsize": 11, "xtick.labelsize": 10, "ytick.labelsize": 10,
+        "legend.fontsize": 10, "legend.frameon": False, "lines.linewidth": 1.9,
+        "image.cmap": "gray", "image.interpolation": "nearest", "svg.fonttype": "none",
+        "svg.hashsalt": "wmlib", "axes.prop_cycle": plt.cycler(color=GREYS),
+    })
+
+
+def show(fig: Figure, alt: str, caption: str = "") -> None:
+    """Display `fig` as a themed card; `alt` says in one sentence what one is meant to see in it.
+
+    Raises ValueError when `alt` is missing: a figure without it is lost on part of the readers.
+    """
+    if len(alt.split()) < 4:
+        raise ValueError("show needs alt=: a sentence that says what the figure shows")
+    display(HTML(_card(page_svg(fig, alt), caption)))
+
+
+def page_svg(fig: Figure, alt: str) -> str:
+    """`fig` as an inline SVG element in the page's own ink and fonts; closes the figure."""
+    buffer = io.StringIO()
+    fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    plt.close(fig)
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg"):]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
+    svg = re.sub(r'<g id="[^"]*"', "<g", svg)  # ids would repeat from figure to figure
+    svg = re.sub(r"font: ([^;\"]*?) '[^;\"]*", rf"font: \1 {_FONTS}", svg)
+    width = re.search(r'width="([\d.]+)pt"', svg)
+    pixels = float(width[1]) * 4 / 3 if width else 680
+    attributes = (
+        f'<svg role="img" aria-label="{html.escape(alt, quote=True)}" '
+        f'style="max-width:{pixels:.0f}px;width:100%;height:auto"'
+    )
+    svg = re.sub(r' (width|height)="[\d.]+pt"', "", svg, count=2)
+    return svg.replace("<svg", attributes, 1).replace(_INK, "currentColor")
+
+
+def _card(content: str, caption: str = "") -> str:
+    below = f"<figcaption>{caption}</figcaption>" if caption else ""
+    return f'<figure class="wm-figure">{content}{below}</figure>'
+
+
+def png_url(picture: np.ndarray) -> str:
+    """A uint8 picture (H, W, 3) as a data URL that a page shows without another file."""
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+        raise ValueError(f"a picture is uint8 (H, W, 3), got {picture.dtype} {picture.shape}")
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def pictures(
+    images: dict[str, np.ndarray], alt: str, *, height: int = 160, caption: str = "",
+) -> None:
+    """Show uint8 pictures (H, W, 3) in a row, each with its label; "dream…" labels get the dream's
+    frame, "real…" labels the real one's, others none."""
+    blocks = []
+    for label, image in images.items():
+        described = html.escape(f"{label}: {alt}", quote=True)
+        blocks.append(_framed(label, (
+            f'<img alt="{described}" src="{png_url(np.asarray(image))}" '
+            f'style="height:{height}px;image-rendering:pixelated;display:block;{_border(label)}">'
+        )))
+    display(HTML(_card(f'<div class="wm-films">{"".join(blocks)}</div>', caption)))
+
+
+def _border(label: str) -> str:
+    """The frame of a picture or film: its colour says whether it is real or dreamed."""
+    for word, colour in (("real", REAL), ("dream", DREAM)):
+        if label.lower().startswith(word):
+            return f"border:3px solid {colour};border-radius:6px;"
+    return "border-radius:4px;"
+
+
+def _framed(label: str, content: str) -> str:
+    return (
+        f'<div class="wm-film" style="display:inline-block;margin:4px;vertical-align:top">{content}'
+        f'<div class="wm-label">{html.escape(label)}</div></div>'
+    )
+
+
+def film(
+    films: dict[str, np.ndarray], alt: str, *, fps: int = 30, height: int = 192, caption: str = "",
+) -> None:
+    """Show looping films side by side, each uint8 (T, H, W, 3); they need no kernel and no network.
+
+    Keys are the captions; "dream…" gets the dream's frame, "real…" the real one's, others none.
+    """
+    blocks = []
+    for label, frames in films.items():
+        movie = base64.b64encode(_encode_mp4(np.asarray(frames), fps)).decode()
+        blocks.append(_framed(label, (
+            f'<video autoplay loop muted playsinline controls height="{height}" '
+            f'aria-label="{html.escape(f"{label}: {alt}", quote=True)}" '
+            f'poster="{png_url(np.asarray(frames[0]))}" '
+            f'style="image-rendering:pixelated;max-width:100%;{_border(label)}" '
+            f'src="data:video/mp4;base64,{movie}"></video>'
+        )))
+    display(HTML(_card(f'<div class="wm-films">{"".join(blocks)}</div>', caption)))
+
+
+def _encode_mp4(frames: np.ndarray, fps: int) -> bytes:
+    """Encode uint8 (T, H, W, 3) as H.264, small pictures enlarged to at least 192 rows."""
+    import av
+
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3:
+        raise ValueError(f"a film needs uint8 (T, H, W, 3), got {frames.dtype} {frames.shape}")
+    scale = max(1, -(-192 // frames.shape[1]))
+    frames = frames.repeat(scale, axis=1).repeat(scale, axis=2)
+    frames = frames[:, : frames.shape[1] // 2 * 2, : frames.shape[2] // 2 * 2]  # H.264: even sides
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=fps, options={"crf": "26"})
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = "yuv420p"
+        for picture in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    return buffer.getvalue()
+
+
+def glue(name: str, value: float | int | str) -> None:
+    """Keep `value` for the prose, where {glue:text}`name:.1f` prints it.
+
+    The same record that myst-nb's `glue` writes, without needing myst-nb (Colab has none).
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    data = {"application/papermill.record/text/plain": repr(value)}
+    meta = {"scrapbook": {"name": name, "mime_prefix": "application/papermill.record/"}}
+    display(data, raw=True, metadata=meta)
+    if "google.colab" in sys.modules:
+        print(f"{name} = {value}")
