@@ -1,0 +1,120 @@
+"""The policies that collect the first data, before there is an agent (chapter 3).
+
+Each plays N slots at once. A slot's randomness comes from its episode's seed alone, so an episode
+is the same whichever slot plays it and whatever the others do. N slots, A action dims.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from gymnasium.spaces import Box
+from numpy.typing import NDArray
+
+Actions = NDArray[np.float32]
+
+
+class Policy(Protocol):
+    """Anything that can play: told which slots begin an episode, asked for the next actions."""
+
+    name: str
+
+    def reset(self, seeds: list[int], mask: NDArray[np.bool_]) -> None:
+        """Slots where `mask` (N,) holds begin the episodes with these seeds (list of length N)."""
+
+    def act(self, observations: NDArray) -> Actions:
+        """Actions (N, A) after the observations (N, ...)."""
+
+
+class Slotted:
+    """A policy made of N independent action generators, one for each episode being played."""
+
+    def __init__(self, name: str, space: Box) -> None:
+        self.name = name
+        self.space = space
+        self.slots: dict[int, Callable[[], Actions]] = {}
+
+    def reset(self, seeds: list[int], mask: NDArray[np.bool_]) -> None:
+        for slot in np.flatnonzero(mask):
+            # The second number keeps this stream apart from the game's own, which has the same
+            # seed: otherwise the first action would be a function of the track.
+            rng = np.random.default_rng((seeds[slot], 1))
+            self.slots[slot] = POLICIES[self.name](self.space, rng)
+
+    def act(self, observations: NDArray) -> Actions:
+        return np.stack([self.slots[slot]() for slot in range(len(observations))])
+
+
+def _draw(space: Box, rng: np.random.Generator) -> Actions:
+    return rng.uniform(space.low, space.high).astype(np.float32)
+
+
+def uniform(space: Box, rng: np.random.Generator) -> Callable[[], Actions]:
+    """A new uniform action at each step. The car hardly moves: gas rises slowly, drops at once."""
+    return lambda: _draw(space, rng)
+
+
+def held(space: Box, rng: np.random.Generator) -> Callable[[], Actions]:
+    """A uniform action held for 1 to 10 steps, as the original does in Doom."""
+    action, left = _draw(space, rng), 0
+
+    def act() -> Actions:
+        nonlocal action, left
+        if left == 0:
+            action, left = _draw(space, rng), int(rng.integers(1, 11))
+        left -= 1
+        return action
+
+    return act
+
+
+def brownian(space: Box, rng: np.random.Generator) -> Callable[[], Actions]:
+    """A random walk through the action box, clipped at its walls.
+
+    One unit in one second of 50 frames, after ctallec's replication.
+    """
+    action = _draw(space, rng)
+
+    def act() -> Actions:
+        nonlocal action
+        step = rng.normal(size=space.shape) * np.sqrt(1 / 50)
+        action = np.clip(action + step, space.low, space.high).astype(np.float32)
+        return action
+
+    return act
+
+
+def original(space: Box, rng: np.random.Generator) -> Callable[[], Actions]:
+    """The original's car: an untrained agent with heavy-tailed weights, not uniform noise.
+
+    The released code divides the random weights of V and M by 10,000. So z is fresh N(0, I) noise
+    and h is 0, and only C acts: a = tanh(W z + b), its weights Cauchy times a scale drawn from
+    U(0, 0.01) for each episode. Half throttle, nearly straight, with jitter: the car moves.
+    Departure: the original ignored `done` and always recorded 1,000 frames; our episodes end.
+    """
+    if space.shape != (3,):
+        raise ValueError("the policy 'original' drives the car; for other games choose 'held'")
+    weights = rng.standard_cauchy((3, 33)) * rng.uniform(0, 0.01)
+
+    def act() -> Actions:
+        z = rng.normal(size=32)
+        steer, gas, brake = np.tanh(weights[:, :32] @ z + weights[:, 32])
+        return np.array([steer, (gas + 1) / 2, np.clip(brake, 0, 1)], np.float32)
+
+    return act
+
+
+def still(space: Box, rng: np.random.Generator) -> Callable[[], Actions]:
+    """Nothing pressed."""
+    nothing = np.zeros(space.shape, np.float32)
+    return lambda: nothing
+
+
+POLICIES = {f.__name__: f for f in (uniform, held, brownian, original, still)}
+
+
+def make_policy(name: str, space: Box) -> Slotted:
+    """The policy of that name for a game whose single action space is `space`."""
+    if name not in POLICIES:
+        raise ValueError(f"no policy '{name}': choose one of {', '.join(POLICIES)}")
+    return Slotted(name, space)
