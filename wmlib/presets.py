@@ -110,6 +110,8 @@ class EvolveConfig:
     """evaluate the mean of the distribution every this many generations"""
     evaluate_episodes: int = 64
     """episodes of that evaluation, on validation seeds"""
+    real_episodes: int = 0
+    """world = dream: also play that mean in the real game, this many validation episodes"""
 
 
 @dataclass(frozen=True)
@@ -151,8 +153,10 @@ class Task:
     """whether C has biases (the released Doom code has none)"""
     batched_id: str | None = None
     """our simulator of the game, where there is one"""
-    start_reward: float = 0.0
+    step_reward: float = 0.0
     """reward per step that needs no head: Doom pays 1 for every tic survived"""
+    max_episode_steps: int = 1000
+    """the cap of the full game"""
 
 
 TASKS = {
@@ -172,7 +176,8 @@ TASKS = {
         squash="tanh",
         cell_feature=True,
         bias=False,
-        start_reward=1.0,
+        step_reward=1.0,
+        max_episode_steps=2100,
     ),
 }
 

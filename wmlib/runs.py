@@ -342,3 +342,24 @@ def pick_device(name: str) -> torch.device:
     if name not in ("cpu", "cuda"):
         raise UserError(f"--device {name}: choose auto, cpu or cuda")
     return torch.device(name)
+
+
+def begin_stage(folder: Path, config: Any, seed: int) -> bool:
+    """Claim a stage's folder for these settings; True if they are already finished there.
+
+    A folder started with other settings is refused, so that a resumed training never mixes two.
+    """
+    wanted = json.loads(json.dumps({"config": dataclasses.asdict(config), "seed": seed}))
+    claim = folder / "config.json"
+    if not claim.exists():
+        write_json(claim, wanted)
+        return False
+    started = read_json(claim)
+    if started != wanted:
+        old, new = ({**s["config"], "seed": s["seed"]} for s in (started, wanted))
+        changed = [f"{k} {old.get(k)} → {new.get(k)}" for k in new if old.get(k) != new.get(k)]
+        raise UserError(
+            f"{folder} was started with other settings ({', '.join(changed)}): "
+            "use another --run-dir, or delete that folder to start again"
+        )
+    return is_finished(folder)

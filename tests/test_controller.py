@@ -1,0 +1,62 @@
+"""C has the paper's parameter counts and computes tanh(W f + b)."""
+
+import pytest
+import torch
+
+from wmlib.controller import Controller, load_controllers, save_controllers
+from wmlib.presets import TASKS
+from wmlib.runs import UserError
+
+CAR, DOOM = TASKS["car_racing"], TASKS["doom_take_cover"]
+
+
+@pytest.mark.parametrize(
+    ("task", "kind", "n_z", "n_features", "count"),
+    [
+        (CAR, "linear", 32, 32 + 256, 867),
+        (CAR, "hidden", 32, 32 + 256, 1443),
+        (CAR, "z", 32, 32 + 256, 99),
+        (DOOM, "linear", 64, 64 + 2 * 512, 1088),
+    ],
+)
+def test_parameter_counts_of_the_paper(task, kind, n_z, n_features, count):
+    assert Controller(task, kind, n_z, n_features).n_params == count
+
+
+def test_linear_is_a_linear_layer_under_the_squash():
+    controller = Controller(CAR, "linear", 32, 288)
+    layer = torch.nn.Linear(288, 3)
+    params = torch.cat([layer.weight.flatten(), layer.bias])
+    f = torch.randn(5, 288)
+    steer, gas, brake = torch.tanh(layer(f)).unbind(1)
+    expected = torch.stack([steer, (gas + 1) / 2, brake.clamp(0, 1)], 1)
+    torch.testing.assert_close(controller.act(params.expand(5, -1), f), expected)
+
+
+def test_hidden_is_two_layers():
+    controller = Controller(CAR, "hidden", 32, 288)
+    first, second = torch.nn.Linear(32, 40), torch.nn.Linear(40, 3)
+    params = torch.cat([t.flatten() for m in (first, second) for t in (m.weight, m.bias)])
+    f = torch.randn(4, 288)
+    steer = torch.tanh(second(torch.tanh(first(f[:, :32]))))[:, 0]
+    torch.testing.assert_close(controller.act(params.expand(4, -1), f)[:, 0], steer)
+
+
+def test_each_row_is_driven_by_its_own_candidate():
+    controller = Controller(DOOM, "linear", 64, 1088)
+    params, f = torch.randn(3, 1088), torch.randn(3, 1088)
+    together = controller.act(params, f)
+    alone = torch.cat([controller.act(params[i : i + 1], f[i : i + 1]) for i in range(3)])
+    torch.testing.assert_close(together, alone)
+    assert (together.abs() <= 1).all()
+
+
+def test_save_and_load(tmp_path):
+    controller = Controller(CAR, "hidden", 32, 288)
+    vector = torch.randn(controller.n_params)
+    save_controllers(tmp_path / "c.safetensors", controller, {"params": vector})
+    loaded, named, facts = load_controllers(tmp_path / "c.safetensors", CAR)
+    assert loaded.kind == "hidden"
+    assert torch.equal(named["params"], vector.half().float())
+    with pytest.raises(UserError, match="for car_racing, not for doom_take_cover"):
+        load_controllers(tmp_path / "c.safetensors", DOOM)

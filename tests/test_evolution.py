@@ -1,0 +1,161 @@
+"""CMA-ES finds optima, resumes to the last bit, and the slot queue plays every job once."""
+
+import json
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from functools import partial
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from wmlib import seeds
+from wmlib.evolution import Arena, evolve, generation_seeds, play, start_search
+from wmlib.presets import EvolveConfig
+
+CONFIG = EvolveConfig("dream", 6, population=8, episodes=2, evaluate_every=3, evaluate_episodes=4)
+
+
+class Targets:
+    """A feature environment with a known best policy: follow a target that the seed decides.
+
+    Episodes last 3 + seed % 4 steps and pay minus the squared distance to the target.
+    """
+
+    def __init__(self, num_envs):
+        self.num_envs = num_envs
+        self.device = "cpu"
+        self.target, self.left = torch.zeros(num_envs, 1), np.zeros(num_envs, dtype=int)
+        self.resets = []
+
+    def reset(self, *, seed, options):
+        for slot in np.flatnonzero(options["reset_mask"]):
+            self.target[slot] = (seed[slot] % 7) / 7
+            self.left[slot] = 3 + seed[slot] % 4
+            self.resets.append(seed[slot])
+        return self.target, {}
+
+    def step(self, actions):
+        assert (self.left > 0).all(), "an ended episode was stepped"
+        self.left -= 1
+        reward = -((actions - self.target) ** 2)[:, 0].numpy()
+        return self.target, reward, self.left == 0, np.zeros(self.num_envs, bool), {}
+
+    def close(self):
+        pass
+
+
+class Dying(Targets):
+    def step(self, actions):
+        import os
+
+        os._exit(1)
+
+
+class Failing(Targets):
+    def step(self, actions):
+        raise RuntimeError("the game broke")
+
+
+def scale(params, features):
+    return params[:, :1] * features + params[:, 1:2]
+
+
+CONTROLLER = SimpleNamespace(n_params=2, act=scale, facts=lambda: {"task": "test"})
+FOLLOW = torch.tensor([[1.0, 0.0], [0.5, 0.0], [0.0, 0.3]])
+
+
+def test_the_search_solves_a_20_dimensional_ellipsoid():
+    search = start_search(20, replace(CONFIG, population=12, sigma0=1.0), seed=3)
+    search.mean[:] = 3.0
+    weights = 10 ** np.linspace(0, 4, 20)
+    for _ in range(700):
+        xs = search.ask()
+        search.tell(xs, [float((weights * np.square(x)).sum()) for x in xs])
+    assert (weights * np.square(search.mean)).sum() < 1e-6
+
+
+def test_the_search_has_its_own_generator():
+    np.random.seed(1)
+    before = np.random.get_state()[1].copy()
+    first = start_search(5, CONFIG, seed=0).ask()
+    assert np.array_equal(np.random.get_state()[1], before)
+    assert np.array_equal(first, start_search(5, CONFIG, seed=0).ask())
+    assert not np.array_equal(first, start_search(5, CONFIG, seed=1).ask())
+
+
+@pytest.mark.parametrize("num_envs", [1, 3, 8, 40])
+def test_every_job_is_played_once_whatever_the_number_of_slots(num_envs):
+    jobs = [(i % 3, 100 + 5 * i) for i in range(20)]
+    env = Targets(num_envs)
+    played = play(env, CONTROLLER, FOLLOW, jobs)
+    reference = play(Targets(1), CONTROLLER, FOLLOW, jobs)
+    np.testing.assert_allclose(played.returns, reference.returns, rtol=1e-6)
+    assert played.lengths.tolist() == [3 + seed % 4 for _, seed in jobs]
+    assert set(env.resets) == {seed for _, seed in jobs}
+    assert (played.returns[[i for i in range(20) if i % 3 == 0]] == 0).all()
+
+
+def test_evolution_improves_and_resumes_to_the_last_bit(tmp_path):
+    whole, torn = tmp_path / "whole", tmp_path / "torn"
+    for folder in (whole, torn):
+        folder.mkdir()
+    arena = Arena(partial(Targets, 5))
+    chosen = evolve(arena, CONTROLLER, CONFIG, whole, seed=4)
+    evolve(arena, CONTROLLER, replace(CONFIG, generations=3), torn, seed=4)
+    with open(torn / "metrics.jsonl", "a") as file:
+        file.write('{"generation": 4, "fitn')  # killed while writing
+    evolve(arena, CONTROLLER, CONFIG, torn, seed=4)
+
+    def rows(folder):
+        lines = (folder / "metrics.jsonl").read_text().splitlines()
+        return [{**json.loads(line), "seconds": 0} for line in lines]
+
+    assert rows(whole) == rows(torn)
+    name = "controller.safetensors"
+    assert (whole / name).read_bytes() == (torn / name).read_bytes()
+    first, last = rows(whole)[0]["fitness"], rows(whole)[-1]["fitness"]
+    assert np.mean(last) > np.mean(first)
+    assert chosen["generation"] in (3, 6)
+
+
+def test_generation_seeds_come_from_the_training_range_and_differ():
+    drawn = [generation_seeds(0, g, 16) for g in range(1, 50)]
+    assert all(seed in seeds.TRAINING for row in drawn for seed in row)
+    assert len({seed for row in drawn for seed in row}) > 700
+
+
+@pytest.mark.slow
+def test_processes_give_the_same_fitness():
+    jobs = [(i % 3, 100 + 5 * i) for i in range(20)]
+    shape = Shape()
+    arena = Arena(partial(Targets, 3), workers=2)
+    try:
+        played = arena.play(shape, FOLLOW, jobs)
+    finally:
+        arena.close()
+    np.testing.assert_allclose(
+        played.returns, play(Targets(1), CONTROLLER, FOLLOW, jobs).returns, rtol=1e-6
+    )
+
+
+class Shape:
+    """As CONTROLLER, but it can travel to another process."""
+
+    n_params = 2
+
+    def act(self, params, features):
+        return scale(params, features)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(("world", "error"), [(Dying, BrokenProcessPool), (Failing, RuntimeError)])
+def test_a_worker_that_dies_or_fails_is_reported_not_waited_for(world, error):
+    arena = Arena(partial(world, 2), workers=2)
+    try:
+        with pytest.raises(error):
+            arena.play(Shape(), FOLLOW, [(0, 1), (1, 2)])
+    finally:
+        arena.close()

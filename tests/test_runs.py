@@ -1,0 +1,134 @@
+"""Files are whole or absent, and say in one line what is wrong with them."""
+
+import json
+import resource
+from dataclasses import dataclass
+
+import pytest
+import torch
+
+from wmlib import runs
+from wmlib.runs import UserError
+
+
+@dataclass(frozen=True)
+class Settings:
+    size: int = 3
+
+
+def test_weights_survive_as_float16_with_their_facts(tmp_path):
+    w = torch.randn(4, 3)
+    runs.save_weights(tmp_path / "w.safetensors", {"w": w}, task="car_racing")
+    tensors, facts = runs.load_weights(tmp_path / "w.safetensors")
+    assert torch.equal(tensors["w"], w.half().float())
+    assert facts["task"] == "car_racing"
+    assert facts["shapes"] == {"w": [4, 3]}
+    assert facts["versions"]["torch"] == torch.__version__
+
+
+def test_a_flipped_byte_is_found(tmp_path):
+    path = tmp_path / "w.safetensors"
+    runs.save_weights(path, {"w": torch.randn(100)})
+    data = bytearray(path.read_bytes())
+    data[-5] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(UserError, match="damaged"):
+        runs.load_weights(path)
+
+
+def test_weights_for_other_pictures_are_refused(tmp_path):
+    path = tmp_path / "w.safetensors"
+    runs.save_weights(path, {"w": torch.randn(3)})
+    facts = json.loads(path.with_suffix(".json").read_text())
+    path.with_suffix(".json").write_text(json.dumps(facts | {"picture": "other"}))
+    with pytest.raises(UserError, match="trained on pictures 'other'"):
+        runs.load_weights(path)
+
+
+def test_shapes_that_do_not_fit_are_named():
+    with pytest.raises(UserError, match=r"weight: file \(2, 2\), model \(5, 4\)"):
+        runs.fit_weights(torch.nn.Linear(4, 5), {"weight": torch.zeros(2, 2)}, "x")
+
+
+def test_a_training_is_restored_exactly(tmp_path):
+    def step(model, optimizer, x):
+        optimizer.zero_grad()
+        model(x).square().sum().backward()
+        optimizer.step()
+
+    torch.manual_seed(0)
+    model = torch.nn.Linear(4, 2)
+    optimizer = torch.optim.Adam(model.parameters())
+    step(model, optimizer, torch.ones(3, 4))
+    tensors = runs.training_tensors(model, optimizer)
+    runs.save_checkpoint(tmp_path / "c.safetensors", tensors, {"update": 1})
+    step(model, optimizer, torch.ones(3, 4))
+
+    twin = torch.nn.Linear(4, 2)
+    twin_optimizer = torch.optim.Adam(twin.parameters())
+    tensors, state = runs.load_checkpoint(tmp_path / "c.safetensors")
+    runs.restore_training(twin, twin_optimizer, tensors)
+    assert state == {"update": 1}
+    step(twin, twin_optimizer, torch.ones(3, 4))
+    assert torch.equal(model.weight, twin.weight)
+
+
+def test_metrics_skip_a_torn_line_and_cut_back_to_a_checkpoint(tmp_path):
+    metrics = runs.Metrics(tmp_path / "metrics.jsonl")
+    for update in range(1, 5):
+        metrics.append(update=update, loss=1 / update)
+    with open(metrics.path, "a") as file:
+        file.write('{"update": 5, "lo')
+    assert [row["update"] for row in metrics.read()] == [1, 2, 3, 4]
+    metrics.resume_at("update", 2)
+    assert [row["update"] for row in metrics.read()] == [1, 2]
+
+
+def test_a_stage_is_finished_only_if_it_ended_without_error(tmp_path):
+    def interrupted():
+        with runs.stage_manifest(tmp_path, "vision", Settings(), 0, "cpu"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert not runs.is_finished(tmp_path)
+    runs.save_weights(tmp_path / "w.safetensors", {"w": torch.zeros(1)})
+    with runs.stage_manifest(tmp_path, "vision", Settings(), 7, "cpu") as result:
+        result["loss"] = 1.0
+    manifest = runs.read_json(tmp_path / "manifest.json")
+    assert manifest["seed"] == 7
+    assert manifest["config"] == {"size": 3}
+    assert manifest["result"] == {"loss": 1.0}
+    assert manifest["sha256"]["w.safetensors"] == runs.sha256(tmp_path / "w.safetensors")
+
+
+def test_a_folder_started_with_other_settings_is_refused(tmp_path):
+    assert runs.begin_stage(tmp_path, Settings(3), seed=1) is False
+    assert runs.begin_stage(tmp_path, Settings(3), seed=1) is False
+    with pytest.raises(UserError, match="size 3 → 4"):
+        runs.begin_stage(tmp_path, Settings(4), seed=1)
+
+
+def test_a_missing_stage_names_the_command_to_run(tmp_path):
+    with pytest.raises(UserError, match="train-memory needs latents.*run train-vision"):
+        runs.RunFolder(tmp_path).require("latents", "train-memory")
+
+
+def test_a_disk_that_cannot_be_written_leaves_the_old_file(tmp_path):
+    path = tmp_path / "x.json"
+    runs.write_json(path, 1)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))  # stands for a disk that is full
+    try:
+        with pytest.raises(UserError, match="nothing was changed"):
+            runs.write_json(path, list(range(1000)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert runs.read_json(path) == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["x.json"]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+def test_cuda_without_a_gpu_is_refused():
+    with pytest.raises(UserError, match="torch sees no CUDA device"):
+        runs.pick_device("cuda")

@@ -1,0 +1,8 @@
+"""`python -m wmlib`."""
+
+import sys
+
+from wmlib.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,225 @@
+"""The agent: V, M and C together, in the real game (paper, section "Putting Everything Together").
+
+The real game with V and M in front of it emits the same features as the dream, so training,
+evaluation and the chapters all call the same `play`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from gymnasium.vector import AutoresetMode
+from torch import Tensor
+
+from wmlib import noise
+from wmlib.controller import Controller, load_controllers
+from wmlib.dream import Z_NOISE, DreamEnv, FeatureVectorEnv, n_features
+from wmlib.evolution import play, standard_error
+from wmlib.memory import MDNRNN, load_memory
+from wmlib.presets import Task, get_task
+from wmlib.runs import RunFolder, UserError, load_weights
+from wmlib.vision import VAE, load_vision
+
+
+class GameFeatures(FeatureVectorEnv):
+    """The real game seen through V and M: emits [z, h] (or [z, h, c]) instead of pictures.
+
+    z is sampled from V's (mu, logvar), as in the original (not mu), with noise that depends on
+    (episode seed, step) alone. `self.pictures` holds the frames (N, 64, 64, 3) behind `self.z`.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        games: gym.vector.VectorEnv,
+        vision: VAE,
+        memory: MDNRNN,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        super().__init__(task, memory, games.num_envs, torch.device(device))
+        if games.metadata.get("autoreset_mode") != AutoresetMode.DISABLED:
+            raise ValueError("make the games with autoreset_mode=AutoresetMode.DISABLED")
+        self.games = games
+        self.vision = vision.to(self.device).eval()
+        self.pictures: Any = None
+
+    def _look(self, pictures: Any, where: Tensor | None = None) -> None:
+        """z ~ V(picture) in the chosen slots (all by default)."""
+        rows = slice(None) if where is None else torch.nonzero(where)[:, 0]
+        chosen = torch.as_tensor(pictures, device=self.device)[rows]
+        mu, logvar = self.vision.encode(chosen)
+        eps = noise.normal(self.seeds[rows], self.steps[rows], self.memory.N_z, Z_NOISE)
+        z = self.z.clone()
+        z[rows] = mu.float() + torch.exp(logvar.float() / 2) * eps
+        self.z = z
+        self.pictures = pictures
+
+    @torch.inference_mode()
+    def reset(self, *, seed: Any = None, options: dict | None = None) -> tuple[Tensor, dict]:
+        """Begin episodes in the masked slots (all by default); one seed per slot."""
+        where, mask, slot_seeds = self._begin(seed, options)
+        pictures, info = self.games.reset(seed=slot_seeds, options={"reset_mask": mask})
+        self._look(pictures, where)
+        return self.features(), info
+
+    @torch.inference_mode()
+    def step(self, actions: Any) -> tuple[Tensor, Any, Any, Any, dict]:
+        """M remembers (z, a), the game moves, V looks at the new picture."""
+        actions = self._checked(actions)
+        self._remember(actions)
+        on_gpu = self.device.type == "cuda" and getattr(self.games, "emits_torch", False)
+        pictures, *rest = self.games.step(actions if on_gpu else actions.cpu().numpy())
+        self._look(pictures)
+        return (self.features(), *rest)
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Close the games behind."""
+        self.games.close()
+
+
+def make_games(
+    task: Task, num_envs: int, max_episode_steps: int, game: str = "reference", **kwargs: Any
+) -> gym.vector.VectorEnv:
+    """The task's real games side by side, autoreset off; `batched` is our CarRacing simulator."""
+    if game not in ("reference", "batched"):
+        raise UserError(f"no game '{game}': choose reference or batched")
+    env_id = task.env_id if game == "reference" else task.batched_id
+    if env_id is None:
+        raise UserError(f"{task.name} has no batched simulator: use --game reference")
+    return gym.make_vec(
+        env_id,
+        num_envs=num_envs,
+        vectorization_mode="vector_entry_point",
+        max_episode_steps=max_episode_steps,
+        autoreset_mode=AutoresetMode.DISABLED,
+        **kwargs,
+    )
+
+
+@dataclass
+class Agent:
+    """V, M and C of one task, and the first latents that its dreams begin with.
+
+    `controller` gives C its shape and `params` (n_params,) its weights; `controllers` holds the
+    vectors of earlier generations by name.
+    """
+
+    task: Task
+    vision: VAE
+    memory: MDNRNN
+    starts: tuple[Tensor, Tensor]
+    controller: Controller | None = None
+    controllers: dict[str, Tensor] | None = None
+
+    @property
+    def params(self) -> Tensor:
+        """C's weights as one flat vector."""
+        if self.controllers is None:
+            raise UserError("this agent has no controller yet: run evolve first")
+        return self.controllers["params"]
+
+    def real(
+        self,
+        num_envs: int = 1,
+        max_episode_steps: int | None = None,
+        game: str = "reference",
+        device: torch.device | str = "cpu",
+    ) -> GameFeatures:
+        """The real game behind V and M, as features."""
+        steps = max_episode_steps or self.task.max_episode_steps
+        on_gpu = {"device": "cuda"} if torch.device(device).type == "cuda" else {}
+        kwargs = on_gpu if game == "batched" else {}
+        games = make_games(self.task, num_envs, steps, game, **kwargs)
+        return GameFeatures(self.task, games, self.vision, self.memory, device)
+
+    def dream(self, num_envs: int = 1, tau: float = 1.0, **kwargs: Any) -> DreamEnv:
+        """M alone, as features; see DreamEnv for the options."""
+        kwargs = {"max_episode_steps": self.task.max_episode_steps} | kwargs
+        return DreamEnv(
+            self.task, self.memory, self.starts, num_envs, tau, vision=self.vision, **kwargs
+        )
+
+    def act(self, features: Tensor, params: Tensor | None = None) -> Tensor:
+        """(N, A) actions of this agent's C for features (N, F)."""
+        assert self.controller is not None
+        vector = self.params if params is None else params
+        return self.controller.act(vector.to(features.device).expand(len(features), -1), features)
+
+    def new_controller(self, kind: str = "linear") -> Controller:
+        """A controller shape that fits this V and M."""
+        size = n_features(self.task, self.vision.N_z, self.memory.N_h)
+        return Controller(self.task, kind, self.vision.N_z, size)  # type: ignore[arg-type]
+
+
+def load_agent(folder: str | Path, task: Task, controller: str | None = "controller") -> Agent:
+    """Load an agent from a run folder (published weights lie in one too).
+
+    `controller` names the folder of C inside it; None loads V and M alone.
+    """
+    run = RunFolder(folder)
+    if not run.path.is_dir():
+        raise UserError(f"{run.path} is not a folder: give a run folder, or 'pretrained'")
+    vision = load_vision(run.path / "vision" / "vision.safetensors", task)
+    memory = load_memory(run.path / "memory" / "memory.safetensors", task)
+    tensors, _ = load_weights(run.path / "latents" / "starts.safetensors")
+    agent = Agent(task, vision, memory, (tensors["mu"], tensors["logvar"]))
+    if controller is not None:
+        path = run.path / controller / "controller.safetensors"
+        agent.controller, agent.controllers, _ = load_controllers(path, task)
+        expected = n_features(task, vision.N_z, memory.N_h)
+        if agent.controller.n_features != expected:
+            raise UserError(
+                f"{path} expects {agent.controller.n_features} features, V and M give {expected}"
+            )
+    return agent
+
+
+def pretrained_folder(task: str) -> Path:
+    """Where the published weights of a task lie inside the package."""
+    folder = Path(str(resources.files("wmlib") / "pretrained" / get_task(task).name))
+    if not folder.is_dir():
+        raise UserError(f"no published weights for {task}: train with `python -m wmlib run` first")
+    return folder
+
+
+def load_pretrained(task: str) -> Agent:
+    """The published agent of a task: modules `vision`, `memory`, `controller`, ready to play."""
+    return load_agent(pretrained_folder(task), get_task(task))
+
+
+def find_agent(weights: str | Path, task: Task, controller: str | None = "controller") -> Agent:
+    """The agent in a run folder, or the published one for the word "pretrained"."""
+    if str(weights) == "pretrained":
+        return load_pretrained(task.name)
+    return load_agent(weights, task, controller)
+
+
+# ---------------------------------------------------------------- the score
+
+
+def evaluate(
+    env: FeatureVectorEnv,
+    controller: Controller,
+    params: Tensor,
+    episodes: int,
+    first_seed: int,
+    progress: Callable[[int], object] = lambda steps: None,
+) -> dict[str, Any]:
+    """Play seeds first_seed, first_seed + 1, … once each; mean, std, standard error, returns."""
+    jobs = [(0, first_seed + i) for i in range(episodes)]
+    played = play(env, controller, params[None].to(env.device), jobs, progress)
+    return {
+        "task": env.task.name,
+        "mean": float(played.returns.mean()),
+        "std": float(played.returns.std(ddof=1)) if episodes > 1 else 0.0,
+        "sem": standard_error(played.returns),
+        "n": episodes,
+        "first_seed": first_seed,
+        "returns": played.returns.round(4).tolist(),
+        "lengths": played.lengths.tolist(),
+    }

@@ -1,0 +1,302 @@
+"""`python -m wmlib COMMAND`: the stages of a run from the command line.
+
+Every field of a stage's dataclass in `wmlib.presets` is a flag of its command; the preset gives
+the defaults. A stage reads what the one before left in --run-dir, and goes on where it stopped.
+"""
+
+import dataclasses
+import json
+import sys
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import tyro
+
+from wmlib import runs, seeds
+from wmlib.presets import (
+    TASKS,
+    CollectConfig,
+    EvaluateConfig,
+    EvolveConfig,
+    MemoryConfig,
+    Preset,
+    Task,
+    VisionConfig,
+    get_preset,
+    get_task,
+)
+from wmlib.runs import RunFolder, UserError
+
+
+@dataclass
+class Common:
+    """What every command needs to know."""
+
+    task: str
+    """car_racing, doom_take_cover or pendulum"""
+    preset: str = "small"
+    """tiny (minutes), small (about an hour on a laptop or in Colab) or paper (one GPU)"""
+    device: str = "auto"
+    """auto, cpu or cuda"""
+    run_dir: Path | None = None
+    """the run folder; default runs/TASK-PRESET"""
+    seed: int = 0
+    """seed of the whole run; each stage derives its own"""
+
+    @property
+    def run(self) -> RunFolder:
+        """The run folder these flags mean."""
+        return RunFolder(self.run_dir or Path("runs") / f"{self.task}-{self.preset}")
+
+
+@dataclass
+class Collect(Common):
+    """Play a policy in the real game and store the episodes."""
+
+    collect: Annotated[CollectConfig, tyro.conf.arg(name="")] = dataclasses.field(default=None)  # type: ignore[assignment]
+
+
+@dataclass
+class TrainVision(Common):
+    """Train V on the stored frames, then encode them all."""
+
+    vision: Annotated[VisionConfig, tyro.conf.arg(name="")] = dataclasses.field(default=None)  # type: ignore[assignment]
+
+
+@dataclass
+class TrainMemory(Common):
+    """Train M on the latents."""
+
+    memory: Annotated[MemoryConfig, tyro.conf.arg(name="")] = dataclasses.field(default=None)  # type: ignore[assignment]
+
+
+@dataclass
+class Evolve(Common):
+    """Evolve C with CMA-ES, in the real game or in the dream."""
+
+    evolve: Annotated[EvolveConfig, tyro.conf.arg(name="")] = dataclasses.field(default=None)  # type: ignore[assignment]
+    output: str = "controller"
+    """folder inside the run folder; name it otherwise to keep several controllers"""
+
+
+@dataclass
+class Evaluate(Common):
+    """Score an agent in the real game; the last line printed is JSON."""
+
+    evaluate: Annotated[EvaluateConfig, tyro.conf.arg(name="")] = dataclasses.field(default=None)  # type: ignore[assignment]
+    seed: int = seeds.TEST.start
+    """seed of the first episode; the next ones count up (test seeds: 1000 to 1999)"""
+    weights: str | None = None
+    """pretrained, or a run folder; default: --run-dir"""
+    controller: str = "controller"
+    """folder of the controller inside the run folder"""
+
+
+@dataclass
+class Run(Common):
+    """All stages: collect, train V, train M, evolve C, evaluate in the real game."""
+
+    stages: Annotated[Preset, tyro.conf.arg(name="")] = dataclasses.field(default=None)  # type: ignore[assignment]
+
+
+@dataclass
+class Play(Common):
+    """Write a video: the real picture, V's reconstruction and M's dream side by side."""
+
+    seed: int = seeds.TEST.start
+    """seed of the episode"""
+    weights: str | None = None
+    """pretrained, or a run folder; default: --run-dir"""
+    output: Path = Path("play.mp4")
+    """the video file"""
+    steps: int = 1000
+    """longest video, in steps of the game"""
+
+
+@dataclass
+class Report:
+    """Draw every table and figure from the published runs."""
+
+    results: Path = Path("results")
+    """folder of the published runs"""
+    readme: Path = Path("README.md")
+    """its results table is replaced between two markers"""
+
+
+# ---------------------------------------------------------------- the stages
+
+
+def collect(common: Common, task: Task, config: CollectConfig) -> None:
+    """Stage 1."""
+    from wmlib.rollouts import collect_run
+
+    folder = common.run.stage("rollouts", create=True)
+    if not _skip(folder, "collect", config, common.seed):
+        collect_run(common.run, task, config, common.seed)
+
+
+def train_vision(common: Common, task: Task, config: VisionConfig) -> None:
+    """Stage 2, and the encoding after which nothing touches a frame."""
+    from wmlib import vision
+    from wmlib.rollouts import RolloutStore
+
+    common.run.require("rollouts", "train-vision")
+    device = runs.pick_device(common.device)
+    folder = common.run.stage("vision", create=True)
+    if not _skip(folder, "train-vision", config, common.seed):
+        vision.train_vision(common.run, config, common.seed, device, task)
+    if not runs.is_finished(common.run.stage("latents", create=True)):
+        vae = vision.load_vision(folder / "vision.safetensors", task)
+        vision.encode_run(common.run, vae, RolloutStore(common.run.stage("rollouts")), device)
+
+
+def train_memory(common: Common, task: Task, config: MemoryConfig) -> None:
+    """Stage 3."""
+    from wmlib.memory import train_memory as train
+
+    common.run.require("latents", "train-memory")
+    folder = common.run.stage("memory", create=True)
+    if not _skip(folder, "train-memory", config, common.seed):
+        train(common.run, config, common.seed, runs.pick_device(common.device), task)
+
+
+def evolve(common: Common, task: Task, config: EvolveConfig, output: str = "controller") -> None:
+    """Stage 4."""
+    from wmlib.stages import evolve_run
+
+    common.run.require("memory", "evolve")
+    folder = common.run.stage(output, create=True)
+    if not _skip(folder, "evolve", config, common.seed):
+        evolve_run(common.run, folder, task, config, common.seed, runs.pick_device(common.device))
+
+
+def evaluate(
+    common: Common,
+    task: Task,
+    config: EvaluateConfig,
+    weights: str | None = None,
+    controller: str = "controller",
+) -> None:
+    """Stage 5: ends with one JSON line."""
+    from wmlib.stages import evaluate_run
+
+    result = evaluate_run(
+        common.run.path if weights is None else weights,
+        task,
+        config,
+        common.seed,
+        runs.pick_device(common.device),
+        controller,
+    )
+    print(json.dumps({key: result[key] for key in ("task", "mean", "std", "sem", "n")}))
+
+
+def run_all(common: Common, task: Task, preset: Preset) -> None:
+    """All five stages; finished ones are passed over."""
+    collect(common, task, preset.collect)
+    train_vision(common, task, preset.vision)
+    train_memory(common, task, preset.memory)
+    evolve(common, task, preset.evolve)
+    evaluate(dataclasses.replace(common, seed=seeds.TEST.start), task, preset.evaluate)
+
+
+def _skip(folder: Path, command: str, config: Any, seed: int) -> bool:
+    done = runs.begin_stage(folder, config, seed)
+    if done:
+        print(f"{command}: already finished in {folder}", file=sys.stderr)
+    return done
+
+
+# ---------------------------------------------------------------- parsing
+
+COMMANDS: dict[str, type] = {
+    "collect": Collect,
+    "train-vision": TrainVision,
+    "train-memory": TrainMemory,
+    "evolve": Evolve,
+    "evaluate": Evaluate,
+    "run": Run,
+    "play": Play,
+    "report": Report,
+}
+
+
+def _usage() -> str:
+    lines = [
+        "usage: python -m wmlib COMMAND --task TASK [--preset PRESET] [--help]",
+        "",
+        "commands:",
+    ]
+    lines += [f"  {name:14} {(kind.__doc__ or '').strip()}" for name, kind in COMMANDS.items()]
+    return "\n".join([*lines, "", f"tasks: {', '.join(TASKS)}; presets: tiny, small, paper"])
+
+
+def _parse(name: str, kind: type, args: list[str]) -> Any:
+    """Parse twice: task and preset first, for they decide the defaults of everything else."""
+    program = f"python -m wmlib {name}"
+    if not issubclass(kind, Common):
+        return tyro.cli(kind, args=args, prog=program)
+    first = [a for a in args if a not in ("-h", "--help")]
+    if first != args and not any(a.startswith("--task") for a in args):
+        first += ["--task", next(iter(TASKS))]  # help without a task shows the first one's numbers
+    common, _ = tyro.cli(Common, args=first, return_unknown_args=True, prog=program)
+    preset = get_preset(common.task, common.preset)
+    fields = {f.name for f in dataclasses.fields(kind)}
+    stages = {f.name: getattr(preset, f.name) for f in dataclasses.fields(Preset)}
+    defaults = {k: v for k, v in stages.items() if k in fields}
+    if "stages" in fields:
+        defaults["stages"] = preset
+    default = kind(task=common.task, preset=common.preset, **defaults)
+    return tyro.cli(kind, args=args, default=default, prog=program)
+
+
+def _dispatch(flags: Any) -> None:
+    if isinstance(flags, Report):
+        from wmlib.report import write_report
+
+        return write_report(flags.results, flags.readme)
+    task = get_task(flags.task)
+    actions = {
+        Collect: lambda: collect(flags, task, flags.collect),
+        TrainVision: lambda: train_vision(flags, task, flags.vision),
+        TrainMemory: lambda: train_memory(flags, task, flags.memory),
+        Evolve: lambda: evolve(flags, task, flags.evolve, flags.output),
+        Evaluate: lambda: evaluate(flags, task, flags.evaluate, flags.weights, flags.controller),
+        Run: lambda: run_all(flags, task, flags.stages),
+        Play: lambda: _play(flags, task),
+    }
+    return actions[type(flags)]()
+
+
+def _play(flags: Play, task: Task) -> None:
+    from wmlib.agent import find_agent
+    from wmlib.video import write_video
+
+    agent = find_agent(flags.run.path if flags.weights is None else flags.weights, task)
+    write_video(agent, flags.seed, flags.output, flags.steps)
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run one command; 0 on success, 2 for what the user can mend, 130 when stopped."""
+    args = sys.argv[1:] if args is None else args
+    if not args or args[0] in ("-h", "--help"):
+        print(_usage())
+        return 0
+    name = args[0]
+    try:
+        if name not in COMMANDS:
+            raise UserError(f"no command '{name}': choose one of {', '.join(COMMANDS)}")
+        _dispatch(_parse(name, COMMANDS[name], args[1:]))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: {error}; what was finished is kept, run the command again", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped: the same command goes on from here", file=sys.stderr)
+        return 130
+    return 0

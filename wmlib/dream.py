@@ -1,0 +1,194 @@
+"""M as an environment: the dream (paper, section "Training Inside of the Dream").
+
+A dream emits exactly the features that the real game behind V and M emits, so C cannot tell the
+two apart, and neither can the code that trains it. z' is drawn from M's mixture at temperature
+tau, the episode ends when M says so, and it begins at a stored first latent of a real episode.
+
+Letters: N dreams side by side, F features, K mixtures.
+"""
+
+from typing import Any, Literal
+
+import gymnasium as gym
+import numpy as np
+import torch
+from gymnasium.vector import AutoresetMode
+from torch import Tensor
+
+from wmlib import noise
+from wmlib.memory import MDNRNN, State, sample_mixture
+from wmlib.presets import Task
+from wmlib.vision import VAE
+
+# Streams of the episode's noise; the real game uses Z_NOISE in the same role (wmlib.agent).
+Z_NOISE, CHOICE_NOISE, END_NOISE, START_NOISE = range(4)
+
+
+def features(task: Task, z: Tensor, state: State) -> Tensor:
+    """(N, F): what C sees, [z, h], and for Doom the LSTM's cell too, [z, h, c]."""
+    h, c = state
+    return torch.cat([z, h, c] if task.cell_feature else [z, h], dim=1)
+
+
+def n_features(task: Task, n_z: int, n_h: int) -> int:
+    """F, the length of what `features` returns."""
+    return n_z + (2 if task.cell_feature else 1) * n_h
+
+
+class FeatureVectorEnv(gym.vector.VectorEnv):
+    """What the real game behind V and M has in common with the dream.
+
+    Observations are torch float32 features (N, F) on `device`; actions torch float32 (N, A).
+    Autoreset is off: `reset(seed=[…], options={"reset_mask": …})` begins new episodes in the
+    chosen slots. `self.z`, `self.state` hold the latents for those who draw.
+    """
+
+    def __init__(self, task: Task, memory: MDNRNN, num_envs: int, device: torch.device) -> None:
+        self.task, self.num_envs, self.device = task, num_envs, device
+        self.memory = memory.to(device).eval()
+        self.metadata = {"autoreset_mode": AutoresetMode.DISABLED}
+        self.z = torch.zeros(num_envs, memory.N_z, device=device)
+        self.state: State = memory.initial_state(num_envs, device)
+        self.restart = torch.ones(num_envs, device=device)
+        self.seeds = torch.zeros(num_envs, dtype=torch.long, device=device)
+        self.steps = torch.zeros(num_envs, dtype=torch.long, device=device)
+        size = n_features(task, memory.N_z, memory.N_h)
+        self.single_observation_space = gym.spaces.Box(-np.inf, np.inf, (size,), np.float32)
+        self.observation_space = gym.vector.utils.batch_space(
+            self.single_observation_space, num_envs
+        )
+        low = np.array([-1.0, 0.0, 0.0] if task.squash == "car" else [-1.0] * task.n_actions)
+        self.single_action_space = gym.spaces.Box(
+            low.astype(np.float32), np.ones(task.n_actions, np.float32)
+        )
+        self.action_space = gym.vector.utils.batch_space(self.single_action_space, num_envs)
+
+    def _begin(self, seed: Any, options: dict | None) -> tuple[Tensor, np.ndarray, list]:
+        """Forget the episodes in the masked slots; returns their mask (tensor, array), seeds."""
+        mask = (options or {}).get("reset_mask")
+        mask = np.ones(self.num_envs, dtype=bool) if mask is None else np.asarray(mask)
+        if mask.shape != (self.num_envs,) or mask.dtype != bool:
+            raise ValueError(f"reset_mask must be bool of shape ({self.num_envs},)")
+        if seed is None or isinstance(seed, int):
+            first = int(self.np_random.integers(2**31)) if seed is None else seed
+            seed = [first + i for i in range(self.num_envs)]
+        seed = [
+            int(self.np_random.integers(2**31)) if s is None and m else s
+            for s, m in zip(seed, mask, strict=True)
+        ]
+        where = torch.from_numpy(mask).to(self.device)
+        given = torch.tensor([s or 0 for s in seed], device=self.device)
+        self.seeds = torch.where(where, given, self.seeds)
+        self.steps = torch.where(where, 0, self.steps)
+        self.restart = torch.where(where, 1.0, self.restart)
+        self.state = tuple(torch.where(where[:, None], 0.0, s) for s in self.state)
+        return where, mask, seed
+
+    def _remember(self, actions: Tensor) -> None:
+        """h' = LSTM(z, a, h): what M knows after acting, before it sees the next picture."""
+        self.state = self.memory.advance(self.z, actions, self.restart, self.state)
+        self.restart = torch.zeros_like(self.restart)
+        self.steps = self.steps + 1
+
+    def _checked(self, actions: Any) -> Tensor:
+        actions = torch.as_tensor(actions, dtype=torch.float32, device=self.device)
+        if actions.shape != (self.num_envs, self.task.n_actions):
+            raise ValueError(
+                f"actions have shape {tuple(actions.shape)}, "
+                f"expected ({self.num_envs}, {self.task.n_actions})"
+            )
+        return actions
+
+    def features(self) -> Tensor:
+        """(N, F): what C sees now."""
+        return features(self.task, self.z, self.state)
+
+
+class DreamEnv(FeatureVectorEnv):
+    """N dreams inside M.
+
+    `starts` are (mu, logvar) of real first frames, each (S, N_z). `end` is "threshold" (the end
+    logit is above 0: the paper) or "sampled" (a coin with that probability). `vision` is needed
+    only by `render`, which decodes z into pictures.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        memory: MDNRNN,
+        starts: tuple[Tensor, Tensor],
+        num_envs: int = 1,
+        tau: float = 1.0,
+        max_episode_steps: int = 2100,
+        end: Literal["threshold", "sampled"] = "threshold",
+        vision: VAE | None = None,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        if tau <= 0:
+            raise ValueError(f"tau is {tau}; a temperature is above 0 (0.1 is nearly certain)")
+        if end not in ("threshold", "sampled"):
+            raise ValueError(f"end is '{end}'; choose threshold or sampled")
+        if task.step_reward == 0 and "reward" not in memory.heads:
+            raise ValueError(
+                f"{task.name} needs an M with a reward head to be dreamed: train M with "
+                "--memory.heads end reward"
+            )
+        super().__init__(task, memory, num_envs, torch.device(device))
+        self.metadata["render_modes"] = ["rgb_array"]
+        self.start_mu, self.start_logvar = (s.float().to(self.device) for s in starts)
+        self.tau, self.max_episode_steps, self.end, self.vision = (
+            tau,
+            max_episode_steps,
+            end,
+            vision,
+        )
+
+    @torch.inference_mode()
+    def reset(self, *, seed: Any = None, options: dict | None = None) -> tuple[Tensor, dict]:
+        """Begin dreams in the masked slots (all by default), each from a stored first latent."""
+        where, _, _ = self._begin(seed, options)
+        pick = noise.uniform(self.seeds, self.steps, 1, START_NOISE)[:, 0]
+        pick = (pick * len(self.start_mu)).long()
+        eps = noise.normal(self.seeds, self.steps, self.memory.N_z, Z_NOISE)
+        z = self.start_mu[pick] + torch.exp(self.start_logvar[pick] / 2) * eps
+        self.z = torch.where(where[:, None], z, self.z)
+        return self.features(), {}
+
+    @torch.inference_mode()
+    def step(self, actions: Any) -> tuple[Tensor, np.ndarray, np.ndarray, np.ndarray, dict]:
+        """One tic of the dream: h' = LSTM(z, a, h), z' ~ mixture(h', tau), end from its logit."""
+        self._remember(self._checked(actions))
+        out = self.memory.predict(self.state[0])
+        N_z = self.memory.N_z
+        u = noise.uniform(self.seeds, self.steps, N_z, CHOICE_NOISE)
+        eps = noise.normal(self.seeds, self.steps, N_z, Z_NOISE)
+        self.z = sample_mixture(out.logpi, out.mu, out.logstd, self.tau, u, eps)
+        terminated = self._ended(out).cpu().numpy()
+        truncated = (self.steps >= self.max_episode_steps).cpu().numpy() & ~terminated
+        if self.task.step_reward:
+            reward = np.full(self.num_envs, self.task.step_reward)
+        else:
+            reward = out.reward.double().cpu().numpy()
+        return self.features(), reward, terminated, truncated, {}
+
+    def _ended(self, out: Any) -> Tensor:
+        if "end" not in self.memory.heads:
+            return torch.zeros(self.num_envs, dtype=torch.bool, device=self.device)
+        if self.end == "threshold":
+            return out.end_logit > 0
+        coin = noise.uniform(self.seeds, self.steps, 1, END_NOISE)[:, 0]
+        return coin < torch.sigmoid(out.end_logit)
+
+    @torch.inference_mode()
+    def render(self) -> np.ndarray:
+        """(N, 64, 64, 3) uint8: what V's decoder makes of the dreamed z."""
+        if self.vision is None:
+            raise ValueError("this dream was made without V: pass vision= to see it")
+        return decode_pictures(self.vision, self.z)
+
+
+@torch.inference_mode()
+def decode_pictures(vision: VAE, z: Tensor) -> np.ndarray:
+    """(N, 64, 64, 3) uint8 pictures of latents (N, N_z)."""
+    pictures = vision.decode(z).float().permute(0, 2, 3, 1)
+    return (pictures.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()

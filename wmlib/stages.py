@@ -1,0 +1,103 @@
+"""The last two stages of a run, put together from their parts: evolve C, score the agent."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from wmlib import runs, seeds
+from wmlib.agent import Agent, evaluate, find_agent, load_agent
+from wmlib.controller import Controller
+from wmlib.dream import FeatureVectorEnv
+from wmlib.evolution import Arena, evolve, standard_error
+from wmlib.memory import MDNRNN
+from wmlib.presets import EvaluateConfig, EvolveConfig, Task
+from wmlib.runs import RunFolder, UserError
+
+
+def training_world(
+    run_path: Path, task: Task, config: EvolveConfig, seed: int, device: str
+) -> FeatureVectorEnv:
+    """The feature environment that C is evolved in; made anew inside every worker process."""
+    agent = load_agent(run_path, task, controller=None)
+    if config.random_memory:
+        agent.memory = untrained_like(agent.memory, seed)
+    if config.world == "dream":
+        return agent.dream(
+            config.slots, config.tau, max_episode_steps=config.max_episode_steps, device=device
+        )
+    return agent.real(config.slots, config.max_episode_steps, config.game, device)
+
+
+def untrained_like(memory: MDNRNN, seed: int) -> MDNRNN:
+    """An M of the same shape that has learned nothing, the same for the same seed."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return memory.untrained_copy()
+
+
+def evolve_run(
+    run: RunFolder, folder: Path, task: Task, config: EvolveConfig, seed: int, device: torch.device
+) -> None:
+    """Stage 4: evolve C in the world that `config` names; writes controller and learning curve."""
+    if config.workers and device.type == "cuda":
+        raise UserError("--workers spreads over CPU processes; with --device cuda use --slots")
+    agent = load_agent(run.path, task, controller=None)
+    controller = agent.new_controller(config.controller)
+    make_world = partial(training_world, run.path, task, config, seed, str(device))
+    with runs.stage_manifest(folder, "evolve", config, seed, device) as result:
+        arena = Arena(make_world, config.workers)
+        check = _real_check(agent, controller, config) if config.real_episodes else None
+        try:
+            result |= evolve(arena, controller, config, folder, seed, check or (lambda mean: {}))
+        finally:
+            arena.close()
+
+
+def _real_check(
+    agent: Agent, controller: Controller, config: EvolveConfig
+) -> Callable[[Tensor], dict]:
+    """The real game's return beside the dream's, on validation seeds."""
+    arena = Arena(partial(agent.real, 2, config.max_episode_steps))
+    jobs = [(0, seeds.VALIDATION.start + i) for i in range(config.real_episodes)]
+
+    def check(mean: Tensor) -> dict[str, float]:
+        returns = arena.play(controller, mean[None], jobs).returns
+        return {"real_return": float(returns.mean()), "real_sem": standard_error(returns)}
+
+    return check
+
+
+def evaluate_run(
+    weights: str | Path,
+    task: Task,
+    config: EvaluateConfig,
+    first_seed: int,
+    device: torch.device,
+    controller: str = "controller",
+) -> dict[str, Any]:
+    """Stage 5: score an agent in the reference game; the result lands in its run folder."""
+    if config.episodes < 1:
+        raise UserError(f"--episodes {config.episodes}: play at least 1")
+    agent = find_agent(weights, task, controller)
+    assert agent.controller is not None
+    slots = min(config.slots, config.episodes)
+    env = agent.real(slots, config.max_episode_steps, device=device)
+    bar = tqdm(
+        unit=" steps", unit_scale=True, desc=f"play {config.episodes} episodes", disable=None
+    )
+    try:
+        result = evaluate(
+            env, agent.controller, agent.params, config.episodes, first_seed, bar.update
+        )
+    finally:
+        bar.close()
+        env.close()
+    if str(weights) != "pretrained":
+        name = "evaluation.json" if controller == "controller" else f"{controller}.json"
+        runs.write_json(Path(weights) / name, result | {"versions": runs.versions()})
+    return result
