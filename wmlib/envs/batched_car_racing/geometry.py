@@ -1,0 +1,187 @@
+"""What is to be drawn: one car's view as a list of polygons, nearest to the eye first.
+
+Gymnasium draws everything on a surface of 1000 x 800 pixels and shrinks it to 96 x 96. We keep
+the polygons as they are and measure how much of each small pixel they cover, so this module must
+know where the big surface would have had them: its corners lie on whole pixels (the coordinates
+lose their fraction), and its filled shapes are about half a pixel fatter than the true ones.
+
+Every function here works on one car and is compiled for CPU and CUDA alike. Coordinates: `world`
+is Box2D's; `surface` is the 1000 x 800 one with y up, car at (500, 200); `screen` is the 96 x 96
+one with y down, of which rows 84 to 95 are the dashboard.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .compilation import compiled
+from .state import MAX_TILES
+
+f32 = np.float32
+
+SCREEN = 96  # pixels a side
+ROWS = 84  # of them above the dashboard
+SURFACE_W, SURFACE_H = 1000, 800
+SCALE_X, SCALE_Y = f32(SCREEN / SURFACE_W), f32(SCREEN / SURFACE_H)
+CAR_X, CAR_Y = f32(SURFACE_W / 2), f32(SURFACE_H / 4)
+VIEW_Y = f32(SURFACE_H * (1 - ROWS / SCREEN))  # surface y of the view's lower edge
+FULL_ZOOM = f32(2.7 * 6)  # surface pixels per world unit
+FIRST_ZOOM = f32(0.1 * 6)
+STEP_SECONDS = f32(0.02)
+GRASS_COUNT = 20  # light squares along a side of the field
+
+# How far the filled shapes reach beyond their corners' polygon, in surface pixels: sideways at
+# steep edges and upwards at shallow ones. Fitted to 3,000 random quads drawn by pygame.
+GROW_GFX_X, GROW_GFX_Y = f32(0.605), f32(0.511)  # gfxdraw.aapolygon + filled_polygon: the road
+GROW_DRAW_X, GROW_DRAW_Y = f32(0.45), f32(0.5)  # draw.polygon: the car
+
+# Colours are packed as red + green * 2**8 + blue * 2**16.
+BLACK = 0
+FIELD_COLOR = 102 | 204 << 8 | 102 << 16
+GRASS_COLOR = 102 | 230 << 8 | 102 << 16
+WHITE = 255 | 255 << 8 | 255 << 16
+RED = 255
+HULL_COLOR = 204
+WHEEL_MARK_COLOR = 77 | 77 << 8 | 77 << 16
+
+# Columns of `Outlines.shapes`
+START, COUNT, COLOR, X0, X1, Y0, Y1 = range(7)
+MAX_SHAPES = 4 + 2 * 4 + 2 * MAX_TILES + GRASS_COUNT**2 + 1
+MAX_CORNERS = 4 * MAX_SHAPES + 4
+
+
+class Outlines(NamedTuple):
+    """The polygons of one picture, front to back (working memory, one per thread)."""
+
+    corners: Any  # float32 (MAX_CORNERS, 2): screen x, y; clockwise as seen
+    shapes: Any  # int32 (MAX_SHAPES, 7): first corner, corners, colour, box of pixels touched
+
+
+class Camera(NamedTuple):
+    """The car's place, the turn that points it upwards, and surface pixels per world unit."""
+
+    x: Any
+    y: Any
+    cos: Any
+    sin: Any
+    zoom: Any
+
+
+@compiled
+def view_of(state, e):
+    """The camera of environment `e`; it zooms in during the first 50 steps."""
+    t = STEP_SECONDS * f32(state.steps[e] + 1)
+    zoom = FIRST_ZOOM * max(f32(1) - t, f32(0)) + FULL_ZOOM * min(t, f32(1))
+    angle = state.hull_angle[e]
+    return Camera(
+        state.hull_pos[e, 0], state.hull_pos[e, 1], math.cos(angle), math.sin(angle), zoom
+    )
+
+
+@compiled
+def to_surface(camera, x, y):
+    """World point -> surface point (float32 pair), before the fraction is cut off."""
+    dx, dy = x - camera.x, y - camera.y
+    right = camera.cos * dx + camera.sin * dy
+    ahead = camera.cos * dy - camera.sin * dx
+    return CAR_X + right * camera.zoom, CAR_Y + ahead * camera.zoom
+
+
+@compiled
+def put_corner(outlines, k, camera, x, y):
+    """Store world point (x, y) as corner `k`, in whole surface pixels."""
+    sx, sy = to_surface(camera, x, y)
+    outlines.corners[k, 0] = f32(int(sx))
+    outlines.corners[k, 1] = f32(int(sy))
+
+
+@compiled
+def in_view(camera, x, y, reach):
+    """Can a shape within `reach` of world point (x, y) be seen?"""
+    sx, sy = to_surface(camera, x, y)
+    margin = reach * camera.zoom + f32(2)
+    return (
+        sx > -margin
+        and sx < f32(SURFACE_W) + margin
+        and sy > VIEW_Y - margin
+        and sy < f32(SURFACE_H) + margin
+    )
+
+
+@compiled
+def signed_area(corners, start, count):
+    """Twice the polygon's area, positive if its corners run counter-clockwise (y up)."""
+    total = f32(0)
+    j = start + count - 1
+    for i in range(start, start + count):
+        total += corners[j, 0] * corners[i, 1] - corners[i, 0] * corners[j, 1]
+        j = i
+    return total
+
+
+@compiled
+def edge_shift(dx, dy, grow_x, grow_y):
+    """How far an edge's outward normal (dy, -dx) moves it: the pixels it gains at each side."""
+    return grow_x * abs(dy) if abs(dy) >= abs(dx) else grow_y * abs(dx)
+
+
+@compiled
+def grow(corners, start, count, turn, grow_x, grow_y, seam):
+    """Move every edge outwards and every corner to where its two edges meet again.
+
+    `turn` is +1 for counter-clockwise corners and -1 otherwise. The first edge moves inwards if
+    `seam`: there the next tile, drawn later and grown too, covers this one.
+    """
+    first_x, first_y = corners[start, 0], corners[start, 1]
+    last_x, last_y = corners[start + count - 1, 0], corners[start + count - 1, 1]
+    for i in range(count):
+        x, y = corners[start + i, 0], corners[start + i, 1]
+        next_x, next_y = first_x, first_y
+        if i + 1 < count:
+            next_x, next_y = corners[start + i + 1, 0], corners[start + i + 1, 1]
+        # Edge lines a x + b y = c around this corner, (a, b) pointing outwards.
+        a1, b1 = turn * (y - last_y), turn * (last_x - x)
+        a2, b2 = turn * (next_y - y), turn * (x - next_x)
+        c1 = edge_shift(b1, a1, grow_x, grow_y)
+        c2 = edge_shift(b2, a2, grow_x, grow_y)
+        if seam and i == 0:
+            c2 = -c2
+        if seam and i == 1:
+            c1 = -c1
+        det = a1 * b2 - a2 * b1
+        if det != f32(0):
+            # Sharp or almost straight corners would fly away: two pixels are the limit.
+            move_x, move_y = (c1 * b2 - c2 * b1) / det, (a1 * c2 - a2 * c1) / det
+            corners[start + i, 0] = x + min(max(move_x, f32(-2)), f32(2))
+            corners[start + i, 1] = y + min(max(move_y, f32(-2)), f32(2))
+        last_x, last_y = x, y
+
+
+@compiled
+def close_shape(outlines, n, start, count, color, grow_x, grow_y, seam):
+    """Turn surface corners into a finished shape `n`; returns the number of shapes then.
+
+    A shape without area, or outside the view, is left out.
+    """
+    corners, shapes = outlines.corners, outlines.shapes
+    area = signed_area(corners, start, count)
+    if area == f32(0):
+        return n
+    grow(corners, start, count, f32(1) if area > f32(0) else f32(-1), grow_x, grow_y, seam)
+    x0, x1, y0, y1 = f32(SCREEN), f32(0), f32(ROWS), f32(0)
+    for i in range(start, start + count):
+        # A surface pixel's corner stands for its centre; the surface is shown upside down.
+        x = (corners[i, 0] + f32(0.5)) * SCALE_X
+        y = (f32(SURFACE_H - 0.5) - corners[i, 1]) * SCALE_Y
+        corners[i, 0], corners[i, 1] = x, y
+        x0, x1 = min(x0, x), max(x1, x)
+        y0, y1 = min(y0, y), max(y1, y)
+    shapes[n, X0] = int(max(x0, f32(0)))
+    shapes[n, X1] = int(math.ceil(min(x1, f32(SCREEN))))
+    shapes[n, Y0] = int(max(y0, f32(0)))
+    shapes[n, Y1] = int(math.ceil(min(y1, f32(ROWS))))
+    if shapes[n, X0] >= shapes[n, X1] or shapes[n, Y0] >= shapes[n, Y1]:
+        return n
+    shapes[n, START], shapes[n, COUNT], shapes[n, COLOR] = start, count, color
+    return n + 1

@@ -1,0 +1,191 @@
+"""What one car sees: hull, wheels, kerbs, road and grass as a list of outlines, front to back.
+
+The order is Gymnasium's drawing order backwards, so that whoever fills the list can stop at what
+is already covered. Every function works on one car and is compiled for CPU and CUDA alike.
+"""
+
+import math
+
+import numpy as np
+
+from .compilation import compiled
+from .geometry import (
+    BLACK,
+    FIELD_COLOR,
+    GRASS_COLOR,
+    GRASS_COUNT,
+    GROW_DRAW_X,
+    GROW_DRAW_Y,
+    GROW_GFX_X,
+    GROW_GFX_Y,
+    HULL_COLOR,
+    RED,
+    SURFACE_W,
+    WHEEL_MARK_COLOR,
+    WHITE,
+    close_shape,
+    in_view,
+    put_corner,
+    view_of,
+)
+
+f32 = np.float32
+
+PLAYFIELD = f32(2000 / 6)  # half a side
+GRASS = f32(2000 / 6 / 20)  # side of a light square; they stand one side apart
+KERB_WIDTH = f32(8 / 6)
+
+_UNIT = 0.02
+HULL_PARTS = np.array(  # four convex parts, padded to 8 corners
+    [
+        [(-60, 130), (60, 130), (60, 110), (-60, 110)] + [(0, 0)] * 4,
+        [(-15, 120), (15, 120), (20, 20), (-20, 20)] + [(0, 0)] * 4,
+        [(25, 20), (50, -10), (50, -40), (20, -90), (-20, -90), (-50, -40), (-50, -10), (-25, 20)],
+        [(-50, -120), (50, -120), (50, -90), (-50, -90)] + [(0, 0)] * 4,
+    ]
+).astype(f32) * f32(_UNIT)
+HULL_CORNERS = (4, 4, 8, 4)
+WHEEL_W, WHEEL_R = f32(14 * _UNIT), f32(27 * _UNIT)
+MARK_ANGLE = 1.2  # radians of the wheel's turn that its grey mark spans
+
+
+@compiled
+def add_hull(state, e, camera, outlines, n, corner):
+    """Append the hull's parts; returns the numbers of shapes and corners then."""
+    angle = state.hull_angle[e]
+    cos, sin = math.cos(angle), math.sin(angle)
+    for part in range(4):
+        count = HULL_CORNERS[part]
+        for i in range(count):
+            x, y = HULL_PARTS[part, i, 0], HULL_PARTS[part, i, 1]
+            put_corner(
+                outlines,
+                corner + i,
+                camera,
+                state.hull_pos[e, 0] + cos * x - sin * y,
+                state.hull_pos[e, 1] + sin * x + cos * y,
+            )
+        n = close_shape(outlines, n, corner, count, HULL_COLOR, GROW_DRAW_X, GROW_DRAW_Y, False)
+        corner += count
+    return n, corner
+
+
+@compiled
+def add_wheel_band(state, e, w, camera, outlines, n, corner, low, high, color):
+    """Append a band across wheel `w` from `low` to `high` (world units along it)."""
+    angle = state.wheel_angle[e, w]
+    cos, sin = math.cos(angle), math.sin(angle)
+    for i in range(4):
+        x = WHEEL_W if i == 1 or i == 2 else -WHEEL_W
+        y = low if i < 2 else high
+        put_corner(
+            outlines,
+            corner + i,
+            camera,
+            state.wheel_pos[e, w, 0] + cos * x - sin * y,
+            state.wheel_pos[e, w, 1] + sin * x + cos * y,
+        )
+    n = close_shape(outlines, n, corner, 4, color, GROW_DRAW_X, GROW_DRAW_Y, False)
+    return n, corner + 4
+
+
+@compiled
+def add_wheel(state, e, w, camera, outlines, n, corner):
+    """Append wheel `w`: the grey mark that rolls over it, if it is on top, then the tyre."""
+    phase = state.wheel_phase[e, w]
+    s1, s2 = math.sin(phase), math.sin(phase + MARK_ANGLE)
+    c1, c2 = f32(math.cos(phase)), f32(math.cos(phase + MARK_ANGLE))
+    if not (s1 > 0 and s2 > 0):
+        if s1 > 0:
+            c1 = f32(1) if c1 > f32(0) else f32(-1)
+        if s2 > 0:
+            c2 = f32(1) if c2 > f32(0) else f32(-1)
+        n, corner = add_wheel_band(
+            state, e, w, camera, outlines, n, corner, WHEEL_R * c1, WHEEL_R * c2, WHEEL_MARK_COLOR
+        )
+    return add_wheel_band(state, e, w, camera, outlines, n, corner, -WHEEL_R, WHEEL_R, BLACK)
+
+
+@compiled
+def add_quad(quad, camera, outlines, n, corner, color, seam):
+    """Append a quad (4, 2) of the track."""
+    for i in range(4):
+        put_corner(outlines, corner + i, camera, quad[i, 0], quad[i, 1])
+    n = close_shape(outlines, n, corner, 4, color, GROW_GFX_X, GROW_GFX_Y, seam)
+    return n, corner + 4
+
+
+@compiled
+def add_road(state, e, camera, outlines, n, corner):
+    """Append the tiles in view, last first, each kerb before its tile."""
+    last = state.n_tiles[e] - 1
+    for i in range(last, -1, -1):
+        circle = state.tile_circle[e, i]
+        if not in_view(camera, circle[0], circle[1], circle[2] + KERB_WIDTH):
+            continue
+        if state.kerb_on[e, i]:
+            color = RED if state.kerb_color[e, i] else WHITE
+            seam = i < last and state.kerb_on[e, i + 1]
+            n, corner = add_quad(state.kerb_poly[e, i], camera, outlines, n, corner, color, seam)
+        color = (
+            state.tile_color[e, i, 0]
+            + state.tile_color[e, i, 1] * 256
+            + state.tile_color[e, i, 2] * 65536
+        )
+        n, corner = add_quad(state.tile_poly[e, i], camera, outlines, n, corner, color, i < last)
+    return n, corner
+
+
+@compiled
+def add_square(x, y, side, camera, outlines, n, corner, color):
+    """Append the square with lower left corner (x, y)."""
+    put_corner(outlines, corner, camera, x + side, y)
+    put_corner(outlines, corner + 1, camera, x, y)
+    put_corner(outlines, corner + 2, camera, x, y + side)
+    put_corner(outlines, corner + 3, camera, x + side, y + side)
+    n = close_shape(outlines, n, corner, 4, color, GROW_GFX_X, GROW_GFX_Y, False)
+    return n, corner + 4
+
+
+@compiled
+def add_grass(camera, outlines, n, corner):
+    """Append the light squares in view."""
+    # A circle around the car that holds the whole view, in squares' numbers.
+    reach = f32(SURFACE_W) / camera.zoom + GRASS
+    first_i = max(int((camera.x - reach + PLAYFIELD) / (2 * GRASS)), 0)
+    last_i = min(int((camera.x + reach + PLAYFIELD) / (2 * GRASS)), GRASS_COUNT - 1)
+    first_j = max(int((camera.y - reach + PLAYFIELD) / (2 * GRASS)), 0)
+    last_j = min(int((camera.y + reach + PLAYFIELD) / (2 * GRASS)), GRASS_COUNT - 1)
+    for i in range(first_i, last_i + 1):
+        x = -PLAYFIELD + f32(2 * i) * GRASS
+        for j in range(first_j, last_j + 1):
+            y = -PLAYFIELD + f32(2 * j) * GRASS
+            half = f32(0.5) * GRASS
+            if in_view(camera, x + half, y + half, GRASS):
+                n, corner = add_square(x, y, GRASS, camera, outlines, n, corner, GRASS_COLOR)
+    return n, corner
+
+
+@compiled
+def field_fills_view(camera):
+    """Is no black in view? (A circle around the car holds the whole view.)"""
+    room = PLAYFIELD - f32(SURFACE_W) / camera.zoom
+    return abs(camera.x) < room and abs(camera.y) < room
+
+
+@compiled
+def list_outlines(state, e, outlines):
+    """List environment `e`'s view in `outlines`; returns the number of shapes and the colour
+    of what none of them covers."""
+    camera = view_of(state, e)
+    n, corner = add_hull(state, e, camera, outlines, 0, 0)
+    for w in range(3, -1, -1):
+        n, corner = add_wheel(state, e, w, camera, outlines, n, corner)
+    n, corner = add_road(state, e, camera, outlines, n, corner)
+    n, corner = add_grass(camera, outlines, n, corner)
+    if field_fills_view(camera):
+        return n, FIELD_COLOR
+    n, corner = add_square(
+        -PLAYFIELD, -PLAYFIELD, f32(2) * PLAYFIELD, camera, outlines, n, corner, FIELD_COLOR
+    )
+    return n, BLACK
