@@ -8,9 +8,14 @@ def register_all() -> None:
 
     Entry points are strings, so a game is only imported when it is made.
     """
-    register(
-        "wmlib/DoomTakeCover-v1",
-        entry_point="wmlib.envs.doom:make",
-        vector_entry_point="wmlib.envs.doom:make_vector",
-        max_episode_steps=2_100,
-    )
+    for name, module, steps in (
+        ("CarRacing-v3", "car_racing", 1_000),
+        ("DoomTakeCover-v1", "doom", 2_100),
+        ("PendulumHanging-v1", "pendulum", 200),
+    ):
+        register(
+            f"wmlib/{name}",
+            entry_point=f"wmlib.envs.{module}:make",
+            vector_entry_point=f"wmlib.envs.{module}:make_vector",
+            max_episode_steps=steps,
+        )

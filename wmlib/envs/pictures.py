@@ -5,11 +5,32 @@ V the speed and so spoil the question of what the memory is for; in Doom they ho
 """
 
 import gymnasium as gym
+import numpy as np
 from gymnasium.spaces import Box
-from gymnasium.wrappers import ResizeObservation, TransformObservation
+from gymnasium.utils import RecordConstructorArgs
+from gymnasium.wrappers import ResizeObservation
+from numpy.typing import NDArray
 
 SIDE = 64
 """Width and height of the picture in pixels (paper, Appendix A.1)."""
+
+
+class Top(gym.ObservationWrapper, RecordConstructorArgs):
+    """Rows 0 to `rows` - 1 of the screen, uint8 (rows, W, 3).
+
+    A class of its own because a TransformObservation with a function in it has no comparable
+    spec, so that `env.spec.make()` would fail.
+    """
+
+    def __init__(self, env: gym.Env, rows: int) -> None:
+        RecordConstructorArgs.__init__(self, rows=rows)
+        gym.ObservationWrapper.__init__(self, env)
+        self.rows = rows
+        _, width, channels = env.observation_space.shape
+        self.observation_space = Box(0, 255, (rows, width, channels), np.uint8)
+
+    def observation(self, observation: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return observation[: self.rows]
 
 
 def picture(env: gym.Env, rows: int) -> gym.Env:
@@ -18,6 +39,4 @@ def picture(env: gym.Env, rows: int) -> gym.Env:
     Area averaging (OpenCV's INTER_AREA inside Gymnasium's ResizeObservation); no inversion and no
     contrast stretch, both of which the original did by accident.
     """
-    _, width, channels = env.observation_space.shape
-    top = Box(0, 255, (rows, width, channels), env.observation_space.dtype)
-    return ResizeObservation(TransformObservation(env, lambda x: x[:rows], top), (SIDE, SIDE))
+    return ResizeObservation(Top(env, rows), (SIDE, SIDE))

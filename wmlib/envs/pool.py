@@ -160,7 +160,6 @@ def _worker(index: int, env_fn: Callable[[], gym.Env], pipe: Connection, *rest: 
     # A session of its own: Ctrl-C reaches only the parent, which then closes the workers in order,
     # and the parent can end a game that outlived its worker through the process group.
     os.setsid()
-    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # no screen needed
     error_queue = rest[2]
     try:
         env = env_fn()
