@@ -156,6 +156,18 @@ def set_strip(quad, left1, right1, left2, right2, curve, p1, p2):
 
 
 @compiled
+def draw_circle(quad, circle):
+    """Circle (x, y, radius) around a quad, to find the tiles near a car quickly."""
+    circle[0] = 0.25 * (quad[0, 0] + quad[1, 0] + quad[2, 0] + quad[3, 0])
+    circle[1] = 0.25 * (quad[0, 1] + quad[1, 1] + quad[2, 1] + quad[3, 1])
+    radius2 = 0.0
+    for k in range(4):
+        dx, dy = quad[k, 0] - circle[0], quad[k, 1] - circle[1]
+        radius2 = max(radius2, dx * dx + dy * dy)
+    circle[2] = math.sqrt(radius2) + 0.01  # a margin for rounding
+
+
+@compiled
 def lay_tiles(state, e, curve, first, n):
     """Write tiles, kerbs, their colours and the start of environment `e`."""
     state.n_tiles[e] = n
@@ -166,10 +178,7 @@ def lay_tiles(state, e, curve, first, n):
         p1, p2 = first + i, first + (i - 1) % n
         quad = state.tile_poly[e, i]
         set_strip(quad, -w, w, -w, w, curve, p1, p2)
-        for k in range(2):
-            state.tile_centre[e, i, k] = 0.25 * (
-                quad[0, k] + quad[1, k] + quad[2, k] + quad[3, k]
-            )
+        draw_circle(quad, state.tile_circle[e, i])
         for k in range(3):
             state.tile_color[e, i, k] = int(102 + 0.01 * (i % 3) * 255)
         state.tile_visited[e, i] = 0
@@ -188,7 +197,7 @@ def build_track(state, e, uniforms, scratch):
     place_checkpoints(uniforms, checkpoints)
     count = drive_curve(checkpoints, scratch)
     first, n = find_loop(scratch, count)
-    # A length above MAX_TILES never happened in 100,000 tracks; retrying keeps the arrays safe.
+    # Retrying on a longer track than any known keeps the arrays safe (see MAX_TILES).
     if n == 0 or n > state.tile_visited.shape[1]:
         return False
     mark_kerbs(scratch, first, n, state.kerb_on[e])
