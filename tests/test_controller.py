@@ -55,7 +55,7 @@ def test_save_and_load(tmp_path):
     controller = Controller(CAR, "hidden", 32, 288)
     vector = torch.randn(controller.n_params)
     save_controllers(tmp_path / "c.safetensors", controller, {"params": vector})
-    loaded, named, facts = load_controllers(tmp_path / "c.safetensors", CAR)
+    loaded, named, _ = load_controllers(tmp_path / "c.safetensors", CAR)
     assert loaded.kind == "hidden"
     assert torch.equal(named["params"], vector.half().float())
     with pytest.raises(UserError, match="for car_racing, not for doom_take_cover"):

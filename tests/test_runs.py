@@ -110,7 +110,7 @@ def test_a_folder_started_with_other_settings_is_refused(tmp_path):
 
 
 def test_a_missing_stage_names_the_command_to_run(tmp_path):
-    with pytest.raises(UserError, match="train-memory needs latents.*run train-vision"):
+    with pytest.raises(UserError, match=r"train-memory needs latents.*run train-vision"):
         runs.RunFolder(tmp_path).require("latents", "train-memory")
 
 

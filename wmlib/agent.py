@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
-import numpy as np
 import torch
 from gymnasium.vector import AutoresetMode
 from torch import Tensor
@@ -23,6 +22,7 @@ from wmlib.evolution import play, standard_error
 from wmlib.memory import MDNRNN, load_memory
 from wmlib.presets import Task, get_task
 from wmlib.runs import RunFolder, UserError, load_weights
+from wmlib.training import autocast
 from wmlib.vision import VAE, load_vision
 
 
@@ -52,8 +52,9 @@ class GameFeatures(FeatureVectorEnv):
         """z ~ V(picture) in the chosen slots (all by default)."""
         rows = slice(None) if where is None else torch.nonzero(where)[:, 0]
         chosen = torch.as_tensor(pictures, device=self.device)[rows]
-        mu, logvar = self.vision.encode(chosen)
-        eps = noise.normal(self.seeds[rows], self.steps[rows], self.memory.N_z, Z_NOISE)
+        with autocast(self.device):
+            mu, logvar = self.vision.encode(chosen)
+        eps = noise.normal(self.seeds[rows], self.steps[rows], self.memory.n_z, Z_NOISE)
         z = self.z.clone()
         z[rows] = mu.float() + torch.exp(logvar.float() / 2) * eps
         self.z = z
@@ -152,8 +153,8 @@ class Agent:
 
     def new_controller(self, kind: str = "linear") -> Controller:
         """A controller shape that fits this V and M."""
-        size = n_features(self.task, self.vision.N_z, self.memory.N_h)
-        return Controller(self.task, kind, self.vision.N_z, size)  # type: ignore[arg-type]
+        size = n_features(self.task, self.vision.n_z, self.memory.n_h)
+        return Controller(self.task, kind, self.vision.n_z, size)  # type: ignore[arg-type]
 
 
 def load_agent(folder: str | Path, task: Task, controller: str | None = "controller") -> Agent:
@@ -171,7 +172,7 @@ def load_agent(folder: str | Path, task: Task, controller: str | None = "control
     if controller is not None:
         path = run.path / controller / "controller.safetensors"
         agent.controller, agent.controllers, _ = load_controllers(path, task)
-        expected = n_features(task, vision.N_z, memory.N_h)
+        expected = n_features(task, vision.n_z, memory.n_h)
         if agent.controller.n_features != expected:
             raise UserError(
                 f"{path} expects {agent.controller.n_features} features, V and M give {expected}"

@@ -8,11 +8,9 @@ import dataclasses
 import json
 import sys
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 import tyro
 
 from wmlib import runs, seeds

@@ -275,7 +275,7 @@ def _choose(
     controller: Controller, folder: Path, rows: list[dict], means: dict[int, Tensor]
 ) -> dict:
     scored = [row for row in rows if "mean_return" in row]
-    # Where the real game was asked too, it decides (on validation seeds); else the world trained in.
+    # Where the real game was asked too (on validation seeds), it decides.
     best = max(scored, key=lambda row: row.get("real_return", row["mean_return"]))
     named = {f"generation_{g:05d}": mean for g, mean in means.items()}
     named["params"] = means[best["generation"]]

@@ -44,6 +44,8 @@ class VisionConfig:
     """frames per update"""
     learning_rate: float = 1e-4
     """Adam"""
+    learning_rate_decay: float = 1.0
+    """factor per update (original: constant); short trainings end better with a falling rate"""
     kl_tolerance: float = 0.5
     """KL below this many nats per latent dimension costs nothing (released code only)"""
 

@@ -344,12 +344,18 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+ONLY_SPEED = ("num_envs", "slots", "workers")
+"""Settings that decide how fast a stage is and nothing else."""
+
+
 def begin_stage(folder: Path, config: Any, seed: int) -> bool:
     """Claim a stage's folder for these settings; True if they are already finished there.
 
     A folder started with other settings is refused, so that a resumed training never mixes two.
+    How many games are played side by side changes no result, and so may change.
     """
-    wanted = json.loads(json.dumps({"config": dataclasses.asdict(config), "seed": seed}))
+    fields = {k: v for k, v in dataclasses.asdict(config).items() if k not in ONLY_SPEED}
+    wanted = json.loads(json.dumps({"config": fields, "seed": seed}))
     claim = folder / "config.json"
     if not claim.exists():
         write_json(claim, wanted)
