@@ -1,0 +1,295 @@
+"""M: the recurrent network that predicts the next z as a mixture of Gaussians (chapter 5).
+
+An LSTM reads (z_t, a_t) and gives p(z_{t+1} | z_t, a_t, h_t): for each latent dimension its own
+mixture of K Gaussians (Ha & Schmidhuber 2018, appendix A.2; that each dimension has its own mixture
+is seen only in the released code). Optional heads predict the end, the reward and the next action.
+
+Letters: B sequences (or N environments), T steps, N_z, N_a, N_h LSTM units, K mixtures.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from wmlib.latents import Latents, load_latents
+from wmlib.mixture import nll
+from wmlib.presets import MemoryConfig, Task
+from wmlib.runs import (
+    RunFolder,
+    UserError,
+    begin_stage,
+    fit_weights,
+    load_weights,
+    save_weights,
+    stage_manifest,
+)
+from wmlib.sequences import Batch, EpisodeBatches, StreamBatches
+from wmlib.training import Keeper, Prefetch, autocast
+
+WEIGHTS = "memory.safetensors"
+HEADS = ("end", "reward", "action")
+SHAPE = ("n_z", "n_a", "n_h", "n_mixtures", "restart_input", "heads")
+LOGSTD_MIN, LOGSTD_MAX = -7.0, 7.0
+"""Beyond these log sigma is clamped, so that no square of (z - mu) / sigma overflows."""
+
+State = tuple[Tensor, Tensor]
+"""(h, c), each (N, N_h)."""
+
+
+class Prediction(NamedTuple):
+    """What M says about the next step; leading shape (B, T) or (N,). Absent heads are None."""
+
+    logpi: Tensor
+    """(..., N_z, K) log weights, normalised over K"""
+    mu: Tensor
+    """(..., N_z, K)"""
+    logstd: Tensor
+    """(..., N_z, K) log sigma"""
+    end_logit: Tensor | None
+    """(...,) above 0: M thinks it more likely than not that the action ended the episode"""
+    reward: Tensor | None
+    """(...,) expected reward of the action"""
+    action: Tensor | None
+    """(..., N_a) the action that would be taken next"""
+
+
+class MDNRNN(nn.Module):
+    """LSTM with a mixture-density output: 422,368 trainable parameters for CarRacing.
+
+    PyTorch's LSTM has a second bias that only repeats the first: it is frozen at zero here and does
+    not count.
+    """
+
+    def __init__(
+        self,
+        n_z: int,
+        n_a: int,
+        n_h: int,
+        n_mixtures: int = 5,
+        restart_input: bool = False,
+        heads: Sequence[str] = (),
+    ) -> None:
+        super().__init__()
+        unknown = set(heads) - set(HEADS)
+        if unknown:
+            raise ValueError(f"unknown heads {sorted(unknown)}: choose from {', '.join(HEADS)}")
+        self.n_z, self.n_a, self.n_h, self.n_mixtures = n_z, n_a, n_h, n_mixtures
+        self.restart_input = restart_input
+        self.heads = tuple(head for head in HEADS if head in heads)
+        sizes = {"end": 1, "reward": 1, "action": n_a}
+        self.sizes = [3 * n_z * n_mixtures, *(sizes[head] for head in self.heads)]
+        self.lstm = nn.LSTM(n_z + n_a + restart_input, n_h, batch_first=True)
+        self.output = nn.Linear(n_h, sum(self.sizes))
+        with torch.no_grad():
+            self.lstm.bias_hh_l0.zero_()
+            # A forget gate that starts open (as in the original) lets gradients reach far back.
+            self.lstm.bias_ih_l0[n_h : 2 * n_h] += 1.0
+        self.lstm.bias_hh_l0.requires_grad_(False)
+
+    @property
+    def shape(self) -> dict[str, Any]:
+        """The arguments that make an M of this shape."""
+        return {name: getattr(self, name) for name in SHAPE}
+
+    def untrained_copy(self) -> "MDNRNN":
+        """A fresh M of the same shape, its weights drawn from torch's global generator."""
+        return MDNRNN(**self.shape)
+
+    def initial_state(self, n: int, device: torch.device | str = "cpu") -> State:
+        """h = c = 0 for n environments."""
+        h = torch.zeros(n, self.n_h, device=device)
+        return h, h.clone()
+
+    def _inputs(self, z: Tensor, a: Tensor, restart: Tensor) -> Tensor:
+        """(..., D) from z (..., N_z), a (..., N_a), restart (...,)."""
+        parts = [z, a, restart.unsqueeze(-1)] if self.restart_input else [z, a]
+        return torch.cat(parts, dim=-1)
+
+    def forward(
+        self, z: Tensor, a: Tensor, restart: Tensor, state: State | None = None
+    ) -> tuple[Prediction, State]:
+        """Whole sequences: z (B, T, N_z), a (B, T, N_a), restart (B, T) -> prediction, last state.
+
+        `restart` is 1 at the first step of an episode, and read only by an M made to read it.
+        """
+        h, c = self.initial_state(len(z), z.device) if state is None else state
+        x = self._inputs(z, a, restart)
+        y, (h, c) = self.lstm(x, (h[None].to(x.dtype), c[None].to(x.dtype)))  # y (B, T, N_h)
+        return self.predict(y), (h[0].float(), c[0].float())
+
+    def advance(self, z: Tensor, a: Tensor, restart: Tensor, state: State) -> State:
+        """One step of the LSTM for N environments: what M remembers after (z, a).
+
+        Equal to `forward` for T = 1, without the overhead that nn.LSTM has for one step.
+        """
+        h, c = state
+        w_x, w_h, bias = self.lstm.weight_ih_l0, self.lstm.weight_hh_l0, self.lstm.bias_ih_l0
+        from_inputs = F.linear(self._inputs(z, a, restart), w_x, bias)
+        gates = torch.addmm(from_inputs, h, w_h.T)  # (N, 4 N_h)
+        i, f, g, o = gates.float().chunk(4, dim=1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        return torch.sigmoid(o) * torch.tanh(c), c
+
+    def predict(self, h: Tensor) -> Prediction:
+        """What M says of the next step, from h (..., N_h) after `advance`."""
+        parts = self.output(h).float().split(self.sizes, dim=-1)
+        mixture = parts[0].unflatten(-1, (3, self.n_z, self.n_mixtures))
+        logits, mu, logstd = mixture.unbind(-3)  # each (..., N_z, K)
+        head = dict(zip(self.heads, parts[1:]))
+        return Prediction(
+            torch.log_softmax(logits, dim=-1),
+            mu,
+            logstd.clamp(LOGSTD_MIN, LOGSTD_MAX),
+            head["end"].squeeze(-1) if "end" in head else None,
+            head["reward"].squeeze(-1) if "reward" in head else None,
+            head.get("action"),
+        )
+
+    def step(self, z: Tensor, a: Tensor, restart: Tensor, state: State) -> tuple[Prediction, State]:
+        """`advance`, then `predict`: z (N, N_z), a (N, N_a), restart (N,)."""
+        state = self.advance(z, a, restart, state)
+        return self.predict(state[0]), state
+
+    def loss(
+        self, batch: Batch, state: State | None = None, end_weight: float = 10.0
+    ) -> tuple[Tensor, dict[str, Tensor], State]:
+        """The scalar to minimise, its parts, and the state after the batch.
+
+        Parts: `nll` (nats per latent dimension, over steps that have a next z), `end` (binary
+        cross-entropy, ends weighted `end_weight`), `reward` and `action` (mean squared errors).
+        """
+        out, state = self(batch.z, batch.a, batch.restart, state)
+        parts = {"nll": _mean(nll(batch.z_next, *out[:3]).mean(-1), batch.has_next)}
+        if out.end_logit is not None:
+            weight = batch.valid * (1 + (end_weight - 1) * batch.end)
+            bce = F.binary_cross_entropy_with_logits(out.end_logit, batch.end, reduction="none")
+            parts["end"] = (weight * bce).sum() / batch.valid.sum()
+        if out.reward is not None:
+            parts["reward"] = _mean((out.reward - batch.reward).square(), batch.valid)
+        if out.action is not None:
+            error = (out.action - batch.a_next).square().mean(-1)
+            parts["action"] = _mean(error, batch.has_next)
+        loss = torch.stack(list(parts.values())).sum()
+        return loss, {k: v.detach() for k, v in {"loss": loss, **parts}.items()}, state
+
+
+def _mean(values: Tensor, mask: Tensor) -> Tensor:
+    """Mean of values (B, T) where mask (B, T) is 1."""
+    return (values * mask).sum() / mask.sum().clamp(min=1)
+
+
+# ---------------------------------------------------------------- training
+
+
+def train_memory(
+    run: RunFolder, config: MemoryConfig, seed: int, device: torch.device, task: Task
+) -> MDNRNN:
+    """Train M on RUN/latents into RUN/memory; goes on where it stopped.
+
+    Returns M as it is published (float16 weights).
+    """
+    folder = run.stage("memory", create=True)
+    if begin_stage(folder, config, seed):
+        return load_memory(folder / WEIGHTS, task).to(device)
+    latents = load_latents(run.stage("latents"))
+    with stage_manifest(folder, "memory", config, seed, device) as result:
+        torch.manual_seed(seed)
+        memory = MDNRNN(
+            latents.mu.shape[1],
+            latents.actions.shape[1],
+            config.n_h,
+            config.n_mixtures,
+            config.restart_input,
+            config.heads,
+        ).to(device)
+        result |= _fit(memory, latents, folder, config, seed, device)
+        held_out = validate(memory, latents, latents.split()[1], device)
+        result |= {"held_out_episodes": len(latents.split()[1]), **held_out}
+        save_weights(folder / WEIGHTS, memory.state_dict(), task=task.name, **memory.shape)
+    (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+    return load_memory(folder / WEIGHTS, task).to(device)
+
+
+def _fit(
+    memory: MDNRNN,
+    latents: Latents,
+    folder: Path,
+    config: MemoryConfig,
+    seed: int,
+    device: torch.device,
+) -> dict[str, Any]:
+    """The training loop of M. Returns its last row of metrics."""
+    train, held_out = latents.split()
+    kind = EpisodeBatches if config.batching == "episodes" else StreamBatches
+    data = kind(latents, train, config.batch_size, config.window, seed)
+    weights = [p for p in memory.parameters() if p.requires_grad]
+    optimizer = torch.optim.Adam(weights, config.learning_rate, fused=True)
+    total = config.updates
+    keeper = Keeper(folder, memory, optimizer, total, log_every=max(1, total // 50))
+    state: State | None = None
+    if keeper.extra:
+        state = keeper.extra["h"].to(device), keeper.extra["c"].to(device)
+    with keeper, Prefetch(data.make, keeper.update, total) as batches:
+        for batch in batches:
+            for group in optimizer.param_groups:
+                group["lr"] = config.learning_rate * config.learning_rate_decay**keeper.update
+            batch = batch.to(device)
+            with autocast(device):
+                carried = None if batch.fresh else state
+                loss, parts, (h, c) = memory.loss(batch, carried, config.end_weight)
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_value_(weights, config.gradient_clip)
+            optimizer.step()
+            state = h.detach(), c.detach()  # carried on, but no gradient flows into the past
+            keeper.count({**parts, "floor": batch.floor})
+            if keeper.due:
+                keeper.log(batches.waited, **validate(memory, latents, held_out[:16], device))
+            keeper.save_if_due(h=state[0], c=state[1])
+    return keeper.metrics.read()[-1]
+
+
+@torch.inference_mode()
+def validate(
+    memory: MDNRNN, latents: Latents, episodes: np.ndarray, device: torch.device
+) -> dict[str, float]:
+    """M on whole episodes from h = 0, in float32, with the same noise every time.
+
+    `val_nll` and its floor (`val_floor`: the mean entropy of the targets' Gaussians) are nats per
+    latent dimension. With an end head, `val_end_precision` and `val_end_recall` count single steps:
+    a death predicted one step early is wrong twice.
+    """
+    sums = np.zeros(6)
+    for place in range(0, len(episodes), 16):
+        group = episodes[place : place + 16]
+        longest = int(latents.lengths[group].max())
+        batch = EpisodeBatches(latents, group, len(group), longest, seed=0).make(0).to(device)
+        out, _ = memory(batch.z, batch.a, batch.restart)
+        steps = batch.has_next.sum()
+        error = (nll(batch.z_next, *out[:3]).mean(-1) * batch.has_next).sum()
+        counts = [error, batch.floor * steps, steps]
+        if out.end_logit is not None:
+            said = (out.end_logit > 0) * batch.valid
+            counts += [(said * batch.end).sum(), said.sum(), batch.end.sum()]
+        sums[: len(counts)] += torch.stack(counts).double().cpu().numpy()
+    found = {"val_nll": sums[0] / sums[2], "val_floor": sums[1] / sums[2]}
+    if "end" in memory.heads:
+        found["val_end_precision"] = sums[3] / max(sums[4], 1)
+        found["val_end_recall"] = sums[3] / max(sums[5], 1)
+        found["val_ends"] = sums[5]
+    return {name: float(value) for name, value in found.items()}
+
+
+def load_memory(path: Path, task: Task) -> MDNRNN:
+    """M from published weights, in evaluation mode on the CPU; refuses another task's."""
+    tensors, facts = load_weights(path)
+    if facts["task"] != task.name:
+        raise UserError(f"{path} holds an M for {facts['task']}, not for {task.name}")
+    memory = MDNRNN(**{name: facts[name] for name in SHAPE})
+    fit_weights(memory, tensors, str(path))
+    return memory.eval()

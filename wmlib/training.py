@@ -1,0 +1,209 @@
+"""What the trainings of V and M share: batches made ahead, a safe stop, checkpoints, metrics.
+
+The loops themselves stand in `vision.py` and `memory.py`. Both are exactly resumable because all
+randomness of update i is a function of (seed, i): no state of a random generator has to be kept.
+"""
+
+import math
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Generic, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from wmlib.runs import (
+    Metrics,
+    UserError,
+    load_checkpoint,
+    restore_training,
+    save_checkpoint,
+    training_tensors,
+)
+
+Batch = TypeVar("Batch")
+
+CHECKPOINT_SECONDS = 30.0
+"""A killed training loses at most about this much work."""
+
+
+def update_rng(seed: int, update: int, purpose: int = 0) -> np.random.Generator:
+    """The random numbers of one update; `purpose` keeps different uses apart."""
+    return np.random.default_rng([seed, update, purpose])
+
+
+def update_generator(seed: int, update: int) -> torch.Generator:
+    """The same as a torch generator (on the CPU)."""
+    return torch.Generator().manual_seed(int(update_rng(seed, update).integers(2**62)))
+
+
+def autocast(device: torch.device | str, enabled: bool = True) -> torch.autocast:
+    """bfloat16 matrix products where the hardware has them; on a CPU, AMX or AVX512-BF16.
+
+    Without these instructions bfloat16 is emulated and slower than float32.
+    """
+    kind = torch.device(device).type
+    if kind == "cpu":
+        names = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")  # torch has no public name
+        there = any(getattr(torch.cpu, name, lambda: False)() for name in names)
+    else:
+        there = torch.cuda.is_bf16_supported()
+    return torch.autocast(kind, torch.bfloat16, enabled=enabled and there)
+
+
+class Prefetch(Generic[Batch]):
+    """Iterate `make(i)` for i in [start, stop), made by a thread a few batches ahead.
+
+    `waited` counts the seconds in which the consumer had to wait. An exception in `make` is raised
+    in the consumer. Use as a context manager, so that the thread ends with the loop.
+    """
+
+    def __init__(self, make: Callable[[int], Batch], start: int, stop: int, ahead: int = 3) -> None:
+        self.waited = 0.0
+        self._make, self._range = make, range(start, stop)
+        self._queue: queue.Queue[tuple[Batch | None, BaseException | None]] = queue.Queue(ahead)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+
+    def __enter__(self) -> "Prefetch[Batch]":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        while self._thread.is_alive():  # it may be blocked on a full queue
+            try:
+                self._queue.get_nowait()
+            except queue.Empty:
+                self._thread.join(0.01)
+
+    def _work(self) -> None:
+        for i in self._range:
+            if self._stopped.is_set():
+                return
+            try:
+                self._queue.put((self._make(i), None))
+            except BaseException as error:
+                self._queue.put((None, error))
+                return
+
+    def __iter__(self) -> Iterator[Batch]:
+        for _ in self._range:
+            start = time.perf_counter()
+            batch, error = self._queue.get()
+            self.waited += time.perf_counter() - start
+            if error is not None:
+                raise error
+            yield batch  # type: ignore[misc]
+
+
+class Keeper:
+    """Keeps a training safe: progress bar, metrics, checkpoints, resuming, Ctrl-C.
+
+    After each update the loop calls `count(parts)`; when `due`, `log(...)`; then `save_if_due`.
+    Ctrl-C lets the update finish, saves, and only then raises KeyboardInterrupt.
+    `extra` holds tensors besides weights and optimizer that go on (the LSTM's carried state).
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        model: torch.nn.Module,
+        optimizer: torch.optim.Optimizer,
+        total: int,
+        log_every: int,
+    ) -> None:
+        self.stage, self.total, self.log_every = folder.name, total, log_every
+        self.path = folder / "checkpoint.safetensors"
+        self.metrics = Metrics(folder / "metrics.jsonl")
+        self.model, self.optimizer = model, optimizer
+        self.update, self.extra = 0, dict[str, Tensor]()
+        self._sums, self._counted, self._seconds, self._waited = dict[str, float](), 0, 0.0, 0.0
+        if self.path.exists():
+            self._resume()
+        self.metrics.resume_at("update", self.update)
+
+    def _resume(self) -> None:
+        tensors, state = load_checkpoint(self.path)
+        restore_training(self.model, self.optimizer, tensors)
+        prefix = "extra/"
+        self.extra = {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
+        self.update, self._seconds = state["update"], state["seconds"]
+        self._sums, self._counted = state["sums"], state["counted"]
+
+    def __enter__(self) -> "Keeper":
+        self._stop = False
+        self._in_main = threading.current_thread() is threading.main_thread()
+        if self._in_main:
+            self._old = signal.signal(signal.SIGINT, self._ask_to_stop)
+        self._bar = tqdm(total=self.total, initial=self.update, desc=self.stage, unit="update")
+        self._last_save = self._row_start = time.perf_counter()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self._bar.close()
+        if self._in_main:
+            signal.signal(signal.SIGINT, self._old)
+
+    def _ask_to_stop(self, *_: object) -> None:
+        self._stop = True
+
+    def count(self, parts: dict[str, Tensor]) -> None:
+        """Note one finished update; a loss that is not finite ends the training at once."""
+        values = {name: float(value) for name, value in parts.items()}
+        bad = [f"{name} = {value}" for name, value in values.items() if not math.isfinite(value)]
+        if bad:
+            raise UserError(
+                f"{self.stage}: {', '.join(bad)} at update {self.update}; the last checkpoint is "
+                f"sound. Try a lower learning rate, and look at the data"
+            )
+        self.update += 1
+        self._counted += 1
+        for name, value in values.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+        self._bar.update()
+
+    @property
+    def due(self) -> bool:
+        """Whether a row of metrics is to be written after this update."""
+        return self.update % self.log_every == 0 or self.update == self.total
+
+    def log(self, waited: float, **more: float) -> None:
+        """Write a row: means of the parts since the last row, and `more`.
+
+        `waited` is the total number of seconds spent waiting for data in this process.
+        """
+        now = time.perf_counter()
+        lasted = now - self._row_start
+        means = {name: total / self._counted for name, total in self._sums.items()}
+        row = {"update": self.update, **means, **more}
+        times = {
+            "waiting_share": round((waited - self._waited) / max(lasted, 1e-9), 4),
+            "seconds": round(self._seconds + lasted, 2),
+        }
+        self.metrics.append(**row, **times)
+        self._bar.set_postfix({k: f"{row[k]:.4g}" for k in ("loss", "val_nll") if k in row})
+        self._seconds += lasted
+        self._sums, self._counted, self._row_start, self._waited = {}, 0, now, waited
+
+    def save_if_due(self, **extra: Tensor) -> None:
+        """Save a checkpoint twice a minute and when asked to stop; then raise KeyboardInterrupt."""
+        if not self._stop and time.perf_counter() - self._last_save < CHECKPOINT_SECONDS:
+            return
+        tensors = training_tensors(self.model, self.optimizer)
+        tensors |= {f"extra/{name}": tensor for name, tensor in extra.items()}
+        seconds = self._seconds + time.perf_counter() - self._row_start
+        state = {"update": self.update, "seconds": seconds}
+        save_checkpoint(self.path, tensors, state | {"sums": self._sums, "counted": self._counted})
+        self._last_save = time.perf_counter()
+        if self._stop:
+            raise KeyboardInterrupt(f"{self.stage} stopped at update {self.update} and was saved")
