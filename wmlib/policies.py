@@ -11,6 +11,8 @@ import numpy as np
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
+from wmlib.runs import UserError
+
 Actions = NDArray[np.float32]
 
 
@@ -93,7 +95,7 @@ def original(space: Box, rng: np.random.Generator) -> Callable[[], Actions]:
     Departure: the original ignored `done` and always recorded 1,000 frames; our episodes end.
     """
     if space.shape != (3,):
-        raise ValueError("the policy 'original' drives the car; for other games choose 'held'")
+        raise UserError("the policy 'original' drives the car; for other games choose 'held'")
     weights = rng.standard_cauchy((3, 33)) * rng.uniform(0, 0.01)
 
     def act() -> Actions:
@@ -116,5 +118,5 @@ POLICIES = {f.__name__: f for f in (uniform, held, brownian, original, still)}
 def make_policy(name: str, space: Box) -> Slotted:
     """The policy of that name for a game whose single action space is `space`."""
     if name not in POLICIES:
-        raise ValueError(f"no policy '{name}': choose one of {', '.join(POLICIES)}")
+        raise UserError(f"no policy '{name}': choose one of {', '.join(POLICIES)}")
     return Slotted(name, space)

@@ -1,249 +1,34 @@
-"""Play a policy, store the episodes, read them back (chapter 3).
+"""Play a policy in the real game and store the episodes (chapter 3).
 
-A store is a folder in Zarr v3 format, one group per episode, and an index beside it:
-
-    zarr.json                     what was played: game, policy, first seed, picture, versions
-    episodes/000007/frames        uint8 (T, 64, 64, 3): x_0 … x_{T-1}
-    episodes/000007/actions       float32 (T, A): a_t was chosen after x_t and led to x_{t+1}
-    episodes/000007/rewards       float32 (T,): r_t came with a_t
-    index.jsonl                   one line per episode: seed, length, how it ended, return
-
-The frame after the last action is not stored: ViZDoom has none. An episode counts once its line is
-in the index, which is written last, so a crash at any moment loses only the episodes in flight.
-Frames are read in chunks of 50; nothing ever loads a whole set. T steps, A action dims, N slots.
+The episodes to play are a queue over the N slots of one vector environment: when a slot's episode
+has ended, the next one begins there, so the batch stays full. What is stored depends on the seeds
+alone. How it is stored is told in wmlib/store.py.
 """
 
-import fcntl
-import json
-import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
-import zarr
 from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
-from zarr.codecs import ZstdCodec
 
 from wmlib.policies import Policy, make_policy
 from wmlib.presets import TASKS, CollectConfig, Task
-from wmlib.runs import PICTURE_ID, RunFolder, UserError, stage_manifest, versions
+from wmlib.runs import PICTURE_ID, RunFolder, UserError, stage_manifest
 from wmlib.seeds import TRAINING, check
+from wmlib.store import Episode, RolloutStore, sample_frames
 
-CHUNK = 50  # frames; longer chunks save < 5 % of space and make random reads slower
-LEVEL = 3  # zstd; level 9 saves 9 % of space and takes six times as long
-
-
-@dataclass
-class Episode:
-    """One episode of T steps in memory."""
-
-    number: int
-    seed: int
-    frames: list[NDArray] | NDArray = field(default_factory=list)  # (T, ...)
-    actions: list[NDArray] | NDArray = field(default_factory=list)  # (T, A)
-    rewards: list[float] | NDArray = field(default_factory=list)  # (T,)
-    extras: dict[str, list] = field(default_factory=dict)  # each (T, ...)
-    terminated: bool = False
-    truncated: bool = False
-
-    @property
-    def length(self) -> int:
-        return len(self.rewards)
-
-
-class RolloutStore:
-    """The episodes stored in a folder; opens what is there, with `facts` also makes a new one.
-
-    Episodes are counted by their place in `index`, which is sorted by episode number. One process
-    may write, any number may read meanwhile (`refresh()` reads the index again).
-    """
-
-    def __init__(self, path: str | Path, facts: dict[str, Any] | None = None) -> None:
-        self.path = Path(path)
-        self._index_file = self.path / "index.jsonl"
-        self._lock = None
-        if facts is not None:
-            self._begin_writing(facts)
-        try:
-            self._root = zarr.open_group(self.path, mode="r+" if self._lock else "r")
-        except FileNotFoundError:
-            raise UserError(f"{self.path} holds no rollouts: run collect first") from None
-        self.facts: dict[str, Any] = dict(self._root.attrs)
-        self.refresh()
-
-    def refresh(self) -> None:
-        """Read the index: `index` holds the rows of the episodes kept, `dropped` of the others."""
-        rows = sorted(_whole_rows(self._index_file), key=lambda row: row["episode"])
-        self.index = [row for row in rows if row["kept"]]
-        self.dropped = [row for row in rows if not row["kept"]]
-
-    def __len__(self) -> int:
-        return len(self.index)
-
-    @property
-    def n_frames(self) -> int:
-        """Frames in all episodes."""
-        return sum(row["length"] for row in self.index)
-
-    def frames(self, i: int, part: slice = slice(None)) -> NDArray[np.uint8]:
-        """Frames x_t of the i-th episode, (T, 64, 64, 3), or a part of them."""
-        return self._array(i, "frames")[part]
-
-    def actions(self, i: int) -> NDArray[np.float32]:
-        """Actions a_t of the i-th episode, (T, A)."""
-        return self._array(i, "actions")[:]
-
-    def rewards(self, i: int) -> NDArray[np.float32]:
-        """Rewards r_t of the i-th episode, (T,)."""
-        return self._array(i, "rewards")[:]
-
-    def extra(self, i: int, name: str) -> NDArray:
-        """A value of the game's `info` recorded with each frame of the i-th episode, (T, ...)."""
-        return self._array(i, name)[:]
-
-    def bytes_per_frame(self) -> float:
-        """Bytes on disk for each frame, everything counted."""
-        size = sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file())
-        return size / max(self.n_frames, 1)
-
-    def append(self, episode: Episode, policy: str, keep: bool = True) -> None:
-        """Store an episode; with `keep=False` only a line that says that it was played.
-
-        Raises UserError when the disk is full; the episodes stored before stay as they are.
-        """
-        row = {
-            "episode": episode.number,
-            "seed": episode.seed,
-            "length": episode.length,
-            "terminated": bool(episode.terminated),
-            "truncated": bool(episode.truncated),
-            "return": float(np.sum(episode.rewards)),
-            "policy": policy,
-            "kept": keep,
-        }
-        folder = self.path / _group(episode.number)
-        size = self._index_file.stat().st_size
-        try:
-            shutil.rmtree(folder, ignore_errors=True)  # what a crash left
-            if keep:
-                self._write(episode)
-            with open(self._index_file, "a") as file:
-                file.write(json.dumps(row) + "\n")
-        except OSError as error:
-            shutil.rmtree(folder, ignore_errors=True)
-            with open(self._index_file, "r+") as file:
-                file.truncate(size)
-            raise UserError(
-                f"cannot write to {self.path}: {error.strerror}. {len(self)} episodes are safe; "
-                "make room and give the same command again"
-            ) from error
-        (self.index if keep else self.dropped).append(row)
-        self.index.sort(key=lambda row: row["episode"])
-
-    def close(self) -> None:
-        """Let another process write."""
-        if self._lock is not None:
-            self._lock.close()
-
-    def _array(self, i: int, name: str) -> zarr.Array:
-        return self._root[f"{_group(self.index[i]['episode'])}/{name}"]
-
-    def _write(self, episode: Episode) -> None:
-        group = self._root.create_group(_group(episode.number), overwrite=True)
-        frames = np.stack(episode.frames)
-        padded = -(-len(frames) // CHUNK) * CHUNK
-        group.create_array(
-            "frames",
-            data=frames,
-            chunks=(CHUNK, *frames.shape[1:]),
-            shards=(padded, *frames.shape[1:]),  # one file for all chunks of an episode
-            compressors=ZstdCodec(level=LEVEL),
-        )
-        small = {"actions": episode.actions, "rewards": episode.rewards, **episode.extras}
-        for name, values in small.items():
-            data = np.asarray(values, dtype=np.float32)
-            group.create_array(name, data=data, chunks=data.shape)
-
-    def _begin_writing(self, facts: dict[str, Any]) -> None:
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = open(self.path / ".lock", "w")  # noqa: SIM115 (held until close)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not (self.path / "zarr.json").exists():
-                zarr.create_group(self.path, attributes={**facts, "versions": versions()})
-            _drop_torn_row(self._index_file)
-        except BlockingIOError:
-            raise UserError(f"another process is collecting into {self.path}") from None
-        except OSError as error:
-            raise UserError(f"cannot write to {self.path}: {error.strerror}") from error
-        there = zarr.open_group(self.path, mode="r").attrs
-        for key, value in facts.items():
-            if there.get(key) != value:
-                raise UserError(
-                    f"{self.path} holds rollouts with {key} {there.get(key)}, not {value}: "
-                    "choose another folder, or delete this one"
-                )
-
-
-def _group(number: int) -> str:
-    return f"episodes/{number:06d}"
-
-
-def _whole_rows(file: Path) -> list[dict[str, Any]]:
-    """The rows of an index; a last line without its end was being written in a crash."""
-    if not file.exists():
-        return []
-    return [json.loads(line) for line in file.read_text().split("\n")[:-1]]
-
-
-def _drop_torn_row(file: Path) -> None:
-    with open(file, "ab+") as index:
-        index.seek(0)
-        index.truncate(index.read().rfind(b"\n") + 1)
-
-
-# ---------------------------------------------------------------- reading
-
-
-def sample_frames(store: RolloutStore, count: int, seed: int) -> NDArray[np.uint8]:
-    """`count` different frames in random order, uint8 (count, 64, 64, 3), from all episodes.
-
-    Fewer if the store has fewer. 12,288 bytes each: 100,000 frames take 1.2 GB of memory.
-    """
-    rng = np.random.default_rng(seed)
-    lengths = [row["length"] for row in store.index]
-    total = sum(lengths)
-    count = min(count, total)
-    chosen = np.sort(rng.choice(total, count, replace=False, shuffle=False))
-    place = rng.permutation(count)
-    starts = np.concatenate([[0], np.cumsum(lengths)])
-    bounds = np.searchsorted(chosen, starts)  # chosen[bounds[i]:bounds[i + 1]] are in episode i
-    sample: NDArray[np.uint8] | None = None
-    for i in range(len(store)):
-        part = slice(bounds[i], bounds[i + 1])
-        if part.start == part.stop:
-            continue
-        frames = store.frames(i)[chosen[part] - starts[i]]
-        if sample is None:
-            sample = np.empty((count, *frames.shape[1:]), frames.dtype)
-        sample[place[part]] = frames
-    if sample is None:
-        raise UserError(f"{store.path} holds no frames: run collect first")
-    return sample
-
-
-def episodes(store: RolloutStore) -> Iterator[tuple[dict[str, Any], NDArray, NDArray, NDArray]]:
-    """Each episode in turn: its index row, frames, actions, rewards."""
-    for i, row in enumerate(store.index):
-        yield row, store.frames(i), store.actions(i), store.rewards(i)
-
-
-# ---------------------------------------------------------------- playing
+__all__ = [
+    "Episode",
+    "RolloutStore",
+    "collect",
+    "collect_run",
+    "play",
+    "sample_frames",
+]
 
 
 def play(

@@ -4,6 +4,8 @@ A controller chosen on the episodes it is scored on looks better than it is. So 
 (temperature, generation, controller) and the published score each have their own episodes.
 """
 
+from wmlib.runs import UserError
+
 TRAINING = range(100_000, 900_000)
 """Collecting data, training, evolving."""
 
@@ -22,10 +24,10 @@ def kind_of(seed: int) -> str | None:
 
 
 def check(kind: str, first: int, count: int = 1) -> None:
-    """Raise ValueError unless the `count` seeds from `first` on all belong to `kind`."""
+    """Raise UserError unless the `count` seeds from `first` on all belong to `kind`."""
     allowed = RANGES[kind]
     if first not in allowed or first + count - 1 not in allowed:
-        raise ValueError(
+        raise UserError(
             f"seeds {first} to {first + count - 1} are not all {kind} seeds: "
             f"choose within {allowed.start} to {allowed.stop - 1}"
         )
