@@ -7,7 +7,7 @@ later. The player is not told which press counted: this is the credit assignment
 Letters: N episodes, D features that the controller sees (pixels, or latents with an encoder V),
 T the delay, s the strength of the lamp, theta the D weights of a linear controller.
 
-With theta = 0 everything has a closed form (chapter 2, equations 2.3 to 2.6). Sources: REINFORCE,
+At theta = 0, where learning starts, everything has a closed form (derived in chapter 2). Sources: REINFORCE,
 Williams 1992; evolution strategies against policy gradients, Salimans et al. 2017, section 3.
 """
 
@@ -80,7 +80,7 @@ def reinforce_gradients(
     gamma: float = 1.0,
     offset: float = 0.0,
 ) -> tuple[Array, Array]:
-    """One REINFORCE estimate per episode (n, D), and the returns (n,); equation 2.2.
+    """One REINFORCE estimate per episode (n, D), and the returns (n,).
 
     The press is 1 with probability sigmoid(theta . x). The return is +1 or -1, plus `offset`;
     `gamma` discounts the return by the time that lies between a press and the bell.
@@ -151,7 +151,7 @@ def signal_and_noise(gradients: Array) -> tuple[float, float]:
 
 
 def reinforce_noise(task: LampTask, gamma: float = 1.0, offset: float = 0.0) -> tuple[float, float]:
-    """Exact (|gradient|^2, noise) of REINFORCE at theta = 0; equations 2.3 and 2.4."""
+    """Exact (|gradient|^2, noise) of REINFORCE at theta = 0."""
     V = np.eye(task.pixels) if task.encoder is None else task.encoder
     s2 = np.sum((V @ task.u) ** 2)
     energy = np.sum(V**2) + s2 + task.background**2 * np.sum((V @ task.v) ** 2)
@@ -162,7 +162,7 @@ def reinforce_noise(task: LampTask, gamma: float = 1.0, offset: float = 0.0) -> 
 
 
 def evolution_noise(task: LampTask, sigma: float = 1.0, n: int = 20_000) -> tuple[float, float]:
-    """(|gradient|^2, noise) of evolution at theta = 0; equation 2.5.
+    """(|gradient|^2, noise) of evolution at theta = 0.
 
     The noise is exact; the mean of 1 / |features| in the gradient is averaged over n frames.
     """
