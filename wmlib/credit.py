@@ -7,8 +7,9 @@ later. The player is not told which press counted: this is the credit assignment
 Letters: N episodes, D features that the controller sees (pixels, or latents with an encoder V),
 T the delay, s the strength of the lamp, theta the D weights of a linear controller.
 
-At theta = 0, where learning starts, everything has a closed form (derived in chapter 2). Sources: REINFORCE,
-Williams 1992; evolution strategies against policy gradients, Salimans et al. 2017, section 3.
+At theta = 0, where learning starts, everything has a closed form (derived in chapter 2).
+Sources: REINFORCE, Williams 1992; evolution strategies against policy gradients, Salimans et al.
+2017, section 3.
 """
 
 import math
