@@ -31,8 +31,6 @@ f32 = np.float32
 
 SIDE = 64
 LANES = 16  # float32 numbers in a vector register: boxes are widened to multiples of it
-ROUNDING = f32(1.01)
-"""pygame.transform.smoothscale cuts off fractions twice: a flat 102 comes out as 100."""
 SOFT = f32(0.02)  # half the least slant of an edge within a row, in pixels
 
 
@@ -41,21 +39,67 @@ class Scratch(NamedTuple):
 
     outlines: Any
     cover: Any  # float32 (ROWS, SCREEN): share of each pixel that the current shape covers
-    free: Any  # float32 (ROWS, SCREEN): share that no shape covers yet
-    paint: Any  # float32 (3, ROWS, SCREEN): colour so far
-    band: Any  # float32 (3, SCREEN): one row of the 64 x 64 picture before its columns shrink
+    paint: Any  # uint64 (ROWS, SCREEN): what is painted so far, see `painted`
+    band: Any  # uint64 (SCREEN,): a row of the 64 x 64 picture before its columns shrink
+    columns: Any  # uint64 (SIDE,): the same row afterwards, times 63
+    channels: Any  # uint16 (4 SIDE,): view of `columns` as red, green, blue, nothing
+    bytes: Any  # uint8 (4 SIDE,): the same divided by 63
 
 
 def new_scratch() -> Scratch:
     """Working memory for one thread."""
     outlines = Outlines(np.empty((MAX_CORNERS, 2), f32), np.empty((MAX_SHAPES, 7), np.int32))
+    columns = np.empty(SIDE, np.uint64)
     return Scratch(
         outlines,
         np.empty((ROWS, SCREEN), f32),
-        np.empty((ROWS, SCREEN), f32),
-        np.empty((3, ROWS, SCREEN), f32),
-        np.empty((3, SCREEN), f32),
+        np.empty((ROWS, SCREEN), np.uint64),
+        np.empty(SCREEN, np.uint64),
+        columns,
+        columns.view(np.uint16),
+        np.empty(4 * SIDE, np.uint8),
     )
+
+
+@compiled
+def packed(color):
+    """A colour for `painted`: red, green, blue and 1 (the share) in 16 bits each.
+
+    Zero becomes 2 because smoothscale takes 2 from all other colours (see `quantised`).
+    """
+    red, green, blue = max(color & 255, 2), max(color >> 8 & 255, 2), max(color >> 16 & 255, 2)
+    return np.uint64(red | green << 16 | blue << 32 | 1 << 48)
+
+
+@compiled
+def painted(pixel, share, color):
+    """`pixel` after `share` (0 to 1, up to its sign) of it, where still free, took `color`.
+
+    A pixel holds colour * share and share of its three channels in 1/256, 16 bits each. Shapes
+    side by side share a pixel without overlapping, so their shares add up; they are rounded up
+    lest the ground shine through seams.
+    """
+    free = np.uint64(256) - (pixel >> np.uint64(48))
+    wanted = np.uint64(np.int32(abs(share) * f32(256) + f32(0.9)))
+    return pixel + min(wanted, free) * color
+
+
+@compiled
+def quantised(pixel):
+    """A fully painted pixel as 8-bit colours, 16 bits apart.
+
+    pygame.transform.smoothscale cuts off fractions twice, and its weights sum to a little less
+    than 1: a flat 102 comes out as 100. We cut once, after taking 1.01 (259/256) off.
+    """
+    return (pixel - np.uint64(259 | 259 << 16 | 259 << 32)) >> np.uint64(8) & np.uint64(
+        255 | 255 << 16 | 255 << 32
+    )
+
+
+@compiled
+def divided_by_63(value):
+    """Rounded quotient of uint16 `value` <= 63 * 255."""
+    return np.uint8((np.uint32(value) * np.uint32(33289) + np.uint32(1 << 20)) >> np.uint32(21))
 
 
 @compiled
@@ -79,7 +123,7 @@ def cover_edge(cover, x_a, y_a, x_b, y_b, x0, x1, y0, y1):
         top, bottom, sign = y_b, y_a, f32(-1)
     top, bottom = max(top, f32(y0)), min(bottom, f32(y1))
     slope = (x_b - x_a) / (y_b - y_a)
-    for row in range(int(top), int(math.ceil(bottom))):
+    for row in range(int(top), math.ceil(bottom)):
         a, b = max(top, f32(row)), min(bottom, f32(row + 1))
         left, right = x_a + (a - y_a) * slope, x_a + (b - y_a) * slope
         if left > right:
@@ -113,57 +157,57 @@ def cover_shape(outlines, n, cover, x0, x1, y0, y1):
 
 
 @compiled
-def paint_box(scratch, color, x0, x1, y0, y1):
+def paint_box(cover, paint, color, x0, x1, y0, y1):
     """Paint what is still free of the covered pixels in the box."""
-    red, green, blue = f32(color & 255), f32(color >> 8 & 255), f32(color >> 16)
     for row in range(y0, y1):
-        cover, free = scratch.cover[row, x0:x1], scratch.free[row, x0:x1]
-        r = scratch.paint[0, row, x0:x1]
-        g = scratch.paint[1, row, x0:x1]
-        b = scratch.paint[2, row, x0:x1]
-        for j in range(cover.size):
-            # Shapes side by side share a pixel without overlapping: their shares add up.
-            share = min(abs(cover[j]), free[j])
-            free[j] -= share
-            r[j] += share * red
-            g[j] += share * green
-            b[j] += share * blue
+        shares, line = cover[row, x0:x1], paint[row, x0:x1]
+        for j in range(line.size):
+            line[j] = painted(line[j], shares[j], color)
 
 
 @compiled
 def draw_screen(state, e, scratch):
-    """Leave rows 0 to 83 of the screen of environment `e` in `scratch.paint`, whole numbers."""
-    scratch.free[:] = f32(1)
-    scratch.paint[:] = f32(0)
+    """Leave rows 0 to 83 of the screen of environment `e` in `scratch.paint`, as `quantised`."""
+    cover, paint = scratch.cover, scratch.paint
+    paint[:] = np.uint64(0)
     n, background = list_outlines(state, e, scratch.outlines)
     shapes = scratch.outlines.shapes
     for i in range(n):
         x0 = shapes[i, X0] // LANES * LANES
         x1 = (shapes[i, X1] + LANES - 1) // LANES * LANES
         y0, y1 = shapes[i, Y0], shapes[i, Y1]
-        cover_shape(scratch.outlines, i, scratch.cover, x0, x1, y0, y1)
-        paint_box(scratch, shapes[i, COLOR], x0, x1, y0, y1)
-    scratch.cover[:] = f32(1)
-    paint_box(scratch, background, 0, SCREEN, 0, ROWS)
-    for c in range(3):
-        for row in range(ROWS):
-            line = scratch.paint[c, row]
-            for j in range(SCREEN):
-                line[j] = math.floor(max(line[j] - ROUNDING, f32(0)))
+        cover_shape(scratch.outlines, i, cover, x0, x1, y0, y1)
+        paint_box(cover, paint, packed(shapes[i, COLOR]), x0, x1, y0, y1)
+    background = packed(background)
+    for row in range(ROWS):
+        line = paint[row]
+        for j in range(SCREEN):
+            line[j] = quantised(painted(line[j], f32(1), background))
 
 
 @compiled
-def shrink_rows(paint, row, band):
-    """Row `row` of the 64 high picture from the 84 high one: weights in 1/16, sum 21."""
+def shrink_row(paint, row, scratch, out):
+    """Row `row` of the 64 x 64 picture from the screen's 84 x 96: OpenCV's INTER_AREA, exactly.
+
+    Weights are whole numbers: of a source row in 1/16 (21 in all), of a column in 1/2 (3 in all).
+    """
+    band, columns, bytes_ = scratch.band, scratch.columns, scratch.bytes
+    band[:] = np.uint64(0)
     first, last = row * 21 // 16, ((row + 1) * 21 - 1) // 16
-    for c in range(3):
-        line = band[c]
-        line[:] = f32(0)
-        for source in range(first, last + 1):
-            weight = f32(min((source + 1) * 16, (row + 1) * 21) - max(source * 16, row * 21))
-            pixels = paint[c, source]
-            for j in range(SCREEN):
-                line[j] += weight * pixels[j]
+    for source in range(first, last + 1):
+        weight = np.uint64(min((source + 1) * 16, (row + 1) * 21) - max(source * 16, row * 21))
+        line = paint[source]
+        for j in range(SCREEN):
+            band[j] += weight * line[j]
+    for k in range(SIDE // 2):  # three columns become two
+        columns[2 * k] = np.uint64(2) * band[3 * k] + band[3 * k + 1]
+        columns[2 * k + 1] = band[3 * k + 1] + np.uint64(2) * band[3 * k + 2]
+    for j in range(4 * SIDE):
+        bytes_[j] = divided_by_63(scratch.channels[j])
+    for j in range(SIDE):
+        out[j, 0] = bytes_[4 * j]
+        out[j, 1] = bytes_[4 * j + 1]
+        out[j, 2] = bytes_[4 * j + 2]
 
 
 @compiled
@@ -172,12 +216,4 @@ def draw_64(state, first, last, scratch, out):
     for e in range(first, last):
         draw_screen(state, e, scratch)
         for row in range(SIDE):
-            shrink_rows(scratch.paint, row, scratch.band)
-            for k in range(SIDE // 2):  # three columns become two
-                for c in range(3):
-                    a, b = scratch.band[c, 3 * k], scratch.band[c, 3 * k + 1]
-                    d = scratch.band[c, 3 * k + 2]
-                    left = (f32(2) * a + b) * f32(1 / 63) + f32(0.5)
-                    right = (b + f32(2) * d) * f32(1 / 63) + f32(0.5)
-                    out[e, row, 2 * k, c] = np.uint8(np.int32(left))
-                    out[e, row, 2 * k + 1, c] = np.uint8(np.int32(right))
+            shrink_row(scratch.paint, row, scratch, out[e, row])
