@@ -19,3 +19,8 @@ def register_all() -> None:
             vector_entry_point=f"wmlib.envs.{module}:make_vector",
             max_episode_steps=steps,
         )
+    register(
+        "wmlib/CarRacingBatched-v3",
+        vector_entry_point="wmlib.envs.batched_car_racing.vector_env:CarRacingBatched",
+        max_episode_steps=1_000,
+    )

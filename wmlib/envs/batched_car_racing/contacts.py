@@ -146,10 +146,7 @@ def near(circle, x, y, reach):
 def hull_touches(poly, x, y, angle):
     """Does any of the hull's four polygons touch a tile?"""
     quad = quad_in_frame(poly, x, y, angle)
-    for part in range(4):
-        if touches(part, quad):
-            return True
-    return False
+    return touches(0, quad) or touches(1, quad) or touches(2, quad) or touches(3, quad)
 
 
 @compiled

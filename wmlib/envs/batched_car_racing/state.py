@@ -1,4 +1,4 @@
-"""The state of N cars and their tracks, as a struct of arrays (NumPy on CPU, device arrays on CUDA).
+"""The state of N cars and their tracks, as a struct of arrays (NumPy, or on CUDA device arrays).
 
 The same named tuple is handed to the compiled functions of every module of this package. Lengths
 are in Box2D world units, angles in radians, velocities per second. Body 0 is the hull, bodies 1

@@ -1,0 +1,197 @@
+"""`wmlib/CarRacingBatched-v3`: many CarRacing games in one process, as a Gymnasium VectorEnv."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium.error import ResetNeeded
+from gymnasium.spaces import Box
+from gymnasium.utils import seeding
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from .cpu import CpuCars
+from .physics import LAP_FINISHED
+
+FAST_TOLERANCE = 1e-5  # impulses; the solver stops when none of a round is larger
+SIZES = (64, 96)
+DEVICES = ("cpu", "cuda")
+
+
+class CarRacingBatched(VectorEnv):
+    """N cars on N tracks, stepped and drawn by compiled code.
+
+    Observations: uint8 (N, 64, 64, 3), the picture of `wmlib/CarRacing-v3`, or with `size=96` the
+    whole of Gymnasium's (N, 96, 96, 3). Actions: float32 (N, 3), steer in [-1, 1], gas and brake
+    in [0, 1]. On `device="cpu"` everything is NumPy, on "cuda" torch tensors on the GPU, where
+    rewards are float32.
+
+    `exact=True` repeats all of Box2D's solver work and gives Gymnasium's numbers bit for bit (CPU
+    only); the default stops the solver early. `threads` (CPU): None means all cores allowed.
+
+    With `AutoresetMode.DISABLED` an episode that has ended stands still (reward 0) until it is
+    reset. Without a seed an environment continues its own random stream, as Gymnasium's does (on
+    CUDA each track uses up a fixed amount of it, so later tracks differ from Gymnasium's).
+    """
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        exact: bool = False,
+        device: str = "cpu",
+        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+        max_episode_steps: int | None = 1000,
+        size: int = 64,
+        threads: int | None = None,
+    ) -> None:
+        if not isinstance(num_envs, int | np.integer) or num_envs < 1:
+            raise ValueError(f"num_envs must be an integer of at least 1, got {num_envs!r}")
+        if size not in SIZES:
+            raise ValueError(f"size must be 64 or 96, got {size!r}")
+        if threads is not None and threads < 1:
+            raise ValueError(f"threads must be at least 1 or None, got {threads!r}")
+        if max_episode_steps is not None and max_episode_steps < 1:
+            raise ValueError(f"max_episode_steps must be at least 1, got {max_episode_steps!r}")
+        if device not in DEVICES:
+            raise ValueError(f"device must be one of {', '.join(DEVICES)}, got {device!r}")
+        if exact and device == "cuda":
+            raise ValueError(
+                "exact=True needs device='cpu': CUDA's fused multiply-add rounds differently"
+            )
+        self.num_envs = int(num_envs)
+        self.autoreset_mode = AutoresetMode(autoreset_mode)
+        self.metadata = {"autoreset_mode": self.autoreset_mode, "render_modes": []}
+        self.single_observation_space = Box(0, 255, (size, size, 3), np.uint8)
+        self.single_action_space = Box(
+            np.array([-1, 0, 0], np.float32), np.array([1, 1, 1], np.float32)
+        )
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self._max_steps = max_episode_steps if max_episode_steps is not None else 2**31 - 1
+        tolerance = 0.0 if exact else FAST_TOLERANCE
+        self._cars = _make_cars(device, self.num_envs, size, tolerance, threads)
+        self._generators: list[np.random.Generator] = []
+        self._terminated = self._cars.ends != 0
+        self._truncated = self._cars.ends != 0
+
+    def reset(
+        self,
+        *,
+        seed: int | Sequence[int | None] | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> tuple[Any, dict[str, Any]]:
+        """New episodes, in all environments or where `options["reset_mask"]` (N,) is True.
+
+        `seed`: one for each environment (None: go on), or an int for seed, seed + 1, ... With a
+        mask, the observations and seeds of the other environments stay as they are.
+        """
+        seeds = self._seeds(seed)
+        mask = self._mask((options or {}).get("reset_mask"))
+        if not self._generators:
+            if not mask.all():
+                raise ResetNeeded("the first reset must be of all environments, without a mask")
+            self._generators = [None] * self.num_envs
+        for e in np.flatnonzero(mask):
+            if seeds[e] is not None or self._generators[e] is None:
+                self._generators[e] = seeding.np_random(seeds[e])[0]
+        self._start(mask)
+        return self._cars.observe(), self._telemetry(mask)
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """Play one step; returns observations, rewards, terminated, truncated and infos.
+
+        Infos: `speed` (units per second), `tiles` (share of the track visited), and when an
+        episode is terminated `lap_finished`; each with its mask `_speed`, ...
+        """
+        if not self._generators:
+            raise ResetNeeded("call reset() before step()")
+        actions = self._cars.check_actions(actions)
+        ended = self._terminated | self._truncated
+        playing = ~ended
+        cars = self._cars
+        cars.step(actions, playing)
+        terminated = (cars.ends != 0) & playing
+        truncated = (cars.steps() >= self._max_steps) & playing
+        rewards = cars.rewards * playing
+        if self.autoreset_mode == AutoresetMode.DISABLED:
+            terminated, truncated = terminated | self._terminated, truncated | self._truncated
+        self._terminated, self._truncated = terminated, truncated
+        if self.autoreset_mode == AutoresetMode.NEXT_STEP and ended.any():
+            self._start(ended)
+        infos = self._telemetry(playing | ended)
+        if terminated.any():
+            infos |= {"lap_finished": cars.ends == LAP_FINISHED, "_lap_finished": terminated}
+        if self.autoreset_mode == AutoresetMode.SAME_STEP and (terminated | truncated).any():
+            infos = self._same_step(terminated | truncated, infos)
+        return cars.observe(), rewards, terminated, truncated, infos
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """End the worker threads."""
+        self._cars.close()
+
+    def _start(self, mask: Any) -> None:
+        """Begin new episodes where `mask` (N,) is True."""
+        self._cars.reset(mask, self._generators)
+        self._terminated = self._terminated & ~mask
+        self._truncated = self._truncated & ~mask
+
+    def _telemetry(self, mask: Any) -> dict[str, Any]:
+        """What the picture hides, as `wmlib/CarRacing-v3` tells it, valid where `mask` is True."""
+        speed, tiles = self._cars.telemetry()
+        return {"speed": speed, "_speed": mask, "tiles": tiles, "_tiles": mask}
+
+    def _same_step(self, done: Any, infos: dict[str, Any]) -> dict[str, Any]:
+        """Reset the environments that are `done` at once; keep their last picture and infos."""
+        final_obs = np.full(self.num_envs, None, object)
+        pictures = self._cars.observe()
+        for e in np.flatnonzero(_host(done)):
+            final_obs[e] = pictures[e]
+        final = {k: v & done if k.startswith("_") else v for k, v in infos.items()}
+        self._start(done)
+        kept = {k: v for k, v in infos.items() if not k.endswith("lap_finished")}
+        kept |= self._telemetry(kept["_speed"])
+        return kept | {
+            "final_obs": final_obs,
+            "_final_obs": done,
+            "final_info": final,
+            "_final_info": done,
+        }
+
+    def _seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
+        """One seed, or None, for each environment."""
+        if seed is None:
+            return [None] * self.num_envs
+        if isinstance(seed, int | np.integer):
+            return [int(seed) + e for e in range(self.num_envs)]
+        if len(seed) != self.num_envs:
+            raise ValueError(f"seed must have {self.num_envs} entries, got {len(seed)}")
+        return [None if s is None else int(s) for s in seed]
+
+    def _mask(self, mask: Any) -> NDArray[np.bool_]:
+        """The reset mask (N,) on the CPU; all True without one."""
+        if mask is None:
+            return np.ones(self.num_envs, bool)
+        mask = _host(mask)
+        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
+            raise ValueError("options['reset_mask'] must be a boolean array")
+        if mask.shape != (self.num_envs,):
+            raise ValueError(
+                f"options['reset_mask'] must have shape ({self.num_envs},), got {mask.shape}"
+            )
+        if not mask.any():
+            raise ValueError("options['reset_mask'] must be True somewhere")
+        return mask
+
+
+def _host(array: Any) -> Any:
+    """A torch tensor as a NumPy array; anything else as it is."""
+    return array.cpu().numpy() if hasattr(array, "cpu") else array
+
+
+def _make_cars(device: str, num_envs: int, size: int, tolerance: float, threads: int | None) -> Any:
+    if device == "cpu":
+        return CpuCars(num_envs, size, tolerance, threads)
+    from .cuda import CudaCars  # needs a driver, and numba-cuda
+
+    return CudaCars(num_envs, size, tolerance)
