@@ -29,7 +29,8 @@ def main(name: str) -> int:
     )
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     config["execute"]["execute_notebooks"] = "force"  # the cache does not notice changes in wmlib
-    (out / "_config.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    config["sphinx"]["local_extensions"] = {"book_pages": str(ROOT / "tools")}
+    (out / "_config.yml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     command = [
         str(Path(sys.executable).parent / "jupyter-book"), "build", str(ROOT),
         "--toc", str(toc),

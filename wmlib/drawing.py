@@ -105,8 +105,9 @@ class Drawing:
                 "<style>:root{color:#24292f}@media(prefers-color-scheme:dark)"
                 "{:root{color:#e6e6e6}}</style>"
             )
+        frame = f"0 {self.top} {self.width} {self.height - self.top}"
         return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 {self.top} {self.width} {self.height - self.top}" '
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{frame}" '
             f'role="img" aria-label="{html.escape(self.alt, quote=True)}" '
             f'style="max-width:{self.width}px;width:100%;height:auto">'
             f"{extra}{''.join(self.parts)}</svg>"

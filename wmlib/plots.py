@@ -62,7 +62,7 @@ def page_svg(fig: Figure, alt: str) -> str:
     svg = svg[svg.index("<svg"):]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
     svg = re.sub(r'<g id="[^"]*"', "<g", svg)  # ids would repeat from figure to figure
-    svg = re.sub(r"font: ([^;\"]*?) '[^;\"]*", rf"font: \1 {_FONTS}", svg)
+    svg = re.sub(r"'DejaVu Sans', '[^;\"]*", _FONTS, svg)  # text; maths keeps its measured font
     width = re.search(r'width="([\d.]+)pt"', svg)
     pixels = float(width[1]) * 4 / 3 if width else 680
     attributes = (
@@ -70,7 +70,9 @@ def page_svg(fig: Figure, alt: str) -> str:
         f'style="max-width:{pixels:.0f}px;width:100%;height:auto"'
     )
     svg = re.sub(r' (width|height)="[\d.]+pt"', "", svg, count=2)
-    return svg.replace("<svg", attributes, 1).replace(_INK, "currentColor")
+    svg = svg.replace("<svg", attributes, 1).replace(_INK, "currentColor")
+    # The dark theme has its own, lighter shades of the two colours (bookassets/book.css).
+    return svg.replace(REAL, f"var(--wm-real, {REAL})").replace(DREAM, f"var(--wm-dream, {DREAM})")
 
 
 def _card(content: str, caption: str = "") -> str:
