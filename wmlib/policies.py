@@ -7,6 +7,7 @@ is the same whichever slot plays it and whatever the others do. N slots, A actio
 from collections.abc import Callable
 from typing import Protocol
 
+import gymnasium as gym
 import numpy as np
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
@@ -37,7 +38,7 @@ class Slotted:
         self.slots: dict[int, Callable[[], Actions]] = {}
 
     def reset(self, seeds: list[int], mask: NDArray[np.bool_]) -> None:
-        for slot in np.flatnonzero(mask):
+        for slot in np.flatnonzero(mask).tolist():
             # The second number keeps this stream apart from the game's own, which has the same
             # seed: otherwise the first action would be a function of the track.
             rng = np.random.default_rng((seeds[slot], 1))
@@ -115,8 +116,9 @@ def still(space: Box, rng: np.random.Generator) -> Callable[[], Actions]:
 POLICIES = {f.__name__: f for f in (uniform, held, brownian, original, still)}
 
 
-def make_policy(name: str, space: Box) -> Slotted:
-    """The policy of that name for a game whose single action space is `space`."""
+def make_policy(name: str, space: gym.Space) -> Slotted:
+    """The policy of that name for a game whose single action space is `space`, a Box."""
+    assert isinstance(space, Box)
     if name not in POLICIES:
         raise UserError(f"no policy '{name}': choose one of {', '.join(POLICIES)}")
     return Slotted(name, space)

@@ -5,6 +5,7 @@ has ended, the next one begins there, so the batch stays full. What is stored de
 alone. How it is stored is told in wmlib/store.py.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -43,41 +44,39 @@ def play(
     whenever an episode has ended and the caller has had it. `record` names values of `info` to
     keep with each frame.
     """
-    slots: list[Episode | None] = [None] * env.num_envs
+    slots: dict[int, Episode] = {}
     free = np.ones(env.num_envs, dtype=bool)
-    seeds = [0] * env.num_envs
-    observations, seen = None, {}
+    seeds: Any = [0] * env.num_envs
+    observations: Any = None
+    seen: dict[str, NDArray] = {}
     while True:
-        for slot in np.flatnonzero(free):
-            slots[slot] = None
-            if (episode := next_episode()) is not None:
-                slots[slot] = Episode(*episode)
-                seeds[slot] = slots[slot].seed
-        live = np.array([episode is not None for episode in slots])
-        if not live.any():
+        begin = np.zeros(env.num_envs, dtype=bool)
+        for slot in np.flatnonzero(free).tolist():
+            slots.pop(slot, None)
+            if (job := next_episode()) is not None:
+                slots[slot], seeds[slot], begin[slot] = Episode(*job), job[1], True
+        if not slots:
             return
-        begin = free & live  # a slot without a new episode stands still at the end of its last
-        if begin.any():
-            observations, info = env.reset(seed=list(seeds), options={"reset_mask": begin.copy()})
+        if begin.any():  # a slot without a new episode stands still at the end of its last
+            observations, info = env.reset(seed=seeds.copy(), options={"reset_mask": begin.copy()})
             policy.reset(seeds, begin)
             seen = _update(seen, info, record, begin)
         actions = policy.act(observations)
-        for slot, episode in enumerate(slots):
-            if episode is not None:
-                episode.frames.append(np.array(observations[slot]))
-                episode.actions.append(np.array(actions[slot]))
-                for name in record:
-                    episode.extras.setdefault(name, []).append(seen[name][slot])
+        for slot, episode in slots.items():
+            episode.frames.append(np.array(observations[slot]))
+            episode.actions.append(np.array(actions[slot]))
+            for name in record:
+                episode.extras.setdefault(name, []).append(seen[name][slot])
         observations, rewards, terminated, truncated, info = env.step(actions)
         seen = _update(seen, info, record, np.ones_like(free))
-        free = (terminated | truncated) & live
-        for slot, episode in enumerate(slots):
-            if episode is not None:
-                episode.rewards.append(float(rewards[slot]))
-                if free[slot]:
-                    episode.terminated = bool(terminated[slot])
-                    episode.truncated = bool(truncated[slot])
-                    yield episode
+        free[:] = False
+        for slot, episode in slots.items():
+            episode.rewards.append(float(rewards[slot]))
+            if terminated[slot] or truncated[slot]:
+                free[slot] = True
+                episode.terminated = bool(terminated[slot])
+                episode.truncated = bool(truncated[slot])
+                yield episode
 
 
 def _update(seen: dict, info: dict, record: tuple[str, ...], mask: NDArray[np.bool_]) -> dict:
@@ -141,13 +140,13 @@ def collect(
     bar = tqdm(total=episodes, initial=len(store), unit="ep", disable=not progress, desc=task)
     try:
         player = make_policy(policy, env.single_action_space) if isinstance(policy, str) else policy
-        frames = 0
+        frames, start = 0, time.perf_counter()
         for episode in play(env, player, queue.next, record):
             keep = episode.length >= min_episode_steps
             store.append(episode, player.name, keep)
             queue.finished(keep)
             frames += episode.length
-            bar.set_postfix_str(f"{frames / bar.format_dict['elapsed']:.0f} frames/s")
+            bar.set_postfix_str(f"{frames / (time.perf_counter() - start):.0f} frames/s")
             bar.update(keep)
     finally:
         bar.close()

@@ -19,7 +19,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import zarr
@@ -38,9 +38,9 @@ class Episode:
 
     number: int
     seed: int
-    frames: list[NDArray] | NDArray = field(default_factory=list)  # (T, ...)
-    actions: list[NDArray] | NDArray = field(default_factory=list)  # (T, A)
-    rewards: list[float] | NDArray = field(default_factory=list)  # (T,)
+    frames: list[NDArray] = field(default_factory=list)  # T frames (64, 64, 3)
+    actions: list[NDArray] = field(default_factory=list)  # T actions (A,)
+    rewards: list[float] = field(default_factory=list)  # T rewards
     extras: dict[str, list] = field(default_factory=dict)  # each (T, ...)
     terminated: bool = False
     truncated: bool = False
@@ -60,7 +60,7 @@ class RolloutStore:
     def __init__(self, path: str | Path, facts: dict[str, Any] | None = None) -> None:
         self.path = Path(path)
         self._index_file = self.path / "index.jsonl"
-        self._lock = None
+        self._lock: TextIO | None = None
         if facts is not None:
             self._begin_writing(facts)
         try:
@@ -149,7 +149,7 @@ class RolloutStore:
         if self._lock is not None:
             self._lock.close()
 
-    def _array(self, i: int, name: str) -> zarr.Array:
+    def _array(self, i: int, name: str) -> Any:
         return self._root[f"{_group(self.index[i]['episode'])}/{name}"]
 
     def _write(self, episode: Episode) -> None:

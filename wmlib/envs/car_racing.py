@@ -31,7 +31,7 @@ class Telemetry(gym.Wrapper):
         return observation, float(reward), terminated, truncated, info | self._read()
 
     def _read(self) -> dict[str, float]:
-        game = self.unwrapped
+        game: Any = self.unwrapped
         return {
             "speed": float(game.car.hull.linearVelocity.length),
             "tiles": game.tile_visited_count / len(game.track),

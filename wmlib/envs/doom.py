@@ -10,7 +10,9 @@ number in (-1, 1) cut in thirds, and seeds must reproduce an episode frame by fr
 
 import contextlib
 import os
+import shutil
 import tempfile
+import weakref
 from typing import Any
 
 import gymnasium as gym
@@ -48,9 +50,8 @@ class DoomTakeCover(gym.Env[NDArray[np.uint8], NDArray[np.float32]]):
         self.labels = labels
         self.observation_space = Box(0, 255, (120, 160, 3), np.uint8)
         self.action_space = Box(-1.0, 1.0, (1,), np.float32)
-        self.game: vizdoom.DoomGame | None = None  # started by the first reset
-        self.folder: tempfile.TemporaryDirectory | None = None
-        self.screen: NDArray[np.uint8] | None = None
+        self.game: Any = None  # vizdoom.DoomGame, started by the first reset
+        self.screen: Any = None  # uint8 (120, 160, 3) after the first reset
         self.info: dict[str, Any] = {}
 
     def reset(
@@ -87,13 +88,10 @@ class DoomTakeCover(gym.Env[NDArray[np.uint8], NDArray[np.float32]]):
         return self.screen
 
     def close(self) -> None:
-        """End ViZDoom's own process and remove its folder."""
+        """End ViZDoom's own process and remove its folder (also done when the program ends)."""
         if self.game is not None:
-            self.game.close()
+            self._end()
             self.game = None
-        if self.folder is not None:
-            self.folder.cleanup()
-            self.folder = None
 
     def _start(self) -> None:
         game = vizdoom.DoomGame()
@@ -109,11 +107,12 @@ class DoomTakeCover(gym.Env[NDArray[np.uint8], NDArray[np.float32]]):
         game.set_sound_enabled(False)
         game.set_mode(vizdoom.Mode.PLAYER)
         # ViZDoom writes _vizdoom.ini and _vizdoom/ into the folder where it is started.
-        self.folder = tempfile.TemporaryDirectory(prefix="wmlib-doom-", ignore_cleanup_errors=True)
-        game.set_doom_config_path(os.path.join(self.folder.name, "_vizdoom.ini"))
-        with contextlib.chdir(self.folder.name):
+        folder = tempfile.mkdtemp(prefix="wmlib-doom-")
+        game.set_doom_config_path(os.path.join(folder, "_vizdoom.ini"))
+        with contextlib.chdir(folder):
             game.init()
         self.game = game
+        self._end = weakref.finalize(self, _end, game, folder)
 
     def _look(self) -> None:
         state = self.game.get_state()
@@ -126,6 +125,11 @@ class DoomTakeCover(gym.Env[NDArray[np.uint8], NDArray[np.float32]]):
             for box, ball in zip(boxes, balls):
                 box[:] = ball.x, ball.y, ball.width, ball.height
             self.info |= {"fireballs": len(balls), "fireball_boxes": boxes}
+
+
+def _end(game: vizdoom.DoomGame, folder: str) -> None:
+    game.close()  # first, as it saves its settings into the folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def make(render_mode: str | None = None, labels: bool = False) -> gym.Env:

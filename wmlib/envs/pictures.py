@@ -26,7 +26,7 @@ class Top(gym.ObservationWrapper, RecordConstructorArgs):
         RecordConstructorArgs.__init__(self, rows=rows)
         gym.ObservationWrapper.__init__(self, env)
         self.rows = rows
-        _, width, channels = env.observation_space.shape
+        _, width, channels = env.observation_space.shape or ()
         self.observation_space = Box(0, 255, (rows, width, channels), np.uint8)
 
     def observation(self, observation: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -12,10 +12,11 @@ import queue
 import signal
 import sys
 import time
+import traceback
 import types
 from collections.abc import Callable, Iterable, Iterator
-from multiprocessing.connection import Connection
-from typing import Any
+from multiprocessing.connection import Connection, wait
+from typing import Any, NoReturn
 
 import gymnasium as gym
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode
@@ -61,7 +62,8 @@ class WorkerPool(AsyncVectorEnv):
 
     def _check_spaces(self) -> None:
         # The first thing asked of the workers: from here on their pipes are guarded.
-        self.parent_pipes = [_Line(self, i, pipe) for i, pipe in enumerate(self.parent_pipes)]
+        lines: Any = [_Line(self, i, pipe) for i, pipe in enumerate(self.parent_pipes)]
+        self.parent_pipes = lines
         super()._check_spaces()
 
     def _raise_if_errors(self, successes: Iterable[bool]) -> None:
@@ -69,7 +71,7 @@ class WorkerPool(AsyncVectorEnv):
         if failed:
             self.fail(failed[0], "failed")
 
-    def fail(self, index: int, what: str) -> None:
+    def fail(self, index: int, what: str) -> NoReturn:
         """Close the pool and raise a WorkerError about worker `index` with its traceback."""
         process = self.processes[index]
         cause, trace = self._report(index)
@@ -93,19 +95,20 @@ class WorkerPool(AsyncVectorEnv):
 
     def close_extras(self, timeout: float | None = 5.0, terminate: bool = False) -> None:
         """Ask the workers to stop, wait a little, then end those that are left. Never raises."""
-        for pipe in self.parent_pipes:
-            with contextlib.suppress(OSError, WorkerError):
-                pipe.connection.send(("close", None))
+        lines: Any = self.parent_pipes
+        for line in lines:
+            with contextlib.suppress(OSError):
+                line.connection.send(("close", None))
         deadline = time.monotonic() + (1.0 if terminate or timeout is None else timeout)
         for process in self.processes:
             process.join(max(0.0, deadline - time.monotonic()))
-            if process.exitcode != 0:
+            if process.exitcode != 0 and process.pid is not None:
                 # Its whole group: a game may run as a further process below the worker.
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.join(1.0)
-        for pipe in self.parent_pipes:
-            pipe.close()
+        for line in lines:
+            line.close()
 
 
 class _Line:
@@ -129,10 +132,14 @@ class _Line:
             self.pool.fail(self.index, "died")
 
     def recv(self) -> Any:
+        # The pipe alone does not tell of a death: a game below the worker may still hold it open.
+        death = self.pool.processes[self.index].sentinel
         try:
-            if self.connection.poll(self.pool.timeout):
+            if self.connection in wait([self.connection, death], self.pool.timeout):
                 return self.connection.recv()
         except (EOFError, OSError):
+            self.pool.fail(self.index, "died")
+        if wait([death], 0):
             self.pool.fail(self.index, "died")
         self.pool.fail(self.index, f"gave no answer for {self.pool.timeout:g} s")
 
@@ -152,7 +159,7 @@ class _StandStill(gym.Wrapper):
         observation, reward, terminated, truncated, info = self.env.step(action)
         if terminated or truncated:
             self.last = observation, 0.0, terminated, truncated, info
-        return observation, reward, terminated, truncated, info
+        return observation, float(reward), terminated, truncated, info
 
 
 def _worker(index: int, env_fn: Callable[[], gym.Env], pipe: Connection, *rest: Any) -> None:
@@ -164,8 +171,6 @@ def _worker(index: int, env_fn: Callable[[], gym.Env], pipe: Connection, *rest: 
     try:
         env = env_fn()
     except Exception as error:
-        import traceback
-
         error_queue.put((index, type(error), error, traceback.format_exc()))
         error_queue.close()
         error_queue.join_thread()

@@ -1,0 +1,189 @@
+"""The three reference games: the right picture, the right buttons, reproducible, no litter."""
+
+import cv2
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+
+import wmlib  # noqa: F401  (registers the games)
+from wmlib.policies import make_policy
+
+GAMES = ["wmlib/CarRacing-v3", "wmlib/DoomTakeCover-v1", "wmlib/PendulumHanging-v1"]
+
+
+@pytest.fixture
+def doom():
+    env = gym.make("wmlib/DoomTakeCover-v1", render_mode="rgb_array")
+    yield env
+    env.close()
+
+
+def shrink(top: np.ndarray) -> np.ndarray:
+    return cv2.resize(top, (64, 64), interpolation=cv2.INTER_AREA)
+
+
+@pytest.mark.parametrize("name", GAMES)
+@pytest.mark.filterwarnings("ignore:.*different from the unwrapped version")
+@pytest.mark.filterwarnings("ignore:.*symmetric and normalized space")
+def test_gymnasiums_checker_accepts_it_and_it_is_a_reference(name):
+    env = gym.make(name, render_mode="rgb_array")
+    check_env(env)
+    assert env.metadata["reference"] is True
+    env.reset(seed=1)
+    assert env.render().ndim == 3
+    env.close()
+
+
+def test_car_picture_is_the_screen_without_dashboard():
+    env = gym.make("wmlib/CarRacing-v3")
+    x, info = env.reset(seed=100_000)
+    assert env.unwrapped.spec.id == "wmlib/CarRacing-v3"
+    assert type(env.unwrapped).__module__ == "gymnasium.envs.box2d.car_racing"
+    for _ in range(5):
+        np.testing.assert_array_equal(x, shrink(env.unwrapped.state[:84]))
+        x, *_, info = env.step(np.array([0, 1, 0], np.float32))
+    assert info["speed"] > 0
+    assert 0 < info["tiles"] < 0.1
+    env.close()
+
+
+def test_car_is_gymnasiums_game_step_for_step():
+    ours, theirs = gym.make("wmlib/CarRacing-v3"), gym.make("CarRacing-v3")
+    ours.reset(seed=3)
+    theirs.reset(seed=3)
+    a = np.array([0.1, 0.6, 0.0], np.float32)
+    for _ in range(20):
+        x, reward, *_ = ours.step(a)
+        state, same, *_ = theirs.step(a)
+        np.testing.assert_array_equal(x, shrink(state[:84]))
+        assert reward == same
+    ours.close()
+    theirs.close()
+
+
+def test_doom_picture_is_the_screen_without_floor(doom):
+    x, _ = doom.reset(seed=1)
+    for _ in range(10):
+        np.testing.assert_array_equal(x, shrink(doom.render()[:100]))
+        x, *_ = doom.step(np.array([1.0], np.float32))
+
+
+def play_doom(env: gym.Env, seed: int, action: float, steps: int) -> np.ndarray:
+    """Pictures (steps + 1, 64, 64, 3) while one action is held."""
+    pictures = [env.reset(seed=seed)[0]]
+    for _ in range(steps):
+        pictures.append(env.step(np.array([action], np.float32))[0])
+    return np.array(pictures)
+
+
+def test_doom_same_seed_same_frames(doom):
+    first = play_doom(doom, 7, 1.0, 60)
+    play_doom(doom, 8, -1.0, 10)
+    np.testing.assert_array_equal(first, play_doom(doom, 7, 1.0, 60))
+    assert not np.array_equal(first, play_doom(doom, 9, 1.0, 60))
+
+
+def shift(before: np.ndarray, after: np.ndarray) -> int:
+    """By how many columns the picture moved to the right."""
+    columns = [p.astype(float).mean(axis=(0, 2)) for p in (before, after)]
+    before, after = (np.diff(c) for c in columns)
+    return max(range(-12, 13), key=lambda s: np.corrcoef(np.roll(before, s), after)[0, 1])
+
+
+def test_doom_left_button_moves_the_picture_right(doom):
+    assert shift(*play_doom(doom, 7, -1.0, 20)[[0, -1]]) > 0
+    assert shift(*play_doom(doom, 7, 1.0, 20)[[0, -1]]) < 0
+
+
+@pytest.mark.parametrize(
+    ("a", "way"), [(-1, 1), (-0.34, 1), (-0.33, 0), (0, 0), (0.33, 0), (0.34, -1)]
+)
+def test_doom_cuts_the_action_in_thirds(doom, a, way):
+    _, info = doom.reset(seed=7)
+    start = info["x"]
+    for _ in range(12):  # for the first eight tics Doom's player cannot move
+        *_, info = doom.step(np.array([a], np.float32))
+    # ViZDoom's coordinate along the wall grows to the player's left.
+    assert np.sign(round(info["x"] - start, 3)) == way
+
+
+def test_doom_pays_one_a_tic_and_ends_on_the_last_live_frame(doom):
+    x, _ = doom.reset(seed=7)
+    steps, terminated = 0, False
+    while not terminated:
+        before = x
+        x, reward, terminated, truncated, _ = doom.step(np.zeros(1, np.float32))
+        steps += 1
+        assert reward == 1
+    assert not truncated
+    assert doom.unwrapped.game.get_total_reward() == steps
+    np.testing.assert_array_equal(x, before)
+    again, reward, terminated, *_ = doom.step(np.zeros(1, np.float32))
+    np.testing.assert_array_equal(again, x)
+    assert (reward, terminated) == (0, True)
+
+
+def test_doom_is_cut_at_2100_tics(doom):
+    assert doom.spec.max_episode_steps == 2_100
+    short = gym.make("wmlib/DoomTakeCover-v1", max_episode_steps=20)
+    short.reset(seed=1)
+    ends = [short.step(np.zeros(1, np.float32))[2:4] for _ in range(20)]
+    assert ends == [(False, False)] * 19 + [(False, True)]
+    short.close()
+
+
+def test_doom_leaves_nothing_in_the_users_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    env = gym.make("wmlib/DoomTakeCover-v1")
+    play_doom(env, 1, 1.0, 5)
+    env.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_doom_labels_tell_where_the_fireballs_are():
+    env = gym.make("wmlib/DoomTakeCover-v1", labels=True)
+    env.reset(seed=7)
+    most = 0
+    for _ in range(100):
+        *_, info = env.step(np.zeros(1, np.float32))
+        most = max(most, info["fireballs"])
+        widths = info["fireball_boxes"][:, 2]
+        assert np.count_nonzero(widths) == info["fireballs"]
+    assert most >= 1
+    env.close()
+
+
+def test_pendulum_starts_hanging_and_stays_low_without_a_plan():
+    env = gym.make("wmlib/PendulumHanging-v1")
+    assert env.spec.max_episode_steps == 200
+    starts = np.array([env.reset(seed=s)[0] for s in range(50)])
+    assert (starts[:, 0] < -0.99).all()  # cos(angle): -1 is straight down
+    assert starts[:, 1].std() > 0.03
+    for _ in range(200):
+        x, _, _, truncated, _ = env.step(np.zeros(1, np.float32))
+        assert x[0] < -0.95
+    assert truncated
+
+
+def returns(name: str, policy_name: str, seeds: range, num_envs: int) -> np.ndarray:
+    from wmlib.rollouts import play
+
+    env = gym.make_vec(name, num_envs=num_envs, autoreset_mode="Disabled")
+    jobs = iter(enumerate(seeds))
+    policy = make_policy(policy_name, env.single_action_space)
+    found = [sum(episode.rewards) for episode in play(env, policy, lambda: next(jobs, None))]
+    env.close()
+    return np.array(found)
+
+
+@pytest.mark.slow
+def test_car_random_score_is_in_its_band():
+    found = returns("wmlib/CarRacing-v3", "uniform", range(100_000, 100_004), 4)
+    assert abs(found.mean() - -34.5) < 12
+
+
+@pytest.mark.slow
+def test_doom_random_score_is_in_its_band():
+    found = returns("wmlib/DoomTakeCover-v1", "held", range(100_000, 100_100), 4)
+    assert abs(found.mean() - 300) < 50

@@ -1,0 +1,78 @@
+"""The data policies: each depends on the episode's seed alone and does what its name says."""
+
+import numpy as np
+import pytest
+from gymnasium.spaces import Box
+
+from wmlib.policies import POLICIES, make_policy
+from wmlib.runs import UserError
+
+CAR = Box(np.array([-1, 0, 0], np.float32), np.array([1, 1, 1], np.float32))
+DOOM = Box(-1, 1, (1,), np.float32)
+
+
+def actions(name: str, space: Box, seeds: list[int], steps: int = 200) -> np.ndarray:
+    """Actions (steps, N, A) of a fresh policy that plays these seeds from the start."""
+    policy = make_policy(name, space)
+    policy.reset(seeds, np.ones(len(seeds), bool))
+    return np.stack([policy.act(np.zeros(len(seeds))) for _ in range(steps)])
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_actions_are_legal_and_depend_on_the_seed_alone(name):
+    three = actions(name, CAR, [5, 6, 7])
+    assert three.shape == (200, 3, 3)
+    assert three.dtype == np.float32
+    assert all(CAR.contains(a) for a in three.reshape(-1, 3))
+    np.testing.assert_array_equal(three[:, 2], actions(name, CAR, [7])[:, 0])
+    assert name == "still" or not np.array_equal(three[:, 0], three[:, 1])
+
+
+def test_reset_begins_only_the_masked_slots():
+    policy = make_policy("held", DOOM)
+    policy.reset([1, 2], np.array([True, True]))
+    first = [policy.act(np.zeros(2)) for _ in range(30)]
+    policy.reset([1, 99], np.array([True, False]))
+    second = [policy.act(np.zeros(2)) for _ in range(30)]
+    np.testing.assert_array_equal([a[0] for a in first], [a[0] for a in second])
+    whole = actions("held", DOOM, [2], steps=60)[:, 0]
+    np.testing.assert_array_equal([a[1] for a in first + second], whole)
+
+
+def test_policy_is_not_a_function_of_the_games_own_stream():
+    own = np.random.default_rng(7).uniform(-1, 1, 1)
+    assert not np.isclose(actions("uniform", DOOM, [7])[0, 0], own)
+
+
+def test_held_holds_one_to_ten_steps():
+    a = actions("held", DOOM, [3], steps=20_000)[:, 0, 0]
+    changes = np.flatnonzero(np.diff(a)) + 1
+    lengths = np.diff(changes)
+    assert set(lengths) == set(range(1, 11))
+    assert abs(lengths.mean() - 5.5) < 0.3
+    assert abs(a.mean()) < 0.05
+
+
+def test_brownian_moves_in_small_steps():
+    a = actions("brownian", CAR, [3, 4], steps=2_000)
+    assert np.abs(np.diff(a, axis=0)).mean() < 0.2  # one step is N(0, 1/50)
+    assert a[..., 0].std() > 0.4  # but over time it covers the range
+
+
+def test_original_is_half_throttle_nearly_straight():
+    """Statistics of the released code's random agent, simulated from its source."""
+    a = actions("original", CAR, list(range(400)), steps=100)
+    steer, gas, brake = a.mean(axis=0).T
+    low, high = np.quantile(gas, [0.1, 0.9])
+    assert 0.45 < low < high < 0.55
+    low, high = np.quantile(steer, [0.1, 0.9])
+    assert -0.09 < low < high < 0.09
+    assert 0.10 < np.median(a[..., 0].std(axis=0)) < 0.22
+    assert np.quantile(brake, 0.9) < 0.35
+
+
+def test_original_drives_only_the_car_and_names_are_checked():
+    with pytest.raises(UserError, match="choose 'held'"):
+        actions("original", DOOM, [1])
+    with pytest.raises(UserError, match="choose one of uniform, held"):
+        make_policy("clever", DOOM)

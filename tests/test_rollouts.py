@@ -1,0 +1,217 @@
+"""Rollouts: an episode is wholly there or not at all, and depends on its seed alone."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+from wmlib.rollouts import RolloutStore, collect, sample_frames
+from wmlib.runs import UserError
+from wmlib.store import CHUNK, Episode
+
+ROOT = Path(__file__).parents[1]
+SETTINGS = {"episodes": 10, "seed": 100_000, "max_episode_steps": 250, "min_episode_steps": 150}
+
+
+@pytest.fixture(scope="module")
+def doom(tmp_path_factory) -> RolloutStore:
+    """Ten Doom episodes, played one after the other."""
+    path = tmp_path_factory.mktemp("doom")
+    return collect("doom_take_cover", "held", path=path, num_envs=1, progress=False, **SETTINGS)
+
+
+def made(number: int, length: int) -> Episode:
+    """An episode whose every frame is told from every other by its first two pixels."""
+    frames = np.random.default_rng(number).integers(0, 255, (length, 64, 64, 3), np.uint8)
+    frames[:, 0, 0, 0], frames[:, 0, 0, 1] = number, np.arange(length) % 256
+    actions = np.full((length, 1), number, np.float32)
+    return Episode(number, 100 + number, list(frames), list(actions), [1.0] * length)
+
+
+def assert_same(one: RolloutStore, other: RolloutStore) -> None:
+    assert one.index == other.index
+    assert one.dropped == other.dropped
+    for i in range(len(one)):
+        np.testing.assert_array_equal(one.frames(i), other.frames(i))
+        np.testing.assert_array_equal(one.actions(i), other.actions(i))
+        np.testing.assert_array_equal(one.rewards(i), other.rewards(i))
+
+
+def test_what_is_stored(doom):
+    assert len(doom) == 10
+    assert doom.dropped  # min_episode_steps is at work
+    for i, (row, frames, actions, rewards) in enumerate(doom):
+        assert row["seed"] == 100_000 + row["episode"]
+        assert 150 <= row["length"] <= 250
+        assert row["truncated"] == (row["length"] == 250 and not row["terminated"])
+        assert frames.shape == (row["length"], 64, 64, 3)
+        assert frames.dtype == np.uint8
+        assert actions.shape == (row["length"], 1)
+        assert actions.dtype == np.float32
+        assert rewards.tolist() == [1.0] * row["length"]
+        np.testing.assert_array_equal(doom.frames(i, slice(40, 60)), frames[40:60])
+    assert 3_000 < doom.bytes_per_frame() < 6_000  # of 12,288
+
+
+def test_action_t_leads_from_frame_t_to_the_next(doom):
+    env = gym.make("wmlib/DoomTakeCover-v1")
+    frames, actions = doom.frames(3), doom.actions(3)
+    x, _ = env.reset(seed=doom.index[3]["seed"])
+    for t in range(len(frames)):
+        np.testing.assert_array_equal(frames[t], x)
+        x, reward, terminated, *_ = env.step(actions[t])
+        assert reward == doom.rewards(3)[t]
+    assert terminated == doom.index[3]["terminated"]
+    env.close()
+
+
+def test_number_of_slots_changes_nothing(doom, tmp_path):
+    path = tmp_path / "slots"
+    other = collect("doom_take_cover", "held", path=path, num_envs=4, progress=False, **SETTINGS)
+    assert_same(doom, other)
+
+
+def living(folder: Path) -> list[str]:
+    """Commands of processes that have the folder's name in their arguments or environment."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+        except OSError:
+            continue
+        if str(folder).encode() in words and process.name != str(os.getpid()):
+            found.append((process / "comm").read_text())
+    return found
+
+
+def test_kill_9_then_resume_gives_the_uninterrupted_result(doom, tmp_path):
+    path = tmp_path / "killed"
+    command = (
+        "from wmlib.rollouts import collect; "
+        f"collect('doom_take_cover', 'held', path={str(path)!r}, num_envs=3, **{SETTINGS})"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen([sys.executable, "-c", command], env=environment, cwd=tmp_path)
+    index = path / "index.jsonl"
+    while not index.exists() or len(index.read_text().splitlines()) < 3:
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    before = RolloutStore(path)
+    assert 0 < len(before) < 10
+    with open(index, "a") as file:
+        file.write('{"episode": 7, "se')  # as if killed within a line
+    (path / "episodes/000009/frames").mkdir(parents=True, exist_ok=True)  # or within an episode
+    resumed = collect("doom_take_cover", "held", path=path, num_envs=2, progress=False, **SETTINGS)
+    assert_same(doom, resumed)
+    assert_same(doom, RolloutStore(path))
+    deadline = time.monotonic() + 10
+    while living(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert living(tmp_path) == []  # workers and games of the killed process are gone
+
+
+def test_ctrl_c_keeps_what_is_stored_and_ends_the_workers(tmp_path):
+    path = tmp_path / "stopped"
+    command = (
+        "from wmlib.rollouts import collect; "
+        f"collect('doom_take_cover', 'held', 1000, 100_000, {str(path)!r})"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        [sys.executable, "-c", command],
+        env=environment,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    index = path / "index.jsonl"
+    while not index.exists() or len(index.read_text().splitlines()) < 2:
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)  # what a terminal does
+    _, said = process.communicate(timeout=20)
+    assert said.strip().endswith("KeyboardInterrupt")
+    assert said.count("Traceback") == 1  # the parent's own, none from the workers
+    assert living(tmp_path) == []
+    store = RolloutStore(path)
+    assert len(store) >= 2
+    assert store.frames(0).shape[0] == store.index[0]["length"]
+
+
+def test_recorded_extras_belong_to_their_frames(tmp_path):
+    store = collect("doom_take_cover", "held", 2, 100_000, tmp_path, record=("x",), progress=False)
+    env = gym.make("wmlib/DoomTakeCover-v1")
+    _, info = env.reset(seed=100_001)
+    for a, x in zip(store.actions(1), store.extra(1, "x")):
+        assert info["x"] == pytest.approx(x)
+        *_, info = env.step(a)
+    env.close()
+    with pytest.raises(ValueError, match="the game's info has no 'speed'"):
+        collect("doom_take_cover", "held", 3, 1, tmp_path / "b", record=("speed",), progress=False)
+
+
+def test_a_full_disk_is_one_line_and_damages_nothing(tmp_path):
+    store = RolloutStore(tmp_path / "store", {"task": "made"})
+    store.append(made(0, 60), "none")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))  # the system refuses larger files
+    try:
+        with pytest.raises(UserError, match="1 episodes are safe; make room") as error:
+            store.append(made(1, 60), "none")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "\n" not in str(error.value)
+    again = RolloutStore(tmp_path / "store")
+    assert [row["episode"] for row in again.index] == [0]
+    np.testing.assert_array_equal(again.frames(0), made(0, 60).frames)
+    store.append(made(1, 60), "none")  # room again: the same store goes on
+    np.testing.assert_array_equal(store.frames(1), made(1, 60).frames)
+
+
+def test_other_settings_and_a_second_writer_are_refused(tmp_path):
+    store = RolloutStore(tmp_path, {"policy": "held"})
+    with pytest.raises(UserError, match="another process is collecting"):
+        RolloutStore(tmp_path, {"policy": "held"})
+    store.close()
+    with pytest.raises(UserError, match="holds rollouts with policy held, not brownian"):
+        RolloutStore(tmp_path, {"policy": "brownian"})
+    with pytest.raises(UserError, match="holds no rollouts: run collect first"):
+        RolloutStore(tmp_path / "nothing")
+
+
+LENGTHS = {2: 70, 0: 5, 1: 130}  # in the order in which they were played
+
+
+def test_sample_frames_draws_different_frames_from_everywhere(tmp_path):
+    store = RolloutStore(tmp_path, {"task": "made"})
+    for number, length in LENGTHS.items():
+        store.append(made(number, length), "none")
+    sample = sample_frames(store, 150, seed=1)
+    assert sample.shape == (150, 64, 64, 3)
+    names = [(int(x[0, 0, 0]), int(x[0, 0, 1])) for x in sample]
+    assert len(set(names)) == 150
+    for x, (number, t) in list(zip(sample, names))[:20]:
+        np.testing.assert_array_equal(x, made(number, LENGTHS[number]).frames[t])
+    assert {n for n, _ in names} == {0, 1, 2}
+    assert names != sorted(names)  # in random order
+    np.testing.assert_array_equal(sample, sample_frames(store, 150, seed=1))
+    assert len(sample_frames(store, 999, seed=1)) == 205
+    assert len(store.frames(2)) == 70  # not a multiple of the chunk
+    assert 70 % CHUNK
+
+
+def test_index_lines_are_plain_json(doom):
+    lines = (doom.path / "index.jsonl").read_text().splitlines()
+    assert {json.loads(line)["policy"] for line in lines} == {"held"}
+    assert doom.facts["picture"] == "rgb64-area-v1"
