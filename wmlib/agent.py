@@ -60,7 +60,7 @@ class GameFeatures(FeatureVectorEnv):
         self.z = z
         self.pictures = pictures
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def reset(self, *, seed: Any = None, options: dict | None = None) -> tuple[Tensor, dict]:
         """Begin episodes in the masked slots (all by default); one seed per slot."""
         where, mask, slot_seeds = self._begin(seed, options)
@@ -68,7 +68,7 @@ class GameFeatures(FeatureVectorEnv):
         self._look(pictures, where)
         return self.features(), info
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def step(self, actions: Any) -> tuple[Tensor, Any, Any, Any, dict]:
         """M remembers (z, a), the game moves, V looks at the new picture."""
         actions = self._checked(actions)

@@ -150,7 +150,7 @@ class DreamEnv(FeatureVectorEnv):
             vision,
         )
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def reset(self, *, seed: Any = None, options: dict | None = None) -> tuple[Tensor, dict]:
         """Begin dreams in the masked slots (all by default), each from a stored first latent."""
         where, _, _ = self._begin(seed, options)
@@ -161,7 +161,7 @@ class DreamEnv(FeatureVectorEnv):
         self.z = torch.where(where[:, None], z, self.z)
         return self.features(), {}
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def step(self, actions: Any) -> tuple[Tensor, np.ndarray, np.ndarray, np.ndarray, dict]:
         """One tic of the dream: h' = LSTM(z, a, h), z' ~ mixture(h', tau), end from its logit."""
         self._remember(self._checked(actions))
@@ -187,7 +187,7 @@ class DreamEnv(FeatureVectorEnv):
         coin = noise.uniform(self.seeds, self.steps, 1, END_NOISE)[:, 0]
         return coin < torch.sigmoid(out.end_logit)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def render(self) -> np.ndarray:
         """(N, 64, 64, 3) uint8: what V's decoder makes of the dreamed z."""
         if self.vision is None:
@@ -195,7 +195,7 @@ class DreamEnv(FeatureVectorEnv):
         return decode_pictures(self.vision, self.z)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def decode_pictures(vision: VAE, z: Tensor) -> np.ndarray:
     """(N, 64, 64, 3) uint8 pictures of latents (N, N_z)."""
     pictures = vision.decode(z).float().permute(0, 2, 3, 1)

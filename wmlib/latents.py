@@ -17,7 +17,7 @@ import numpy as np
 import torch
 import zarr
 
-from wmlib.runs import RunFolder, UserError, save_checkpoint, sha256, stage_manifest
+from wmlib.runs import RunFolder, UserError, save_weights, sha256, stage_manifest
 from wmlib.training import Prefetch, autocast
 
 if TYPE_CHECKING:  # vision.py needs nothing from here, but memory.py should not load V
@@ -113,7 +113,7 @@ def encode_run(run: RunFolder, vae: "VAE", store: "RolloutStore", device: torch.
         starts = latents.first[:-1][:: max(1, len(latents) // STARTS)][:STARTS]
         pair = {"mu": latents.mu[starts], "logvar": latents.logvar[starts]}
         tensors = {name: torch.from_numpy(array) for name, array in pair.items()}
-        save_checkpoint(folder / "starts.safetensors", tensors, {})
+        save_weights(folder / "starts.safetensors", tensors)
         result |= {"episodes": len(latents), "frames": len(latents.mu)}
 
 

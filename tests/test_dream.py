@@ -1,0 +1,158 @@
+"""The dream is M, no more and no less: same states as in training, same interface as the game."""
+
+import numpy as np
+import pytest
+import torch
+
+from wmlib.dream import DreamEnv, features
+from wmlib.memory import MDNRNN
+from wmlib.presets import TASKS
+
+DOOM, CAR = TASKS["doom_take_cover"], TASKS["car_racing"]
+N_Z, N_H = 6, 16
+
+
+@pytest.fixture
+def memory():
+    torch.manual_seed(0)
+    m = MDNRNN(N_Z, 1, N_H, restart_input=True, heads=("end",)).eval()
+    with torch.no_grad():
+        m.output.bias[-1] = -3.0  # the end head, the last output: dreams of an untrained M go on
+    return m
+
+
+@pytest.fixture
+def starts():
+    return torch.randn(50, N_Z), torch.full((50, N_Z), -2.0)
+
+
+def dream(memory, starts, n=4, **kwargs):
+    return DreamEnv(DOOM, memory, starts, num_envs=n, **kwargs)
+
+
+def begin(env, first=100):
+    return env.reset(seed=[first + i for i in range(env.num_envs)])[0]
+
+
+def actions(steps, n=4):
+    return torch.rand(steps, n, 1, generator=torch.Generator().manual_seed(1)) * 2 - 1
+
+
+def test_a_teacher_forced_dream_has_the_states_of_the_training_graph(memory, starts):
+    """Feed recorded z and a through the dream and, at once, through M as it is trained."""
+    z, a = torch.randn(4, 7, N_Z), torch.rand(4, 7, 1)
+    restart = torch.zeros(4, 7)
+    restart[:, 0] = 1
+    out, (h, c) = memory(z, a, restart)
+
+    env = dream(memory, starts)
+    begin(env)
+    for t in range(7):
+        env.z = z[:, t]
+        env.step(a[:, t])
+        said = memory.predict(env.state[0])
+        torch.testing.assert_close(said.mu, out.mu[:, t])
+        torch.testing.assert_close(said.logpi, out.logpi[:, t])
+        torch.testing.assert_close(said.end_logit, out.end_logit[:, t])
+    torch.testing.assert_close(env.state, (h, c))
+
+
+def test_the_action_changes_the_next_state_not_this_one(memory, starts):
+    left, right = dream(memory, starts), dream(memory, starts)
+    assert torch.equal(begin(left), begin(right))
+    same = torch.zeros(4, 1)
+    left.step(same), right.step(same)
+    assert torch.equal(left.z, right.z)
+    f_left = left.step(same - 1)[0]
+    f_right = right.step(same + 1)[0]
+    assert not torch.allclose(f_left, f_right)
+
+
+@pytest.mark.parametrize("n", [2, 7])
+def test_an_episode_does_not_depend_on_its_neighbours(memory, starts, n):
+    alone, among = dream(memory, starts, n=1), dream(memory, starts, n=n)
+    begin(alone, first=101), begin(among, first=100)
+    for a in actions(30, 1):
+        f_alone = alone.step(a)[0]
+        f_among = among.step(a.expand(n, 1))[0]
+        torch.testing.assert_close(f_alone[0], f_among[1], rtol=1e-4, atol=1e-5)
+
+
+def test_a_masked_reset_leaves_the_others_alone(memory, starts):
+    env = dream(memory, starts)
+    begin(env)
+    for a in actions(3):
+        env.step(a)
+    before = env.features()
+    mask = np.array([False, True, False, False])
+    after, _ = env.reset(seed=[None, 999, None, None], options={"reset_mask": mask})
+    assert torch.equal(before[~torch.from_numpy(mask)], after[~torch.from_numpy(mask)])
+    assert (after[1, N_Z:] == 0).all()
+    assert env.steps.tolist() == [3, 0, 3, 3]
+
+
+def test_tau_near_zero_is_certain_and_a_hot_dream_is_not(memory, starts):
+    def spread(tau):
+        env = dream(memory, (starts[0][:1], starts[1][:1] - 50), n=200, tau=tau)
+        begin(env)
+        env.step(torch.zeros(200, 1))
+        return env.z.std(0).mean()
+
+    assert spread(1e-6) < 1e-2 < spread(0.5) < spread(1.0) < spread(1.5)
+
+
+def test_the_dream_ends_when_the_end_logit_is_above_zero(memory, starts):
+    for bias, ended in ((-0.01, False), (0.01, True)):
+        with torch.no_grad():
+            memory.output.weight[-1] = 0
+            memory.output.bias[-1] = bias
+        env = dream(memory, starts)
+        begin(env)
+        _, reward, terminated, truncated, _ = env.step(torch.zeros(4, 1))
+        assert terminated.tolist() == [ended] * 4
+        assert not truncated.any()
+        assert reward.tolist() == [1.0] * 4
+
+
+def test_sampled_ends_come_at_the_rate_of_their_probability(memory, starts):
+    with torch.no_grad():
+        memory.output.weight[-1] = 0
+        memory.output.bias[-1] = float(torch.logit(torch.tensor(0.2)))
+    env = dream(memory, starts, n=4000, end="sampled")
+    begin(env)
+    terminated = env.step(torch.zeros(4000, 1))[2]
+    assert abs(terminated.mean() - 0.2) < 5 * (0.2 * 0.8 / 4000) ** 0.5
+
+
+def test_the_cap_truncates(memory, starts):
+    env = dream(memory, starts, max_episode_steps=3)
+    begin(env)
+    ends = [env.step(torch.zeros(4, 1))[3].all() for _ in range(3)]
+    assert ends == [False, False, True]
+
+
+def test_features_are_z_h_and_for_doom_c():
+    z, h, c = torch.rand(2, 3), torch.rand(2, 5), torch.rand(2, 5)
+    assert torch.equal(features(CAR, z, (h, c)), torch.cat([z, h], 1))
+    assert torch.equal(features(DOOM, z, (h, c)), torch.cat([z, h, c], 1))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"tau": 0.0}, "tau is 0"), ({"end": "never"}, "choose threshold or sampled")],
+)
+def test_bad_settings_are_named(memory, starts, change, message):
+    with pytest.raises(ValueError, match=message):
+        dream(memory, starts, **change)
+
+
+def test_a_car_dream_needs_a_reward_head(starts):
+    with pytest.raises(ValueError, match="reward head"):
+        DreamEnv(CAR, MDNRNN(N_Z, 3, N_H), starts)
+
+
+def test_wrong_actions_are_refused(memory, starts):
+    env = dream(memory, starts)
+    begin(env)
+    with pytest.raises(ValueError, match=r"expected \(4, 1\)"):
+        env.step(torch.zeros(4, 3))

@@ -1,0 +1,100 @@
+"""A film of an agent: the real picture, V's reconstruction and M's dream side by side."""
+
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from wmlib.agent import Agent
+from wmlib.dream import decode_pictures
+from wmlib.mixture import sample_mixture
+from wmlib.runs import UserError
+
+SCALE, GAP, TITLE = 5, 12, 28
+REAL_RGB, DREAM_RGB = (31, 111, 178), (217, 114, 11)
+"""The book's two colours: real and imagined (wmlib.plots)."""
+WAKE_EVERY = 50
+"""The dream goes on from its own pictures for so many steps, then looks at the game once."""
+FPS = {"car_racing": 50, "doom_take_cover": 35}
+
+
+@torch.no_grad()
+def panels(agent: Agent, seed: int, steps: int):
+    """Yield (real, reconstruction, dream, reward so far, steps since the dream looked).
+
+    Pictures are uint8 (64, 64, 3). The dream gets the agent's actions and nothing else: after each
+    look at the game it is M's open-loop prediction, at temperature 1, drawn by V's decoder.
+    """
+    env = agent.real(1, min(steps, agent.task.max_episode_steps))
+    generator = torch.Generator().manual_seed(seed)
+    total = 0.0
+    try:
+        f, _ = env.reset(seed=[seed])
+        z, state, age = env.z, env.state, 0
+        for t in range(steps):
+            picture = np.asarray(env.pictures[0])
+            yield (
+                picture,
+                decode_pictures(agent.vision, env.z)[0],
+                decode_pictures(agent.vision, z)[0],
+                total,
+                age,
+            )
+            a = agent.act(f)
+            restart = torch.tensor([float(t == 0)])
+            out, state = agent.memory.step(z, a, restart, state)
+            u = torch.rand(z.shape, generator=generator)
+            eps = torch.randn(z.shape, generator=generator)
+            z = sample_mixture(out.logpi, out.mu, out.logstd, 1.0, u, eps)
+            age += 1
+            f, reward, terminated, truncated, _ = env.step(a)
+            total += float(reward[0])
+            if age == WAKE_EVERY:
+                z, state, age = env.z, env.state, 0
+            if terminated[0] or truncated[0]:
+                return
+    finally:
+        env.close()
+
+
+def write_video(agent: Agent, seed: int, path: Path, steps: int) -> float:
+    """Play one episode of the real game (at most `steps`) and film it; returns its return."""
+    if path.suffix != ".mp4":
+        raise UserError(f"{path}: the video is an .mp4, name it so")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    side, total = 64 * SCALE, 0.0
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=FPS[agent.task.name])
+        stream.width, stream.height = 3 * side + 4 * GAP, side + TITLE + 2 * GAP
+        stream.pix_fmt, stream.options = "yuv420p", {"crf": "20"}
+        for real, seen, dreamed, total, age in tqdm(
+            panels(agent, seed, steps), unit=" frames", desc="film", disable=None
+        ):
+            frame = _compose(real, seen, dreamed, total, age)
+            for packet in stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+    print(f"{path}: seed {seed}, return {total:.1f}")
+    return total
+
+
+def _compose(
+    real: np.ndarray, seen: np.ndarray, dreamed: np.ndarray, total: float, age: int
+) -> np.ndarray:
+    side = 64 * SCALE
+    canvas = np.full((side + TITLE + 2 * GAP, 3 * side + 4 * GAP, 3), 250, np.uint8)
+    titles = [f"real game: {total:.0f}", "V sees", f"M dreams, {age} steps alone"]
+    for i, (picture, title) in enumerate(zip((real, seen, dreamed), titles, strict=True)):
+        x, y = GAP + i * (side + GAP), TITLE + GAP
+        colour = REAL_RGB if i == 0 else DREAM_RGB
+        canvas[y - 3 : y + side + 3, x - 3 : x + side + 3] = colour
+        big = cv2.resize(picture, (side, side), interpolation=cv2.INTER_NEAREST)
+        canvas[y : y + side, x : x + side] = big
+        cv2.putText(
+            canvas, title, (x, TITLE - 4), cv2.FONT_HERSHEY_SIMPLEX, 0.62, colour, 1, cv2.LINE_AA
+        )
+    return canvas
