@@ -9,9 +9,12 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .compilation import compiled
+from .dashboard import HEIGHT, SCORE_COLUMNS, add_dashboard, score_index, score_table
 from .geometry import (
+    BLACK,
     COLOR,
     COUNT,
     MAX_CORNERS,
@@ -19,13 +22,16 @@ from .geometry import (
     ROWS,
     SCREEN,
     START,
+    WHITE,
     X0,
     X1,
     Y0,
     Y1,
     Outlines,
 )
+from .pixels import divided_by_63, packed, painted, quantised, swept
 from .scene import list_outlines
+from .state import State
 
 f32 = np.float32
 
@@ -38,8 +44,8 @@ class Scratch(NamedTuple):
     """One thread's working memory."""
 
     outlines: Any
-    cover: Any  # float32 (ROWS, SCREEN): share of each pixel that the current shape covers
-    paint: Any  # uint64 (ROWS, SCREEN): what is painted so far, see `painted`
+    cover: Any  # float32 (SCREEN, SCREEN): share of each pixel that the current shape covers
+    paint: Any  # uint64 (SCREEN, SCREEN): what is painted so far, see `painted`
     band: Any  # uint64 (SCREEN,): a row of the 64 x 64 picture before its columns shrink
     columns: Any  # uint64 (SIDE,): the same row afterwards, times 63
     channels: Any  # uint16 (4 SIDE,): view of `columns` as red, green, blue, nothing
@@ -52,61 +58,13 @@ def new_scratch() -> Scratch:
     columns = np.empty(SIDE, np.uint64)
     return Scratch(
         outlines,
-        np.empty((ROWS, SCREEN), f32),
-        np.empty((ROWS, SCREEN), np.uint64),
+        np.empty((SCREEN, SCREEN), f32),
+        np.empty((SCREEN, SCREEN), np.uint64),
         np.empty(SCREEN, np.uint64),
         columns,
         columns.view(np.uint16),
         np.empty(4 * SIDE, np.uint8),
     )
-
-
-@compiled
-def packed(color):
-    """A colour for `painted`: red, green, blue and 1 (the share) in 16 bits each.
-
-    Zero becomes 2 because smoothscale takes 2 from all other colours (see `quantised`).
-    """
-    red, green, blue = max(color & 255, 2), max(color >> 8 & 255, 2), max(color >> 16 & 255, 2)
-    return np.uint64(red | green << 16 | blue << 32 | 1 << 48)
-
-
-@compiled
-def painted(pixel, share, color):
-    """`pixel` after `share` (0 to 1, up to its sign) of it, where still free, took `color`.
-
-    A pixel holds colour * share and share of its three channels in 1/256, 16 bits each. Shapes
-    side by side share a pixel without overlapping, so their shares add up; they are rounded up
-    lest the ground shine through seams.
-    """
-    free = np.uint64(256) - (pixel >> np.uint64(48))
-    wanted = np.uint64(np.int32(abs(share) * f32(256) + f32(0.9)))
-    return pixel + min(wanted, free) * color
-
-
-@compiled
-def quantised(pixel):
-    """A fully painted pixel as 8-bit colours, 16 bits apart.
-
-    pygame.transform.smoothscale cuts off fractions twice, and its weights sum to a little less
-    than 1: a flat 102 comes out as 100. We cut once, after taking 1.01 (259/256) off.
-    """
-    return (pixel - np.uint64(259 | 259 << 16 | 259 << 32)) >> np.uint64(8) & np.uint64(
-        255 | 255 << 16 | 255 << 32
-    )
-
-
-@compiled
-def divided_by_63(value):
-    """Rounded quotient of uint16 `value` <= 63 * 255."""
-    return np.uint8((np.uint32(value) * np.uint32(33289) + np.uint32(1 << 20)) >> np.uint32(21))
-
-
-@compiled
-def swept(d):
-    """Integral of min(max(u, 0), 1) for u from 0 to `d`: a pixel's share left of a moving edge."""
-    c = min(max(d, f32(0)), f32(1))
-    return c * (d - f32(0.5) * c)
 
 
 @compiled
@@ -166,23 +124,47 @@ def paint_box(cover, paint, color, x0, x1, y0, y1):
 
 
 @compiled
-def draw_screen(state, e, scratch):
-    """Leave rows 0 to 83 of the screen of environment `e` in `scratch.paint`, as `quantised`."""
-    cover, paint = scratch.cover, scratch.paint
-    paint[:] = np.uint64(0)
-    n, background = list_outlines(state, e, scratch.outlines)
-    shapes = scratch.outlines.shapes
+def draw_shapes(outlines, n, cover, paint):
+    """Paint the first `n` shapes, front to back."""
+    shapes = outlines.shapes
     for i in range(n):
         x0 = shapes[i, X0] // LANES * LANES
         x1 = (shapes[i, X1] + LANES - 1) // LANES * LANES
         y0, y1 = shapes[i, Y0], shapes[i, Y1]
-        cover_shape(scratch.outlines, i, cover, x0, x1, y0, y1)
+        cover_shape(outlines, i, cover, x0, x1, y0, y1)
         paint_box(cover, paint, packed(shapes[i, COLOR]), x0, x1, y0, y1)
-    background = packed(background)
-    for row in range(ROWS):
+
+
+@compiled
+def finish_rows(paint, first, last, background):
+    """Paint what is free in these rows and turn them into 8-bit colours (`quantised`)."""
+    for row in range(first, last):
         line = paint[row]
         for j in range(SCREEN):
             line[j] = quantised(painted(line[j], f32(1), background))
+
+
+@compiled
+def draw_world(state, e, scratch):
+    """Leave rows 0 to 83 of the screen of environment `e` in `scratch.paint`, quantised."""
+    scratch.paint[:ROWS] = np.uint64(0)
+    n, background = list_outlines(state, e, scratch.outlines)
+    draw_shapes(scratch.outlines, n, scratch.cover, scratch.paint)
+    finish_rows(scratch.paint, 0, ROWS, packed(background))
+
+
+@compiled
+def draw_dashboard(state, e, scratch, scores):
+    """Leave rows 84 to 95 of the screen of environment `e` in `scratch.paint`, quantised."""
+    paint = scratch.paint[ROWS:]
+    paint[:] = np.uint64(0)
+    score = scores[score_index(state.reward_shown[e])]
+    for row in range(HEIGHT):
+        for j in range(SCORE_COLUMNS):
+            paint[row, j] = painted(paint[row, j], score[row, j], packed(WHITE))
+    n, _ = add_dashboard(state, e, scratch.outlines, 0, 0)
+    draw_shapes(scratch.outlines, n, scratch.cover, scratch.paint)
+    finish_rows(scratch.paint, ROWS, SCREEN, packed(BLACK))
 
 
 @compiled
@@ -214,6 +196,24 @@ def shrink_row(paint, row, scratch, out):
 def draw_64(state, first, last, scratch, out):
     """Draw environments `first` to `last` - 1 into `out` uint8 (N, 64, 64, 3)."""
     for e in range(first, last):
-        draw_screen(state, e, scratch)
+        draw_world(state, e, scratch)
         for row in range(SIDE):
             shrink_row(scratch.paint, row, scratch, out[e, row])
+
+
+@compiled
+def draw_screens(state, first, last, scratch, scores, out):
+    """`draw_96` with the table of scores at hand."""
+    for e in range(first, last):
+        draw_world(state, e, scratch)
+        draw_dashboard(state, e, scratch, scores)
+        for row in range(SCREEN):
+            for j in range(SCREEN):
+                pixel = scratch.paint[row, j]
+                for c in range(3):
+                    out[e, row, j, c] = np.uint8(pixel >> np.uint64(16 * c) & np.uint64(255))
+
+
+def draw_96(state: State, first: int, last: int, scratch: Scratch, out: NDArray[np.uint8]) -> None:
+    """Draw environments `first` to `last` - 1 with dashboard into `out` uint8 (N, 96, 96, 3)."""
+    draw_screens(state, first, last, scratch, score_table(), out)

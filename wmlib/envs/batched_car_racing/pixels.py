@@ -1,0 +1,58 @@
+"""One pixel while it is being painted, packed into one 64-bit number; for CPU and CUDA alike.
+
+Painting goes front to back: a pixel holds the sum of colour * share over the shapes seen so far,
+for three channels, and the sum of their shares, in 16 bits each and in units of 1/256.
+"""
+
+import numpy as np
+
+from .compilation import compiled
+
+f32 = np.float32
+
+
+@compiled
+def packed(color):
+    """A colour for `painted`: red, green, blue and 1 (the share) in 16 bits each.
+
+    Zero becomes 2 because smoothscale takes 2 from all other colours (see `quantised`).
+    """
+    red, green, blue = max(color & 255, 2), max(color >> 8 & 255, 2), max(color >> 16 & 255, 2)
+    return np.uint64(red | green << 16 | blue << 32 | 1 << 48)
+
+
+@compiled
+def painted(pixel, share, color):
+    """`pixel` after `share` (0 to 1, up to its sign) of it, where still free, took `color`.
+
+    Shapes side by side share a pixel without overlapping, so their shares add up; they are
+    rounded up lest the ground shine through seams.
+    """
+    free = np.uint64(256) - (pixel >> np.uint64(48))
+    wanted = np.uint64(np.int32(abs(share) * f32(256) + f32(0.9)))
+    return pixel + min(wanted, free) * color
+
+
+@compiled
+def quantised(pixel):
+    """A fully painted pixel as 8-bit colours, 16 bits apart.
+
+    pygame.transform.smoothscale cuts off fractions twice, and its weights sum to a little less
+    than 1: a flat 102 comes out as 100. We cut once, after taking 1.01 (259/256) off.
+    """
+    return (pixel - np.uint64(259 | 259 << 16 | 259 << 32)) >> np.uint64(8) & np.uint64(
+        255 | 255 << 16 | 255 << 32
+    )
+
+
+@compiled
+def divided_by_63(value):
+    """Rounded quotient of uint16 `value` <= 63 * 255."""
+    return np.uint8((np.uint32(value) * np.uint32(33289) + np.uint32(1 << 20)) >> np.uint32(21))
+
+
+@compiled
+def swept(d):
+    """Integral of min(max(u, 0), 1) for u from 0 to `d`: a pixel's share left of a moving edge."""
+    c = min(max(d, f32(0)), f32(1))
+    return c * (d - f32(0.5) * c)
