@@ -1,4 +1,4 @@
-"""Bring the generated parts of the book up to date: `make sync`.
+"""Bring the generated parts of the book up to date: `make sync`, or one page: `… 04_vision`.
 
 For each chapters/*.md: write the set-up cell (with the repository's address from _config.yml) and
 the flashcards (from flashcards.yml) into the page, then the notebook beside it that Colab opens.
@@ -12,6 +12,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 import yaml
+from colab_markdown import plain
 
 ROOT = Path(__file__).resolve().parents[1]
 SETUP = re.compile(
@@ -20,13 +21,17 @@ SETUP = re.compile(
 CARDS = re.compile(r"<!-- flashcards: (begin|all) -->\n.*?<!-- flashcards: end -->\n", re.S)
 
 
+def repository() -> str:
+    """The repository's address, which stands in _config.yml alone."""
+    return yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
+
+
 def setup_cell() -> str:
     """The set-up cell as it stands on every page, in MyST."""
-    url = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
     found = re.search(r'__version__ = "(.+)"', (ROOT / "wmlib/__init__.py").read_text())
     assert found, "wmlib/__init__.py has no __version__"
     code = (ROOT / "tools/setup_cell.py").read_text()
-    code = code.replace("{url}", url).replace("{version}", found[1])
+    code = code.replace("{url}", repository()).replace("{version}", found[1])
     return (
         f"```{{code-cell}} ipython3\n:tags: [skip-execution, hide-input]\n\n{code.rstrip()}\n```\n"
     )
@@ -76,6 +81,8 @@ def notebook(path: Path, text: str) -> str:
     book.metadata = {"kernelspec": book.metadata["kernelspec"]}
     for number, cell in enumerate(book.cells):
         cell["id"] = f"{path.stem[:40]}-{number:03d}"
+        if cell["cell_type"] == "markdown":
+            cell["source"] = plain(cell["source"], repository())
     nbformat.validate(book)
     return nbformat.writes(book) + "\n"
 
@@ -86,15 +93,16 @@ def generated(path: Path) -> dict[Path, str]:
     return {path: text, path.with_suffix(".ipynb"): notebook(path, text)}
 
 
-def main() -> int:
-    """Rewrite what is out of date and say so; the exit code counts nothing, git shows the rest."""
+def main(names: list[str]) -> None:
+    """Rewrite what is out of date in the named pages (default: all) and say so."""
     for path in sorted((ROOT / "chapters").glob("*.md")):
+        if names and path.stem not in names:
+            continue
         for target, content in generated(path).items():
             if not target.exists() or target.read_text(encoding="utf-8") != content:
                 target.write_text(content, encoding="utf-8")
                 print(f"updated {target.relative_to(ROOT)}")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main(sys.argv[1:])

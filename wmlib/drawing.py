@@ -99,18 +99,23 @@ class Drawing:
 
     def svg(self, standalone: bool = False) -> str:
         """The drawing as SVG; `standalone` adds what a file outside a page needs."""
-        extra = ""
-        if standalone:
-            extra = (
-                "<style>:root{color:#24292f}@media(prefers-color-scheme:dark)"
-                "{:root{color:#e6e6e6}}</style>"
+        paper = ""
+        if standalone:  # a light card, readable on a light and on a dark page
+            paper = (
+                f'<rect y="{self.top - 12}" x="-12" width="{self.width + 24}" '
+                f'height="{self.height - self.top + 24}" rx="12" fill="#fdfdfb"/>'
             )
-        frame = f"0 {self.top} {self.width} {self.height - self.top}"
+        colour = "#22262b" if standalone else "inherit"
+        margin = 12 if standalone else 0
+        frame = (
+            f"{-margin} {self.top - margin} {self.width + 2 * margin} "
+            f"{self.height - self.top + 2 * margin}"
+        )
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{frame}" '
             f'role="img" aria-label="{html.escape(self.alt, quote=True)}" '
-            f'style="max-width:{self.width}px;width:100%;height:auto">'
-            f"{extra}{''.join(self.parts)}</svg>"
+            f'style="max-width:{self.width}px;width:100%;height:auto;color:{colour}">'
+            f"{paper}{''.join(self.parts)}</svg>"
         )
 
     def save(self, path: str | Path) -> None:

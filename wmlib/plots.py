@@ -28,7 +28,7 @@ _FONTS = "'Source Sans 3 Variable','Source Sans 3',system-ui,sans-serif"
 def use_house_style() -> None:
     """Set matplotlib's defaults for the book; call once, in the first code cell of a chapter."""
     plt.rcParams.update({
-        "figure.figsize": (6.8, 3.2), "figure.facecolor": "none", "savefig.facecolor": "none",
+        "figure.figsize": (6.4, 3.1), "figure.facecolor": "none", "savefig.facecolor": "none",
         "figure.constrained_layout.use": True, "figure.dpi": 100,
         "axes.facecolor": "none", "axes.edgecolor": _GRID, "axes.labelcolor": _INK,
         "axes.titlecolor": _INK, "text.color": _INK, "xtick.color": _GRID, "ytick.color": _GRID,

@@ -1,0 +1,23 @@
+"""Write the schematics that are needed as files (README, flashcards) into bookassets/figures."""
+
+from pathlib import Path
+
+from wmlib import schematics
+
+FOLDER = Path(__file__).resolve().parents[1] / "bookassets" / "figures"
+FIGURES = {
+    "map": schematics.vmc_map(), "flow": schematics.flow(), "rollout": schematics.rollout(),
+    "timeline": schematics.timeline(), "four_steps": schematics.four_steps(),
+    "dream_steps": schematics.dream_steps(), "iterative_loop": schematics.iterative_loop(),
+}
+
+
+def main() -> None:
+    """Draw them all."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, drawing in FIGURES.items():
+        drawing.save(FOLDER / f"{name}.svg")
+
+
+if __name__ == "__main__":
+    main()
