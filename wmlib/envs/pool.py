@@ -106,6 +106,7 @@ class WorkerPool(AsyncVectorEnv):
                 # Its whole group: a game may run as a further process below the worker.
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(process.pid, signal.SIGKILL)
+                process.kill()  # in case it had not come as far as having a group of its own
                 process.join(1.0)
         for line in lines:
             line.close()
