@@ -1,7 +1,7 @@
-"""Build one page of the book, for its writer: `python tools/build_page.py 04_vision`.
+"""Build the book afresh, or one page of it for its writer: `python tools/build_page.py 04_vision`.
 
-The page is executed afresh and built with warnings as errors (links to other pages excepted), into
-_build/page-NAME/.
+Unlike `make book` nothing is taken from the execution cache, which does not notice changes in
+wmlib. A page goes to _build/page-NAME/; links to other pages are then missing, so it only warns.
 """
 
 import shutil
@@ -14,30 +14,36 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def main(name: str) -> int:
-    """Run Sphinx on the page alone; returns its exit code."""
-    if not (ROOT / "chapters" / f"{name}.md").exists():
-        pages = ", ".join(sorted(p.stem for p in (ROOT / "chapters").glob("*.md")))
-        print(f"no page {name}; there are {pages}", file=sys.stderr)
-        return 2
-    out = ROOT / "_build" / f"page-{name}"
+def build(out: Path, page: str | None = None) -> int:
+    """Execute and build everything (warnings are errors) or one page into `out`; the exit code."""
     shutil.rmtree(out, ignore_errors=True)
-    toc = out / "_toc.yml"
-    out.mkdir(parents=True, exist_ok=True)
-    toc.write_text(
-        f"format: jb-book\nroot: chapters/{name}\nchapters:\n  - file: chapters/E_references\n"
-    )
+    out.mkdir(parents=True)
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
-    config["execute"]["execute_notebooks"] = "force"  # the cache does not notice changes in wmlib
+    config["execute"]["execute_notebooks"] = "force"
     config["sphinx"]["local_extensions"] = {"book_pages": str(ROOT / "tools")}
     (out / "_config.yml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    toc, flags = ROOT / "_toc.yml", ["-W", "--keep-going", "-n"]
+    if page:
+        toc, flags = out / "_toc.yml", ["--keep-going"]
+        toc.write_text(
+            f"format: jb-book\nroot: chapters/{page}\nchapters:\n  - file: chapters/E_references\n"
+        )
     command = [
-        str(Path(sys.executable).parent / "jupyter-book"), "build", str(ROOT),
-        "--toc", str(toc),
-        "--config", str(out / "_config.yml"), "--path-output", str(out), "--keep-going", "--all",
+        str(Path(sys.executable).parent / "jupyter-book"), "build", str(ROOT), "--toc", str(toc),
+        "--config", str(out / "_config.yml"), "--path-output", str(out), "--all", *flags,
     ]
-    code = subprocess.run(command, cwd=ROOT).returncode
-    print(f"page: {out}/_build/html/chapters/{name}.html")
+    return subprocess.run(command, cwd=ROOT).returncode
+
+
+def main(page: str) -> int:
+    """Build one page and say where it is."""
+    if not (ROOT / "chapters" / f"{page}.md").exists():
+        pages = ", ".join(sorted(p.stem for p in (ROOT / "chapters").glob("*.md")))
+        print(f"no page {page}; there are {pages}", file=sys.stderr)
+        return 2
+    out = ROOT / "_build" / f"page-{page}"
+    code = build(out, page)
+    print(f"page: {out}/_build/html/chapters/{page}.html")
     return code
 
 

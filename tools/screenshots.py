@@ -3,6 +3,7 @@
 Without names, every page of _build/html. Writes _build/screenshots/NAME-{light,dark,phone}.png.
 """
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -43,7 +44,8 @@ def main(names: list[str]) -> None:
     every = sorted(p.stem for p in (ROOT / "chapters").glob("*.md"))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox"]
+            executable_path=shutil.which("chromium") or shutil.which("chromium-browser"),
+            args=["--no-sandbox"],
         )
         for name in names or every:
             shoot(browser, find_page(name), name)

@@ -1,0 +1,19 @@
+"""Fixtures that several test modules share."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tools"))  # the book's tools are scripts, not a package
+
+
+@pytest.fixture(scope="session")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole book, executed and built once with warnings as errors: its folder of pages."""
+    from build_page import build
+
+    out = tmp_path_factory.mktemp("book") / "out"
+    assert build(out) == 0, "the book does not build: see the warnings above"
+    return out / "_build" / "html"

@@ -1,0 +1,232 @@
+"""The book: complete, in step with its sources, honest about its figures, buildable."""
+
+import pickle
+import re
+import sqlite3
+import subprocess
+import sys
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted((ROOT / "chapters").glob("*.md"))
+CHAPTERS = [page for page in PAGES if page.stem[:2].isdigit()]
+CELL = re.compile(r"^```\{code-cell\} ipython3\n(.*?)^```$", re.M | re.S)
+
+# What a reader must be able to answer after reading; each id is one question.
+MUST_ANSWER = [
+    "human-world-model", "baseball", "credit-assignment", "why-large-is-hard",
+    "how-models-allow-large", "rollout-diagram", "v-model", "m-model", "c-model", "flow-diagram",
+    "why-small-c", "four-steps", "dream-procedure", "why-temperature", "why-iterate",
+    "iterative-procedure", "three-advantages",
+]
+
+
+def cards() -> list[dict[str, str]]:
+    return yaml.safe_load((ROOT / "flashcards.yml").read_text(encoding="utf-8"))
+
+
+def cells(page: Path) -> list[str]:
+    """The code of a page's cells, without their options."""
+    found = CELL.findall(page.read_text(encoding="utf-8"))
+    return [re.sub(r"\A(:\w+:.*\n)*", "", cell).strip("\n") for cell in found]
+
+
+def repository() -> str:
+    return yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
+
+
+def test_every_page_is_in_the_table_of_contents():
+    listed = re.findall(r"chapters/(\w+)", (ROOT / "_toc.yml").read_text())
+    assert sorted(listed) == [page.stem for page in PAGES]
+    assert len(CHAPTERS) == 13
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_generated_parts_are_in_sync(page):
+    from sync_notebooks import generated
+
+    for target, content in generated(page).items():
+        assert target.read_text(encoding="utf-8") == content, f"{target.name} is stale: make sync"
+
+
+def test_figure_files_are_in_sync(tmp_path):
+    from draw_figures import FIGURES, FOLDER
+
+    assert {file.stem for file in FOLDER.glob("*.svg")} == set(FIGURES)
+    for name, drawing in FIGURES.items():
+        drawing.save(tmp_path / "new.svg")
+        assert (tmp_path / "new.svg").read_bytes() == (FOLDER / f"{name}.svg").read_bytes(), name
+
+
+def test_set_up_cell_is_the_same_on_all_pages_and_spares_torch():
+    first = {cells(page)[0] for page in PAGES}
+    assert len(first) == 1
+    code = first.pop()
+    assert f"git+{repository()}@v" in code
+    assert '"torch"' in code.split("package =")[0], "torch is not among what pip must keep"
+    assert "pip install torch" not in code
+
+
+def test_the_address_stands_in_one_place():
+    tracked = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.split("\0")
+    name = repository().split("github.com/")[1]
+    holders = [
+        path for path in tracked
+        if path and not path.startswith(("chapters/", "bookassets/vendor/"))
+        and (ROOT / path).is_file() and name in (ROOT / path).read_text(errors="ignore")
+    ]
+    assert holders == ["_config.yml"]
+
+
+def test_each_question_is_answered_exactly_once():
+    ids = Counter(card["id"] for card in cards())
+    assert max(ids.values()) == 1
+    assert [card for card in MUST_ANSWER if ids[card] != 1] == []
+
+
+def test_each_card_is_folded_into_its_chapter_and_the_appendix():
+    appendix = (ROOT / "chapters/D_flashcards.md").read_text(encoding="utf-8")
+    for card in cards():
+        assert set(card) == {"id", "chapter", "question", "answer"}, card["id"]
+        home = (ROOT / "chapters" / f"{card['chapter']}.md").read_text(encoding="utf-8")
+        summary = f"<summary>{card['question'].strip()}</summary>"
+        assert home.count(summary) == appendix.count(summary) == 1, card["id"]
+    assert {card["chapter"] for card in cards()} == {page.stem for page in CHAPTERS}
+
+
+def test_anki_deck_holds_every_card_and_its_pictures(tmp_path):
+    from build_anki import build
+
+    count = build(tmp_path / "deck.apkg")
+    with zipfile.ZipFile(tmp_path / "deck.apkg") as package:
+        package.extractall(tmp_path)
+        media = package.read("media").decode()
+    with sqlite3.connect(tmp_path / "collection.anki2") as database:
+        fields = [row[0] for row in database.execute("select flds from notes")]
+    assert len(fields) == len(set(fields)) == count == len(cards())
+    assert not [text for text in fields if re.search(r"\$|\]\(|@@", text)], "Markdown left over"
+    assert "rollout.svg" in media
+    assert "flow.svg" in media
+
+
+def test_citations_resolve():
+    keys = re.findall(r"^@\w+\{(\S+),$", (ROOT / "references.bib").read_text(), re.M)
+    assert len(keys) == len(set(keys))
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        cited = {k.strip() for group in re.findall(r"\{cite:\w+\}`([^`]+)`", text)
+                 for k in group.split(",")}
+        assert cited <= set(keys), f"{page.name}: {cited - set(keys)} not in references.bib"
+
+
+@pytest.mark.parametrize("pattern", [
+    r"^:label: (\S+)", r"plots\.glue\(\s*f?[\"']([\w-]+)[\"']",
+], ids=["labels", "glue"])
+def test_names_are_unique_in_the_book(pattern):
+    found = Counter(
+        name for page in PAGES
+        for name in re.findall(pattern, page.read_text(encoding="utf-8"), re.M)
+    )
+    assert [name for name, count in found.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_keeps_the_house_rules(page):
+    text = page.read_text(encoding="utf-8")
+    assert re.findall(r"!\[\s*\]\(", text) == [], "a picture without alt text"
+    for cell in cells(page):
+        assert "plt.show(" not in cell, "show figures by plots.show, which asks for alt text"
+        lines = cell.count("\n") + 1
+        assert lines <= 25, f"a cell of {lines} lines: {cell[:60]!r}"
+
+
+def test_notebooks_hold_no_outputs_and_no_directives():
+    for page in PAGES:
+        import nbformat
+
+        notebook = nbformat.read(page.with_suffix(".ipynb"), as_version=4)
+        for cell in notebook.cells:
+            assert not cell.get("outputs")
+            if cell.cell_type == "markdown":
+                raw = re.findall(r"^[`:]{3,}\{.*|\{(?:cite|eq|glue|doc|ref)[\w:]*\}`", cell.source,
+                                 re.M)
+                assert raw == [], f"{page.stem}: {raw} would show raw in Colab"
+
+
+def test_spelling():
+    files = [str(path) for path in PAGES] + [
+        str(ROOT / name) for name in ("README.md", "CONTRIBUTING.md", "flashcards.yml", "wmlib")
+    ]
+    result = subprocess.run(
+        [str(Path(sys.executable).parent / "codespell"), *files],
+        cwd=ROOT, capture_output=True, text=True,
+    )
+    assert result.stdout == ""
+
+
+# --- the built book ------------------------------------------------------------------------------
+
+
+def built_pages(book: Path) -> dict[str, str]:
+    pages = {p.stem: p.read_text(encoding="utf-8") for p in (book / "chapters").glob("*.html")}
+    assert set(pages) == {page.stem for page in PAGES}
+    return pages
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(2400)
+def test_book_builds_without_warnings(book):
+    assert (book / "index.html").exists()
+    for name, html in built_pages(book).items():
+        assert "Traceback (most recent call last)" not in html, name
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(2400)
+def test_each_page_runs_in_two_minutes(book):
+    """Half as much again is allowed, because CI machines are not idle."""
+    environment = book.parent / ".doctrees" / "environment.pickle"
+    metadata = pickle.loads(environment.read_bytes()).nb_metadata  # our own file, just built
+    seconds = {name: data["exec_data"]["runtime"] or 0.0 for name, data in metadata.items()
+               if data.get("exec_data")}
+    assert set(seconds) >= {f"chapters/{page.stem}" for page in CHAPTERS}
+    assert {name: s for name, s in seconds.items() if s > 180} == {}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(2400)
+def test_pages_fetch_nothing_from_elsewhere(book):
+    loads = re.compile(
+        r"<(?:script|img|iframe|video|source)\b[^>]*?\bsrc=[\"'](https?:)?//[^\"']*"
+        r"|<link\b[^>]*?\brel=[\"'](?:stylesheet|preload)[\"'][^>]*?\bhref=[\"']https?://[^\"']*"
+    )
+    for name, html in built_pages(book).items():
+        assert not loads.search(html), f"{name}: {loads.search(html)}"
+        assert not re.search(r"unpkg|jsdelivr|cdnjs|googleapis", html), name
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(2400)
+def test_every_figure_has_alt_text(book):
+    for name, html in built_pages(book).items():
+        for tag in re.findall(r"<img\b[^>]*>", html):
+            assert re.search(r'alt="[^"]{3,}"', tag), f"{name}: {tag[:120]}"
+        for tag in re.findall(r"<(?:svg|video)\b[^>]*>", html):
+            assert "aria-label" in tag or "aria-hidden" in tag, f"{name}: {tag[:120]}"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(2400)
+def test_colab_buttons_open_the_notebook_of_the_page(book):
+    where = repository().split("github.com/")[1]
+    for name, html in built_pages(book).items():
+        link = f"https://colab.research.google.com/github/{where}/blob/main/chapters/{name}.ipynb"
+        assert link in html, name

@@ -1,0 +1,131 @@
+"""The built book in a real browser: every page, light, dark and on a phone."""
+
+import os
+import shutil
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
+                None)
+PAGES = sorted(p.stem for p in (Path(__file__).resolve().parents[1] / "chapters").glob("*.md"))
+DRESSES = {"light": (1280, 900), "dark": (1280, 900), "phone": (390, 844)}
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.timeout(2400),
+    pytest.mark.skipif(not CHROMIUM and not os.environ.get("CI"), reason="needs Chromium"),
+]
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """A file server that does not log each request."""
+
+    def log_message(self, format, *args):
+        pass
+
+
+@pytest.fixture(scope="module")
+def site(book):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(book)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    assert CHROMIUM, "no Chromium on this machine: bash tools/install_system.sh"
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+def open_page(browser, site, name, dress="light"):
+    """Open a page in one dress; returns it with the list of everything that went wrong so far."""
+    width, height = DRESSES[dress]
+    tab = browser.new_page(viewport={"width": width, "height": height})
+    theme = "dark" if dress == "dark" else "light"
+    tab.add_init_script(f"localStorage.mode = '{theme}'; localStorage.theme = '{theme}'")
+    problems = []
+    tab.on("pageerror", lambda error: problems.append(f"error: {error}"))
+    tab.on("console", lambda message: message.type == "error" and problems.append(message.text))
+    tab.on("requestfailed", lambda request: problems.append(f"not loaded: {request.url[:200]}"))
+    tab.on("request", lambda request: request.url.startswith((site, "data:", "blob:"))
+           or problems.append(f"fetched from elsewhere: {request.url[:200]}"))
+    tab.goto(f"{site}/chapters/{name}.html", wait_until="load")
+    tab.wait_for_function("!window.MathJax || !MathJax.startup || MathJax.startup.promise")
+    tab.wait_for_timeout(500)
+    return tab, problems
+
+
+@pytest.mark.parametrize("dress", DRESSES)
+@pytest.mark.parametrize("name", PAGES)
+def test_page_opens_cleanly_and_fits(browser, site, name, dress):
+    tab, problems = open_page(browser, site, name, dress)
+    try:
+        assert problems == []
+        assert tab.evaluate("document.documentElement.dataset.theme") == (
+            "dark" if dress == "dark" else "light")
+        width = tab.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        assert width[0] <= width[1], "the page is wider than the screen"
+        assert tab.locator("mjx-merror, [data-mjx-error]").count() == 0, "a formula is wrong"
+    finally:
+        tab.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_text_is_readable_in_both_themes(browser, site, name):
+    """Text and page must differ in brightness: WCAG contrast of at least 4.5 for running text."""
+    for dress in ("light", "dark"):
+        tab, _ = open_page(browser, site, name, dress)
+        ink, paper = tab.evaluate(
+            "[getComputedStyle(document.querySelector('.bd-article h1')).color,"
+            " getComputedStyle(document.body).backgroundColor]")
+        tab.close()
+        assert contrast(ink, paper) >= 4.5, f"{dress}: {ink} on {paper}"
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG contrast ratio of two CSS colours 'rgb(r, g, b)'."""
+    def luminance(colour: str) -> float:
+        numbers = [float(part) / 255 for part in colour[colour.index("(") + 1:-1].split(",")[:3]]
+        linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in numbers]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_sliders_are_alive_without_a_kernel(browser, site, name):
+    """Each widget of the page is drawn, and its first slider changes what is seen."""
+    tab, problems = open_page(browser, site, name)
+    try:
+        views = tab.locator("script[type='application/vnd.jupyter.widget-view+json']").count()
+        if not views:
+            pytest.skip("no widget on this page")
+        tab.wait_for_selector(".wm-widget", timeout=30_000)
+        tab.wait_for_timeout(1500)
+        boxes = tab.locator(".wm-widget")
+        assert boxes.count() == views
+        for k in range(views):
+            box = boxes.nth(k)
+            handle = box.locator(".noUi-handle").first
+            handle.scroll_into_view_if_needed()
+            before = box.screenshot()
+            handle.focus()
+            tab.keyboard.press("ArrowRight")
+            tab.keyboard.press("ArrowLeft" if box.screenshot() == before else "ArrowRight")
+            tab.wait_for_timeout(300)
+            assert box.screenshot() != before, "the slider moves nothing"
+        assert problems == []
+    finally:
+        tab.close()
