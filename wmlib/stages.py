@@ -97,6 +97,8 @@ def evaluate_run(
     finally:
         bar.close()
         env.close()
+    result["reference"] = bool(env.games.metadata.get("reference"))
+    result["seeds"] = seeds.kind_of(first_seed)
     if str(weights) != "pretrained":
         name = "evaluation.json" if controller == "controller" else f"{controller}.json"
         runs.write_json(Path(weights) / name, result | {"versions": runs.versions()})

@@ -1,0 +1,145 @@
+"""The agent in the real games: one `play` for training and score, and the same return again."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from wmlib.agent import Agent, evaluate, find_agent, load_agent, make_games
+from wmlib.controller import save_controllers
+from wmlib.memory import MDNRNN
+from wmlib.presets import TASKS, EvaluateConfig
+from wmlib.runs import UserError, save_weights
+from wmlib.stages import evaluate_run, untrained_like
+from wmlib.vision import VAE
+
+DOOM, CAR = TASKS["doom_take_cover"], TASKS["car_racing"]
+
+
+def new_agent(task):
+    """Untrained V, M and C: what is tested here does not need a good one."""
+    torch.manual_seed(0)
+    if task is DOOM:
+        vision, memory = VAE(64), MDNRNN(64, 1, 512, restart_input=True, heads=("end",))
+    else:
+        vision, memory = VAE(32), MDNRNN(32, 3, 256)
+    n_z = vision.n_z
+    starts = torch.randn(9, n_z).half().float(), torch.zeros(9, n_z)
+    agent = Agent(task, vision.eval(), memory.eval(), starts)
+    agent.controller = agent.new_controller()
+    agent.controllers = {"params": (torch.randn(agent.controller.n_params) * 0.5).half().float()}
+    return agent
+
+
+@pytest.fixture(scope="module")
+def doom():
+    return new_agent(DOOM)
+
+
+def save(agent, folder):
+    for name in ("vision", "memory", "latents", "controller"):
+        (folder / name).mkdir()
+    task = agent.task.name
+    save_weights(
+        folder / "vision/vision.safetensors",
+        agent.vision.state_dict(),
+        task=task,
+        n_z=agent.vision.n_z,
+    )
+    save_weights(
+        folder / "memory/memory.safetensors",
+        agent.memory.state_dict(),
+        task=task,
+        **agent.memory.shape,
+    )
+    starts = dict(zip(("mu", "logvar"), agent.starts, strict=True))
+    save_weights(folder / "latents/starts.safetensors", starts)
+    save_controllers(
+        folder / "controller/controller.safetensors", agent.controller, agent.controllers
+    )
+
+
+def test_the_real_game_emits_z_h_c(doom):
+    env = doom.real(2, max_episode_steps=20)
+    f, _ = env.reset(seed=[7, 8])
+    assert f.shape == env.observation_space.shape == (2, 64 + 512 + 512)
+    assert (f[:, 64:] == 0).all()  # h and c have not seen z_0
+    f1 = env.step(torch.zeros(2, 1))[0]
+    expected = doom.memory.advance(f[:, :64], torch.zeros(2, 1), torch.ones(2), (
+        torch.zeros(2, 512), torch.zeros(2, 512)))
+    torch.testing.assert_close(f1[:, 64:], torch.cat(expected, 1), atol=0.02, rtol=0.02)  # bfloat16
+    env.close()
+
+
+def test_the_dream_has_the_interface_of_the_game(doom):
+    real, dream = doom.real(2, max_episode_steps=20), doom.dream(2, max_episode_steps=20)
+    assert real.observation_space == dream.observation_space
+    assert real.action_space == dream.action_space
+    mask = np.array([True, False])
+    for env in (real, dream):
+        f, info = env.reset(seed=[1, 2])
+        assert isinstance(info, dict)
+        out = env.step(doom.act(f))
+        assert out[0].shape == f.shape
+        assert out[0].dtype == torch.float32
+        assert [np.asarray(x).shape for x in out[1:4]] == [(2,)] * 3
+        env.reset(seed=[5, None], options={"reset_mask": mask})
+        env.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", [CAR, DOOM], ids=lambda task: task.name)
+def test_saved_and_loaded_it_scores_the_same_on_any_number_of_slots(task, tmp_path):
+    agent = new_agent(task)
+    save(agent, tmp_path)
+    loaded = load_agent(tmp_path, task)
+    scores = []
+    for one, slots in ((agent, 1), (loaded, 2)):
+        if one is agent:  # published weights are float16: compare like with like
+            for module in (one.vision, one.memory):
+                for p in module.parameters():
+                    p.data = p.data.half().float()
+        env = one.real(slots, max_episode_steps=60)
+        scores.append(evaluate(env, one.controller, one.params, 3, first_seed=1000))
+        env.close()
+    assert scores[0]["lengths"] == scores[1]["lengths"]
+    np.testing.assert_allclose(scores[0]["returns"], scores[1]["returns"], atol=0.02)
+
+
+def test_evaluate_writes_what_it_prints(doom, tmp_path):
+    save(doom, tmp_path)
+    config = EvaluateConfig(episodes=2, slots=2, max_episode_steps=40)
+    result = evaluate_run(tmp_path, DOOM, config, 1000, torch.device("cpu"))
+    assert result["n"] == 2
+    assert result["mean"] == np.mean(result["returns"])
+    assert result["reference"]
+    assert result["seeds"] == "test"
+    assert json.loads((tmp_path / "evaluation.json").read_text())["returns"] == result["returns"]
+
+
+def test_only_the_reference_games_call_themselves_so():
+    games = make_games(DOOM, 1, 10)
+    assert games.metadata["reference"] is True
+    games.close()
+    games = make_games(CAR, 1, 10, game="batched")
+    assert not games.metadata.get("reference")
+    games.close()
+    with pytest.raises(UserError, match="no batched simulator"):
+        make_games(DOOM, 1, 10, game="batched")
+
+
+def test_an_untrained_memory_is_the_same_for_the_same_seed(doom):
+    before = torch.random.get_rng_state()
+    one, two, other = (untrained_like(doom.memory, seed) for seed in (1, 1, 2))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert torch.equal(one.output.weight, two.output.weight)
+    assert not torch.equal(one.output.weight, other.output.weight)
+
+
+def test_weights_of_another_game_are_refused(doom, tmp_path):
+    save(doom, tmp_path)
+    with pytest.raises(UserError, match="for doom_take_cover, not for car_racing"):
+        load_agent(tmp_path, CAR)
+    with pytest.raises(UserError, match="not a folder"):
+        find_agent(tmp_path / "nothing", DOOM)
