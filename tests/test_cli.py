@@ -1,0 +1,137 @@
+"""The command line: what a user can get wrong is one line and exit code 2, and nothing is lost."""
+
+import json
+
+import pytest
+
+from wmlib import cli, runs
+from wmlib.presets import PRESETS
+
+
+def call(capsys, *args):
+    """(exit code, standard output, standard error) of `python -m wmlib ARGS`."""
+    try:
+        code = cli.main([str(a) for a in args])
+    except SystemExit as stop:  # tyro's own errors and --help
+        code = stop.code or 0
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["fly"], "no command 'fly': choose one of collect"),
+        (["collect", "--task", "pong"], "no task 'pong': choose one of car_racing"),
+        (["collect", "--task", "car_racing", "--preset", "big"], "no preset 'big'"),
+        (["train-vision", "--task", "car_racing"], "needs rollouts.*run collect"),
+        (["train-memory", "--task", "car_racing"], "needs latents.*run train-vision"),
+        (["evolve", "--task", "car_racing"], "needs memory.*run train-memory"),
+        (["evaluate", "--task", "car_racing", "--weights", "nowhere"], "not a folder"),
+        (["evaluate", "--task", "car_racing", "--episodes", "0"], "play at least 1"),
+        (["train-vision", "--task", "car_racing", "--device", "tpu"], "choose auto, cpu or cuda"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_code_2(capsys, tmp_path, args, message):
+    where = [] if args[0] == "fly" else ["--run-dir", tmp_path]
+    if "tpu" in args:
+        runs.write_json(tmp_path / "manifest.json", {})
+        (tmp_path / "rollouts").mkdir()
+        runs.write_json(tmp_path / "rollouts" / "manifest.json", {})
+    code, out, err = call(capsys, *args, *where)
+    assert code == 2
+    assert out == ""
+    assert len(err.strip().splitlines()) == 1
+    import re
+
+    assert re.search(message, err)
+
+
+def test_a_flag_that_does_not_exist_is_refused(capsys):
+    code, _, err = call(capsys, "collect", "--task", "car_racing", "--epochs", 3)
+    assert code == 2
+    assert "--epochs" in err
+
+
+@pytest.mark.parametrize("task", PRESETS)
+@pytest.mark.parametrize("preset", ["tiny", "small", "paper"])
+def test_help_shows_the_numbers_of_the_preset(capsys, task, preset):
+    code, out, _ = call(capsys, "evolve", "--task", task, "--preset", preset, "--help")
+    assert code == 0
+    evolve = PRESETS[task][preset].evolve
+    assert f"(default: {evolve.generations})" in out
+    assert f"(default: {evolve.population})" in out
+    assert "a candidate" in out.lower() or "candidate" in out
+
+
+def test_usage_names_every_command(capsys):
+    code, out, _ = call(capsys)
+    assert code == 0
+    assert all(name in out for name in cli.COMMANDS)
+
+
+def test_a_damaged_file_is_named(capsys, tmp_path):
+    for stage in ("rollouts", "vision", "latents", "memory"):
+        (tmp_path / stage).mkdir()
+        runs.write_json(tmp_path / stage / "manifest.json", {})
+    (tmp_path / "vision" / "vision.json").write_text("{ not json")
+    code, _, err = call(capsys, "evolve", "--task", "doom_take_cover", "--run-dir", tmp_path)
+    assert code == 2
+    assert "vision.json is not valid JSON" in err
+
+
+def test_other_settings_in_a_started_folder_are_refused(capsys, tmp_path):
+    folder = tmp_path / "rollouts"
+    folder.mkdir()
+    runs.begin_stage(folder, PRESETS["doom_take_cover"]["tiny"].collect, seed=0)
+    code, _, err = call(
+        capsys, "collect", "--task", "doom_take_cover", "--preset", "tiny", "--run-dir", tmp_path,
+        "--episodes", 99,
+    )
+    assert code == 2
+    assert "episodes 12 → 99" in err
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("task", ["car_racing", "doom_take_cover"])
+def test_the_tiny_pipeline_on_the_real_game(capsys, tmp_path, task):
+    """collect → V → M → C → the real game, as a user runs it; then once more: nothing to do."""
+    code, out, _ = call(capsys, "run", "--task", task, "--preset", "tiny", "--run-dir", tmp_path)
+    assert code == 0
+    score = json.loads(out.strip().splitlines()[-1])
+    assert score["task"] == task
+    assert score["n"] == PRESETS[task]["tiny"].evaluate.episodes
+    assert set(score) == {"task", "mean", "std", "sem", "n"}
+    for stage in ("rollouts", "vision", "latents", "memory", "controller"):
+        manifest = runs.read_json(tmp_path / stage / "manifest.json")
+        assert manifest["seconds"] > 0
+        assert manifest["versions"]["torch"]
+    vision = runs.Metrics(tmp_path / "vision" / "metrics.jsonl").read()
+    assert vision[-1]["loss"] < vision[0]["loss"]
+
+    code, again, err = call(
+        capsys, "run", "--task", task, "--preset", "tiny", "--run-dir", tmp_path
+    )
+    assert code == 0
+    assert err.count("already finished") == 4
+    second = json.loads(again.strip().splitlines()[-1])
+    assert second == score
+
+
+@pytest.mark.slow
+def test_play_writes_a_film_of_the_published_agent(capsys, tmp_path):
+    import av
+
+    path = tmp_path / "film.mp4"
+    code, out, _ = call(
+        capsys, "play", "--task", "doom_take_cover", "--weights", "pretrained",
+        "--output", path, "--steps", 40,
+    )
+    assert code == 0
+    assert "return" in out
+    with av.open(str(path)) as film:
+        frames = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
+    assert len(frames) == 40
+    assert frames[0].std() > 10
+    assert (frames[0].astype(int) != frames[-1]).any()
