@@ -35,15 +35,20 @@ def advance_cars(state, first, last, actions, playing, tolerance, rewards, ends)
 
 
 class CpuCars:
-    """N cars in NumPy arrays. `pictures` uint8 (N, size, size, 3) is what they see now."""
+    """N cars in NumPy arrays. `pictures` uint8 (N, size, size, 3) is what they see now.
 
-    def __init__(self, num_envs: int, size: int, tolerance: float, threads: int | None) -> None:
+    `draw=False` leaves the pictures black, for measuring the physics alone.
+    """
+
+    def __init__(
+        self, num_envs: int, size: int, tolerance: float, threads: int | None, draw: bool = True
+    ) -> None:
         self.state = new_state(num_envs)
         self.pictures = np.zeros((num_envs, size, size, 3), np.uint8)
         self.rewards = np.zeros(num_envs)
         self.ends = np.zeros(num_envs, np.int32)
         self._tolerance = np.float32(tolerance)
-        self._draw = getattr(drawing, f"draw_{size}")
+        self._draw = getattr(drawing, f"draw_{size}") if draw else lambda *args: None
         threads = threads or len(os.sched_getaffinity(0))
         self._chunk = max(MIN_CHUNK, -(-num_envs // (threads * CHUNKS_PER_THREAD)))
         self._local = threading.local()
