@@ -1,0 +1,161 @@
+"""The report is drawn from the files of the published runs, and from nothing else."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wmlib import paper, report
+from wmlib.runs import RunFolder, UserError
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def write_run(folder: Path, generations=4, steps=1000, returns=(10.0, 20.0, 30.0), chosen=4):
+    """Files such as a run leaves; every second generation is evaluated."""
+    controller = folder / "controller"
+    controller.mkdir(parents=True)
+    rows = []
+    for g in range(1, generations + 1):
+        row = {"generation": g, "fitness": [1.0 * g, 2.0 * g], "steps": steps, "seconds": 1.0}
+        if g % 2 == 0:
+            row |= {"mean_return": 100.0 * g, "sem": 5.0, "real_return": 90.0 * g, "real_sem": 6.0}
+        rows.append(json.dumps(row))
+    (controller / "metrics.jsonl").write_text("\n".join(rows) + "\n")
+    manifest = {"device": "CPU, 2 cores", "seconds": 90.0, "result": {"generation": chosen}}
+    (controller / "manifest.json").write_text(json.dumps(manifest))
+    values = np.array(returns)
+    evaluation = {
+        "mean": values.mean(),
+        "std": values.std(ddof=1),
+        "sem": values.std(ddof=1) / len(values) ** 0.5,
+        "n": len(values),
+        "returns": list(returns),
+    }
+    (folder / "evaluation.json").write_text(json.dumps(evaluation))
+
+
+@pytest.fixture
+def results(tmp_path):
+    root = tmp_path / "results"
+    write_run(root / "car_racing" / "main", returns=(850.0, 870.0, 890.0))
+    write_run(root / "doom_take_cover" / "tau_0.10_seed_0", chosen=2, returns=(100.0, 200.0))
+    write_run(root / "doom_take_cover" / "tau_0.10_seed_1", chosen=4, returns=(300.0, 400.0))
+    return root
+
+
+def line(table, start):
+    """The cells of the table's row that begins so."""
+    (found,) = [row for row in table.splitlines() if row.startswith(f"| {start}")]
+    return [cell.strip() for cell in found.strip("|").split("|")]
+
+
+def test_run_reads_what_was_published(results):
+    run = report.load_run("car_racing", "main", results)
+    assert [row["total_steps"] for row in run.curve] == [2000, 4000]
+    assert run.chosen["mean_return"] == 400.0
+    assert run.at_budget(3999)["generation"] == 2
+    with pytest.raises(UserError, match="within 10 steps"):
+        run.at_budget(10)
+    with pytest.raises(UserError, match="'z_only' of car_racing: there is main"):
+        report.load_run("car_racing", "z_only", results)
+
+
+def test_car_table_has_ours_beside_theirs_and_names_what_is_missing(results):
+    table = report.car_racing_table(results)
+    label = paper.CAR_RACING[0].label
+    cells = line(table, label)
+    assert cells == [label, "906 ± 21", "870 ± 20 (s.e. 11.5, n = 3)", "400 (s.e. 5.0)"]
+    assert line(table, paper.CAR_RACING[1].label)[2:] == ["not run yet", "–"]
+
+
+def test_equal_budget_is_what_the_shortest_run_reached(results):
+    assert report.car_racing_budget(results) == 4000
+    write_run(results / "car_racing" / "z_only", generations=2)
+    assert report.car_racing_budget(results) == 2000
+    cells = line(report.car_racing_table(results), paper.CAR_RACING[0].label)
+    assert cells[-1] == "200 (s.e. 5.0)"
+
+
+def test_temperature_table_takes_errors_between_controllers(results):
+    dream, real = report.temperature_scores(report.temperature_runs(results)[0.1])
+    assert (dream.each, dream.mean, dream.sem) == ([200.0, 400.0], 300.0, pytest.approx(100.0))
+    assert (real.each, real.sem) == ([150.0, 350.0], pytest.approx(100.0))
+    table = report.temperature_table(results)
+    assert line(table, "0.10")[1:] == [
+        "2086 ± 140",
+        "193 ± 58",
+        "300 ± 100 (200, 400)",
+        "250 ± 100 (150, 350)",
+    ]
+    assert line(table, "1.15")[-1] == "not run yet"
+
+
+def test_report_draws_what_there_is_and_replaces_only_the_table(results, tmp_path, capsys):
+    readme = tmp_path / "README.md"
+    readme.write_text(f"# Title\n{report.BEGIN}\nold\n{report.END}\nafter\n")
+    for _ in range(2):  # a second report changes nothing
+        report.write_report(results, readme)
+        text = readme.read_text()
+        assert text.startswith("# Title\n")
+        assert text.endswith(f"{report.END}\nafter\n")
+        assert "870 ± 20" in text
+        assert "old" not in text
+    figures = {path.stem for path in (results / "figures").iterdir()}
+    # no figure of Doom's main run, which is not there
+    assert figures == {"car_racing_curves", "car_racing_returns", "doom_temperature"}
+    page = (results / "report.md").read_text()
+    assert "| car_racing / main | controller | CPU, 2 cores | 1.5 |" in page
+    assert all(f"figures/{name}.svg" in page for name in figures)
+
+
+def test_report_on_nothing_still_says_what_is_missing(tmp_path):
+    (tmp_path / "results").mkdir()
+    readme = tmp_path / "README.md"
+    readme.write_text(f"{report.BEGIN}\n{report.END}")
+    report.write_report(tmp_path / "results", readme)
+    assert readme.read_text().count("not run yet") >= 3
+    readme.write_text("no markers")
+    with pytest.raises(UserError, match="results:begin"):
+        report.write_report(tmp_path / "results", readme)
+
+
+def test_publish_copies_small_files_and_shared_stages_once(tmp_path):
+    sys.path.insert(0, str(ROOT / "tools"))
+    import publish
+
+    write_run(tmp_path / "run")
+    (tmp_path / "run" / "controller").rename(tmp_path / "run" / "other")
+    (tmp_path / "run" / "evaluation.json").rename(tmp_path / "run" / "other.json")
+    vision = tmp_path / "run" / "vision"
+    vision.mkdir()
+    (vision / "manifest.json").write_text('{"seconds": 1}')
+    (vision / "vision.safetensors").write_bytes(b"large")
+    run, main = RunFolder(tmp_path / "run"), tmp_path / "results" / "main"
+    publish.publish_files(run, "other", main, main)
+    assert sorted(str(p.relative_to(main)) for p in main.rglob("*.json*")) == [
+        "controller/manifest.json",
+        "controller/metrics.jsonl",
+        "evaluation.json",
+        "vision/manifest.json",
+    ]
+    assert not list(main.rglob("*.safetensors"))
+    second = tmp_path / "results" / "second"
+    publish.publish_files(run, "other", second, main)
+    assert [p.name for p in second.iterdir()] == ["evaluation.json"]  # all else is main's
+
+
+@pytest.mark.slow
+def test_wheel_holds_the_published_runs(tmp_path):
+    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*command, "-q", "-w", tmp_path, ROOT], check=True, cwd=tmp_path)
+    (wheel,) = tmp_path.glob("wmlib-*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    wanted = [p for p in (ROOT / "results").rglob("*.json*") if p.is_file()]
+    assert wanted
+    missing = {f"wmlib/published/{p.relative_to(ROOT / 'results')}" for p in wanted} - names
+    assert not missing

@@ -1,0 +1,112 @@
+"""Publish a run: its small files into results/, and with --weights its weights into the package.
+
+    python tools/publish.py --task car_racing --run-dir runs/car --name main --weights
+    python tools/publish.py --task doom_take_cover --run-dir runs/doom --name tau_0.10_seed_0 \
+        --controller tau_0.10_seed_0
+
+Small files are manifests, metrics and the evaluation. Stages that are the same as in the task's
+published run "main" (V and M, when only C differs) are not copied again.
+"""
+
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from wmlib.agent import load_agent
+from wmlib.presets import get_task
+from wmlib.report import STAGES
+from wmlib.runs import RunFolder, UserError, is_finished
+
+ROOT = Path(__file__).resolve().parents[1]
+SMALL = ("manifest.json", "metrics.jsonl")
+WEIGHTS = {
+    "vision": "vision",
+    "memory": "memory",
+    "latents": "starts",
+    "controller": "controller",
+}
+LIMIT = 16 * 2**20
+"""bytes a task may take inside the wheel"""
+
+
+@dataclass
+class Publish:
+    """Publish a run."""
+
+    task: str
+    run_dir: Path
+    name: str
+    """name under results/TASK/"""
+    controller: str = "controller"
+    """folder of C inside the run folder; its evaluation is CONTROLLER.json"""
+    weights: bool = False
+    """also put the weights into the package (wmlib/pretrained/TASK)"""
+
+
+def publish_files(run: RunFolder, controller: str, target: Path, main: Path) -> list[Path]:
+    """Copy the small files; returns what was written."""
+    written = []
+    for stage in STAGES:
+        source = run.stage(controller if stage == "controller" else stage)
+        if not is_finished(source) or (target != main and _same(source, main / stage)):
+            continue
+        for name in SMALL:
+            if (source / name).is_file():
+                written.append(_copy(source / name, target / stage / name))
+    evaluation = "evaluation" if controller == "controller" else controller
+    if (run.path / f"{evaluation}.json").is_file():
+        written.append(_copy(run.path / f"{evaluation}.json", target / "evaluation.json"))
+    if not written:
+        raise UserError(f"{run.path} holds no finished stage and no {evaluation}.json")
+    return written
+
+
+def publish_weights(run: RunFolder, controller: str, target: Path) -> list[Path]:
+    """Copy V, M, C and the dreams' first latents, in the layout of a run folder."""
+    written = []
+    for stage, name in WEIGHTS.items():
+        source = run.require(controller if stage == "controller" else stage, "publish")
+        for suffix in (".safetensors", ".json"):
+            written.append(_copy(source / f"{name}{suffix}", target / stage / f"{name}{suffix}"))
+    size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
+    if size > LIMIT:
+        raise UserError(f"{target} takes {size / 2**20:.1f} MiB, the wheel allows {LIMIT >> 20}")
+    return written
+
+
+def _same(source: Path, other: Path) -> bool:
+    """Are the two folders the same finished stage?"""
+    manifests = [folder / "manifest.json" for folder in (source, other)]
+    return is_finished(other) and manifests[0].read_bytes() == manifests[1].read_bytes()
+
+
+def _copy(source: Path, target: Path) -> Path:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+    return target
+
+
+def main(args: Publish) -> int:
+    """0, or 2 for what the user can mend."""
+    try:
+        task = get_task(args.task)
+        run = RunFolder(args.run_dir)
+        results = ROOT / "results" / task.name
+        written = publish_files(run, args.controller, results / args.name, results / "main")
+        if args.weights:
+            target = ROOT / "wmlib" / "pretrained" / task.name
+            written += publish_weights(run, args.controller, target)
+            load_agent(target, task)  # what ships must load
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    for path in written:
+        print(f"{path.stat().st_size / 1024:10.1f} KiB  {path.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(tyro.cli(Publish)))

@@ -1,0 +1,273 @@
+"""The published runs, and the tables that are drawn from them (`python -m wmlib report`).
+
+    results/TASK/NAME/STAGE/manifest.json, metrics.jsonl     what a stage did, and how it went
+    results/TASK/NAME/evaluation.json                        the score on test seeds
+
+The same files lie in the installed package as `wmlib/published`. No number in the README or in the
+book is typed by hand: this module or a chapter's cell reads it from here.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wmlib import paper
+from wmlib.runs import Metrics, UserError, read_json, write_bytes
+
+PUBLISHED = Path(__file__).parent / "published"
+"""Where the published runs lie, in a checkout (a link to results/) as in the installed package."""
+
+STAGES = ("rollouts", "vision", "latents", "memory", "controller")
+BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
+BUDGET = 10_000_000
+"""Game steps at which the CarRacing controllers are compared (if all runs are that long)."""
+NOT_YET = "not run yet"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One published run: its manifests, metrics and score."""
+
+    task: str
+    name: str
+    folder: Path
+
+    def manifest(self, stage: str) -> dict[str, Any]:
+        """What a stage was run with, on what, for how long."""
+        return read_json(self.folder / stage / "manifest.json")
+
+    def metrics(self, stage: str) -> list[dict[str, Any]]:
+        """The rows that a stage logged."""
+        rows = Metrics(self.folder / stage / "metrics.jsonl").read()
+        if not rows:
+            raise UserError(f"{self.folder / stage} has no metrics: publish the run again")
+        return rows
+
+    @cached_property
+    def evaluation(self) -> dict[str, Any]:
+        """mean, std, sem, n and returns on test seeds of the real game."""
+        return read_json(self.folder / "evaluation.json")
+
+    @cached_property
+    def curve(self) -> list[dict[str, Any]]:
+        """The generations at which the mean of C's search distribution was evaluated.
+
+        Rows as logged, plus `total_steps` (game steps so far, evaluations not counted).
+        """
+        rows = self.metrics("controller")
+        total = np.cumsum([row["steps"] for row in rows])
+        scored = [row | {"total_steps": int(t)} for row, t in zip(rows, total, strict=True)]
+        return [row for row in scored if "mean_return" in row]
+
+    @cached_property
+    def chosen(self) -> dict[str, Any]:
+        """The row of the generation whose controller is published."""
+        generation = self.manifest("controller")["result"]["generation"]
+        return next(row for row in self.curve if row["generation"] == generation)
+
+    def at_budget(self, steps: int) -> dict[str, Any]:
+        """The last evaluated generation that needed at most so many game steps."""
+        rows = [row for row in self.curve if row["total_steps"] <= steps]
+        if not rows:
+            raise UserError(f"{self.task}/{self.name} evaluated nothing within {steps} steps")
+        return rows[-1]
+
+
+def load_run(task: str, name: str, results: Path = PUBLISHED) -> Run:
+    """A published run, or a UserError that lists the names there are."""
+    folder = results / task / name
+    if not folder.is_dir():
+        names = ", ".join(run.name for run in all_runs(task, results)) or "none"
+        raise UserError(f"no published run '{name}' of {task}: there is {names}")
+    return Run(task, name, folder)
+
+
+def all_runs(task: str, results: Path = PUBLISHED) -> list[Run]:
+    """Every published run of a task, by name."""
+    folders = sorted(f for f in (results / task).glob("*") if f.is_dir())
+    return [Run(task, f.name, f) for f in folders]
+
+
+# ---------------------------------------------------------------- tables
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; all columns but the first are aligned to the right."""
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    lines = [header, rule, *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def score(result: dict[str, Any] | None) -> str:
+    """`mean ± std (s.e., n)` of an evaluation."""
+    if result is None:
+        return NOT_YET
+    digits = 0 if abs(result["mean"]) >= 100 else 1
+    return (
+        f"{result['mean']:.{digits}f} ± {result['std']:.{digits}f} "
+        f"(s.e. {result['sem']:.1f}, n = {result['n']})"
+    )
+
+
+def _evaluation(task: str, name: str, results: Path) -> dict[str, Any] | None:
+    path = results / task / name / "evaluation.json"
+    return read_json(path) if path.is_file() else None
+
+
+def _pair(mean_std: tuple[int, int] | None) -> str:
+    return f"{mean_std[0]} ± {mean_std[1]}" if mean_std else "–"
+
+
+def car_racing_budget(results: Path = PUBLISHED) -> int:
+    """The number of game steps that every published row of the ablation has reached."""
+    names = {row.name for row in paper.CAR_RACING}
+    runs = [run for run in all_runs("car_racing", results) if run.name in names]
+    return min([BUDGET, *(run.curve[-1]["total_steps"] for run in runs if _evolved(run))])
+
+
+def _evolved(run: Run) -> bool:
+    return (run.folder / "controller" / "metrics.jsonl").is_file()
+
+
+def car_racing_table(results: Path = PUBLISHED) -> str:
+    """CarRacing: each row of the paper beside ours, and all of ours at an equal budget."""
+    budget = car_racing_budget(results)
+    found = {run.name: run for run in all_runs("car_racing", results)}
+    rows = []
+    for row in paper.CAR_RACING:
+        run = found.get(row.name)
+        equal = "–" if run is None or not _evolved(run) else _at_budget(run, budget)
+        ours = score(_evaluation("car_racing", row.name, results))
+        rows.append([row.label, _pair(row.score), ours, equal])
+    header = ["CarRacing-v3", "published by others", "ours, test episodes"]
+    return table([*header, f"ours after {budget / 1e6:.1f} M steps, validation"], rows)
+
+
+def _at_budget(run: Run, budget: int) -> str:
+    row = run.at_budget(budget)
+    return f"{row['mean_return']:.0f} (s.e. {row['sem']:.1f})"
+
+
+def temperature_runs(results: Path = PUBLISHED) -> dict[float, list[Run]]:
+    """The published runs `tau_T_seed_S` of Doom, by temperature."""
+    grouped: dict[float, list[Run]] = {}
+    for run in all_runs("doom_take_cover", results):
+        if match := re.fullmatch(r"tau_(\d+\.\d+)_seed_\d+", run.name):
+            grouped.setdefault(float(match[1]), []).append(run)
+    return dict(sorted(grouped.items()))
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The mean over several controllers, and what it is worth."""
+
+    mean: float
+    sem: float
+    """standard error between controllers (with one controller: between its episodes)"""
+    each: list[float]
+
+
+def spread(means: Sequence[float], sems: Sequence[float]) -> Spread:
+    """Summarise controllers that were trained alike but for their seed."""
+    many = len(means) > 1
+    sem = float(np.std(means, ddof=1)) / math.sqrt(len(means)) if many else float(sems[0])
+    return Spread(float(np.mean(means)), sem, list(means))
+
+
+def temperature_scores(runs: Sequence[Run]) -> tuple[Spread, Spread | None]:
+    """(dream score, real score) of the controllers that were evolved at one temperature."""
+    chosen = [run.chosen for run in runs]
+    dream = spread([row["mean_return"] for row in chosen], [row["sem"] for row in chosen])
+    played = [run.evaluation for run in runs if (run.folder / "evaluation.json").is_file()]
+    if not played:
+        return dream, None
+    return dream, spread([e["mean"] for e in played], [e["sem"] for e in played])
+
+
+def temperature_table(results: Path = PUBLISHED) -> str:
+    """Doom: dream score and real score of controllers evolved at each temperature."""
+    runs = temperature_runs(results)
+    rows = []
+    for tau in sorted(paper.DOOM_TAU | runs):
+        theirs = paper.DOOM_TAU.get(tau)
+        line = [f"{tau:.2f}", *((_pair(s) for s in theirs) if theirs else ("–", "–"))]
+        dream, real = temperature_scores(runs[tau]) if tau in runs else (None, None)
+        rows.append([*line, *(_spread(s) for s in (dream, real))])
+    header = ["τ", "paper, dream", "paper, real", "ours, dream", "ours, real"]
+    return table(header, rows)
+
+
+def _spread(found: Spread | None) -> str:
+    if found is None:
+        return NOT_YET
+    each = ", ".join(f"{mean:.0f}" for mean in found.each)
+    return f"{found.mean:.0f} ± {found.sem:.0f} ({each})"
+
+
+def doom_table(results: Path = PUBLISHED) -> str:
+    """Doom: the published controller and the policies that know nothing."""
+    rows = [
+        [row.label, _pair(row.score), score(_evaluation("doom_take_cover", row.name, results))]
+        for row in paper.DOOM
+    ]
+    return table(["Doom Take Cover, tics survived", "published by others", "ours"], rows)
+
+
+def cost_table(results: Path = PUBLISHED) -> str:
+    """Minutes of every stage of every published run, and the hardware, from the manifests."""
+    rows = []
+    for task in ("car_racing", "doom_take_cover"):
+        for run in all_runs(task, results):
+            for stage in STAGES:
+                path = run.folder / stage / "manifest.json"
+                if path.is_file():
+                    m = read_json(path)
+                    minutes = f"{m['seconds'] / 60:.1f}"
+                    rows.append([f"{task} / {run.name}", stage, m["device"], minutes])
+    return table(["run", "stage", "hardware", "minutes"], rows)
+
+
+# ---------------------------------------------------------------- the command
+
+
+def write_report(results: Path, readme: Path) -> None:
+    """Write results/report.md, results/figures/*.svg and README's table, all from `results`."""
+    from wmlib import report_figures
+
+    if not results.is_dir():
+        raise UserError(f"{results} is not a folder: give the folder of the published runs")
+    figures = report_figures.draw_all(results, results / "figures")
+    tables = [
+        ("CarRacing", car_racing_table(results) + "\n\nMean ± std over episodes."),
+        ("Doom Take Cover", doom_table(results) + "\n\nMean ± std over episodes."),
+        (
+            "Doom: temperature",
+            temperature_table(results) + "\n\nOurs: mean ± standard error over controllers "
+            "(the controllers); the paper: mean ± std over episodes.",
+        ),
+        ("Minutes per stage", cost_table(results)),
+    ]
+    pictures = [f"## {alt}\n\n![{alt}](figures/{name}.svg)" for name, alt in figures.items()]
+    parts = [f"## {title}\n\n{text}" for title, text in tables] + pictures
+    head = "# Results\n\nWritten by `python -m wmlib report`; do not edit.\n\n"
+    write_bytes(results / "report.md", (head + "\n\n".join(parts) + "\n").encode())
+    _into_readme(readme, "\n\n".join(text for _, text in tables[:3]))
+    print(f"{results / 'report.md'}, {len(figures)} figures, {readme}")
+
+
+def _into_readme(readme: Path, text: str) -> None:
+    """Replace what stands between the two markers."""
+    if not readme.is_file():
+        raise UserError(f"{readme} does not exist: give the README whose table to replace")
+    old = readme.read_text(encoding="utf-8")
+    if old.count(BEGIN) != 1 or old.count(END) != 1:
+        raise UserError(f"{readme} needs one line '{BEGIN}' and one '{END}' around its table")
+    before, rest = old.split(BEGIN)
+    after = rest.split(END)[1]
+    write_bytes(readme, f"{before}{BEGIN}\n\n{text}\n\n{END}{after}".encode())

@@ -1,0 +1,171 @@
+"""Figures of the published runs, for results/figures and for the chapters alike."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from wmlib import paper, plots, report
+from wmlib.report import Run
+from wmlib.runs import UserError, write_bytes
+
+DASHES = ("-", "--", ":", "-.")
+
+
+def learning_curves(runs: Sequence[Run], labels: Sequence[str], unit: float = 1e6) -> Figure:
+    """Mean return of the search distribution's mean against game steps (in `unit`), real games."""
+    fig, ax = plt.subplots()
+    for run, label, dash, grey in zip(runs, labels, DASHES, plots.GREYS):
+        colour = plots.REAL if run.name == "main" else grey
+        _curve(ax, run, "mean_return", "sem", label, colour, dash, unit)
+    ax.set(xlabel="game steps played, millions", ylabel="return")
+    ax.legend(loc="lower right")
+    return fig
+
+
+def dream_and_real(run: Run) -> Figure:
+    """Return in the dream and in the real game by generation, on validation seeds."""
+    fig, ax = plt.subplots()
+    for key, sem, label, colour in (
+        ("mean_return", "sem", "in the dream", plots.DREAM),
+        ("real_return", "real_sem", "in the real game", plots.REAL),
+    ):
+        rows = [row for row in run.curve if key in row]
+        if rows:
+            x = [row["generation"] for row in rows]
+            _band(ax, x, [r[key] for r in rows], [r[sem] for r in rows], label, colour, "-")
+    ax.set(xlabel="generation", ylabel="tics survived", ylim=(0, None))
+    ax.legend()
+    return fig
+
+
+def _curve(
+    ax: Axes, run: Run, key: str, sem: str, label: str, colour: str, dash: str, unit: float
+) -> None:
+    rows = run.curve
+    x = [row["total_steps"] / unit for row in rows]
+    _band(ax, x, [row[key] for row in rows], [row[sem] for row in rows], label, colour, dash)
+
+
+def _band(
+    ax: Axes, x: Sequence[float], mean: Sequence[float], sem: Sequence[float], label: str,
+    colour: str, dash: str,
+) -> None:
+    y, e = np.array(mean), np.array(sem)
+    ax.plot(x, y, dash, color=colour, label=label, marker="o" if len(y) < 4 else None)
+    ax.fill_between(x, y - e, y + e, color=colour, alpha=0.2, linewidth=0)
+
+
+def histogram(
+    returns: dict[str, Sequence[float]], bins: Sequence[float], xlabel: str, marks: dict[str, float]
+) -> Figure:
+    """A row of bars per policy, returns in the real game; `marks` are named vertical lines."""
+    fig, axes = plt.subplots(
+        len(returns), 1, sharex=True, squeeze=False, figsize=(6.4, 1.1 + 1.2 * len(returns))
+    )
+    for ax, (label, values) in zip(axes[:, 0], returns.items()):
+        ax.hist(np.clip(values, bins[0], bins[-1]), bins=bins, color=plots.REAL)
+        mean = float(np.mean(values))
+        ax.axvline(mean, color=plots.GREYS[2], linewidth=1.5)
+        ax.set_title(f"{label}: mean {mean:.0f}, n = {len(values)}", fontsize=10)
+        for mark in marks.values():
+            ax.axvline(mark, color=plots.GREYS[1], linestyle=":", linewidth=1.2)
+        ax.set_ylabel("episodes")
+    named = "; ".join(f"dotted: {name}, {value:g}" for name, value in marks.items())
+    axes[-1, 0].set_xlabel(f"{xlabel} ({named})" if named else xlabel)
+    return fig
+
+
+def temperature_scores(results: Path = report.PUBLISHED) -> Figure:
+    """Dream score and real score of every controller against the temperature it learned at."""
+    runs = report.temperature_runs(results)
+    if not runs:
+        raise UserError("no run tau_T_seed_S is published")
+    fig, ax = plt.subplots()
+    for which, label, colour in ((0, "in the dream", plots.DREAM), (1, "real game", plots.REAL)):
+        found = {tau: report.temperature_scores(group)[which] for tau, group in runs.items()}
+        points = {tau: s for tau, s in found.items() if s is not None}
+        if not points:
+            continue
+        ax.errorbar(
+            list(points), [s.mean for s in points.values()], [s.sem for s in points.values()],
+            color=colour, capsize=3, label=label,
+        )
+        for tau, s in points.items():
+            ax.plot([tau] * len(s.each), s.each, "o", color=colour, alpha=0.6, markersize=4)
+    ax.axhline(paper.DOOM_SOLVED, color=plots.GREYS[1], linestyle=":", linewidth=1.2)
+    ax.set(xlabel="temperature τ of the dream", ylabel="tics survived", ylim=(0, 2150))
+    ax.legend()
+    return fig
+
+
+# ---------------------------------------------------------------- all of them, as files
+
+
+def _car_curves(results: Path) -> Figure:
+    folder = results / "car_racing"
+    rows = [row for row in paper.CAR_RACING if (folder / row.name / "controller").is_dir()]
+    runs = [report.load_run("car_racing", row.name, results) for row in rows]
+    if not runs:
+        raise UserError("no controller of car_racing is published")
+    return learning_curves(runs, [row.label for row in rows])
+
+
+def _returns(task: str, rows: Sequence[paper.Row], results: Path) -> dict[str, Sequence[float]]:
+    found = {
+        row.label: report.load_run(task, row.name, results).evaluation["returns"]
+        for row in rows
+        if (results / task / row.name / "evaluation.json").is_file()
+    }
+    if not found:
+        raise UserError(f"no evaluation of {task} is published")
+    return found
+
+
+def _car_histogram(results: Path) -> Figure:
+    returns = _returns("car_racing", paper.CAR_RACING, results)
+    return histogram(returns, np.arange(-100, 951, 25), "return of an episode", {"goal": 900})
+
+
+def _doom_histogram(results: Path) -> Figure:
+    returns = _returns("doom_take_cover", paper.DOOM, results)
+    bins, solved = np.arange(0, 2101, 75), {"solved": paper.DOOM_SOLVED}
+    return histogram(returns, bins, "tics survived", solved)
+
+
+def _doom_curves(results: Path) -> Figure:
+    return dream_and_real(report.load_run("doom_take_cover", "main", results))
+
+
+FIGURES: dict[str, tuple[Callable[[Path], Figure], str]] = {
+    "car_racing_curves": (_car_curves, "CarRacing: return against game steps played"),
+    "car_racing_returns": (_car_histogram, "CarRacing: returns of the test episodes"),
+    "doom_curves": (_doom_curves, "Doom: return in the dream and in the game by generation"),
+    "doom_returns": (_doom_histogram, "Doom: tics survived in the test episodes"),
+    "doom_temperature": (temperature_scores, "Doom: dream and real score against temperature"),
+}
+
+_INK = (
+    "<style>svg{color:#24292f}@media(prefers-color-scheme:dark){svg{color:#d1d7de}}</style>"
+)
+
+
+def draw_all(results: Path, folder: Path) -> dict[str, str]:
+    """Draw what the published runs allow into `folder` as SVG; returns name -> alternative text."""
+    plots.use_house_style()
+    folder.mkdir(exist_ok=True)
+    drawn = {}
+    for name, (draw, alt) in FIGURES.items():
+        path = folder / f"{name}.svg"
+        try:
+            svg = plots.page_svg(draw(results), alt)
+        except UserError:  # this run is not published yet
+            path.unlink(missing_ok=True)
+            continue
+        # As a file of its own the picture has no page whose text colour it could take.
+        write_bytes(path, svg.replace(">", ">" + _INK, 1).encode())
+        drawn[name] = alt
+    return drawn
