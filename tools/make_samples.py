@@ -1,60 +1,85 @@
-"""Make wmlib/data/TASK.npz (frames, facts, latents) from a run folder: see wmlib.samples.
+"""Make wmlib/data/TASK.npz (frames, latents, facts) with a run's V: see wmlib.samples.
 
     python tools/make_samples.py car_racing RUN_DIR
+
+All episodes are played anew, on seeds at the end of the training range that no run collects, so
+that neither V nor M was trained on them. The latents' car drives in the batched simulator.
 """
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from wmlib import seeds
-from wmlib.latents import encode_frames, load_latents
+from wmlib.latents import encode_frames
 from wmlib.presets import get_task
-from wmlib.rollouts import collect
+from wmlib.rollouts import RolloutStore, collect
 from wmlib.runs import RunFolder
 from wmlib.vision import load_vision
 
 FACTS = {"car_racing": "speed", "doom_take_cover": "fireballs"}
-STEPS = {"car_racing": 160, "doom_take_cover": 160}
-EPISODES, LATENT_EPISODES = 4, 24
+POLICIES = {"car_racing": "brownian", "doom_take_cover": "held"}
+EPISODES, STEPS = 4, 160
+"""Episodes of frames, and their length; Doom's deaths come later."""
+LATENT_EPISODES = 24
+LATENT_STEPS = {"car_racing": 300, "doom_take_cover": 2100}
+
+
+def play(task: str, episodes: int, seed: int, shortest: int, longest: int, **more: Any) -> Any:
+    """A store of labelled episodes in a temporary folder."""
+    path = Path("/tmp") / f"samples-{task}-{seed}"
+    options = {"labels": True} if task == "doom_take_cover" else {}
+    return collect(
+        task,
+        POLICIES[task],
+        episodes,
+        seed,
+        path,
+        max_episode_steps=longest,
+        min_episode_steps=shortest,
+        record=(FACTS[task],),
+        **options,
+        **more,
+    )
+
+
+def flat(store: RolloutStore, task: str) -> dict[str, np.ndarray]:
+    """All episodes of a store one behind the other."""
+    n = range(len(store))
+    return {
+        "frames": np.concatenate([store.frames(i) for i in n]),
+        "actions": np.concatenate([store.actions(i) for i in n]),
+        "rewards": np.concatenate([store.rewards(i) for i in n]),
+        "first": np.concatenate([[0], np.cumsum([row["length"] for row in store.index])]),
+        "terminated": np.array([row["terminated"] for row in store.index]),
+        "fact": np.concatenate([store.extra(i, FACTS[task]) for i in n]),
+    }
 
 
 def main(task: str, run_dir: str) -> None:
-    """Play a few labelled validation-seed episodes and add latents from the run."""
-    run, fact = RunFolder(run_dir), FACTS[task]
-    policy = {"car_racing": "brownian", "doom_take_cover": "held"}[task]
-    options = {"labels": True} if task == "doom_take_cover" else {}
-    store = collect(
-        task, policy, EPISODES, seeds.TRAINING.stop - 100, Path("/tmp") / f"samples-{task}",
-        max_episode_steps=STEPS[task], min_episode_steps=STEPS[task], record=(fact,), **options,
-    )
-    episodes = range(len(store))
-    frames = np.concatenate([store.frames(i) for i in episodes])
-    lengths = [store.index[i]["length"] for i in episodes]
-    arrays = {
-        "frames": frames,
-        "actions": np.concatenate([store.actions(i) for i in episodes]),
-        "rewards": np.concatenate([store.rewards(i) for i in episodes]),
-        "first": np.concatenate([[0], np.cumsum(lengths)]),
-        f"fact_{fact}": np.concatenate([store.extra(i, fact) for i in episodes]),
-    }
-    latents = load_latents(run.stage("latents"))
-    keep = latents.first[LATENT_EPISODES]
-    arrays |= {f"latents_{k}": getattr(latents, k)[:keep] for k in ("mu", "logvar", "actions")}
-    arrays |= {
-        "latents_rewards": latents.rewards[:keep],
-        "latents_first": latents.first[: LATENT_EPISODES + 1],
-        "latents_terminated": latents.terminated[:LATENT_EPISODES],
-    }
-    vision = load_vision(run.stage("vision") / "vision.safetensors", get_task(task))
-    mu, _ = encode_frames(vision, frames[:8], torch.device("cpu"))
-    assert np.isfinite(mu).all()
+    """Play the episodes, encode those of the latents, write one file."""
+    last = seeds.TRAINING.stop
+    shown = flat(play(task, EPISODES, last - 100, STEPS, STEPS), task)
+    game = {"game": "batched", "num_envs": 24} if task == "car_racing" else {}
+    store = play(task, LATENT_EPISODES, last - 1000, 101, LATENT_STEPS[task], **game)
+    hidden = flat(store, task)
+    path = RunFolder(run_dir).stage("vision") / "vision.safetensors"
+    vision = load_vision(path, get_task(task))
+    mu, logvar = encode_frames(vision, hidden["frames"], torch.device("cpu"))
+    hidden |= {"mu": mu, "logvar": logvar}
+    arrays = {name: shown[name] for name in ("frames", "actions", "rewards", "first")}
+    arrays[f"fact_{FACTS[task]}"] = shown["fact"]
+    arrays[f"latentfact_{FACTS[task]}"] = hidden["fact"]
+    for name in ("mu", "logvar", "actions", "rewards", "first", "terminated"):
+        arrays[f"latents_{name}"] = hidden[name]
     path = Path("wmlib/data") / f"{task}.npz"
     path.parent.mkdir(exist_ok=True)
     np.savez_compressed(path, **arrays)
-    print(f"{path}: {len(frames)} frames, {keep} latent steps, {path.stat().st_size / 1e6:.1f} MB")
+    size = path.stat().st_size / 1e6
+    print(f"{path}: {len(shown['frames'])} frames, {len(mu)} latent steps, {size:.1f} MB")
 
 
 if __name__ == "__main__":

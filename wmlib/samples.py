@@ -32,7 +32,9 @@ class Samples:
     """int64 (E + 1,): episode i has the frames first[i] to first[i + 1]"""
     facts: dict[str, np.ndarray]
     latents: Latents
-    """(mu, logvar) of whole episodes, others than those of the frames"""
+    """(mu, logvar) of whole episodes, others than those of the frames; no training saw them"""
+    latent_facts: dict[str, np.ndarray]
+    """the same facts for each latent step, each (m,)"""
 
 
 def load(task: str) -> Samples:
@@ -42,7 +44,13 @@ def load(task: str) -> Samples:
         raise UserError(f"no samples for {task}: make them with tools/make_samples.py")
     with resources.as_file(path) as file, np.load(file, allow_pickle=False) as npz:
         arrays = {name: npz[name] for name in npz.files}
-    latents = {k.removeprefix("latents_"): v for k, v in arrays.items() if k.startswith("latents_")}
-    facts = {k.removeprefix("fact_"): v for k, v in arrays.items() if k.startswith("fact_")}
-    names = ("frames", "actions", "rewards", "first")
-    return Samples(**{name: arrays[name] for name in names}, facts=facts, latents=Latents(**latents))
+
+    def part(prefix: str) -> dict[str, np.ndarray]:
+        return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+
+    return Samples(
+        **{name: arrays[name] for name in ("frames", "actions", "rewards", "first")},
+        facts=part("fact_"),
+        latents=Latents(**part("latents_")),
+        latent_facts=part("latentfact_"),
+    )
