@@ -20,7 +20,7 @@ from PIL import Image
 REAL = "#1f6fb2"
 DREAM = "#d9720b"
 GREYS = ("#6b7178", "#9aa0a6", "#3f454b", "#c2c6ca")
-_INK = "#010203"  # a colour nobody uses: `show` turns it into the page's text colour
+INK = "#010203"  # a colour nobody uses: `show` turns it into the page's text colour
 _GRID = "#8c8d8e"  # readable on white and on black alike
 _FONTS = "'Source Sans 3 Variable','Source Sans 3',system-ui,sans-serif"
 
@@ -30,9 +30,9 @@ def use_house_style() -> None:
     plt.rcParams.update({
         "figure.figsize": (6.4, 3.1), "figure.facecolor": "none", "savefig.facecolor": "none",
         "figure.constrained_layout.use": True, "figure.dpi": 100,
-        "axes.facecolor": "none", "axes.edgecolor": _GRID, "axes.labelcolor": _INK,
-        "axes.titlecolor": _INK, "text.color": _INK, "xtick.color": _GRID, "ytick.color": _GRID,
-        "xtick.labelcolor": _INK, "ytick.labelcolor": _INK, "grid.color": _GRID,
+        "axes.facecolor": "none", "axes.edgecolor": _GRID, "axes.labelcolor": INK,
+        "axes.titlecolor": INK, "text.color": INK, "xtick.color": _GRID, "ytick.color": _GRID,
+        "xtick.labelcolor": INK, "ytick.labelcolor": INK, "grid.color": _GRID,
         "grid.alpha": 0.25, "grid.linewidth": 0.8, "axes.grid": True, "axes.axisbelow": True,
         "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.8,
         "axes.titlesize": 12, "axes.titleweight": "bold", "axes.titlelocation": "left",
@@ -70,7 +70,7 @@ def page_svg(fig: Figure, alt: str) -> str:
         f'style="max-width:{pixels:.0f}px;width:100%;height:auto"'
     )
     svg = re.sub(r' (width|height)="[\d.]+pt"', "", svg, count=2)
-    svg = svg.replace("<svg", attributes, 1).replace(_INK, "currentColor")
+    svg = svg.replace("<svg", attributes, 1).replace(INK, "currentColor")
     # The dark theme has its own, lighter shades of the two colours (bookassets/book.css).
     return svg.replace(REAL, f"var(--wm-real, {REAL})").replace(DREAM, f"var(--wm-dream, {DREAM})")
 
