@@ -1,0 +1,66 @@
+"""Linear probes: known weights come back, and nothing is read out where there is nothing."""
+
+import numpy as np
+import pytest
+
+from wmlib.probes import fit_logistic, fit_ridge, read_out
+
+
+def test_ridge_finds_the_weights_whatever_the_scale() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 3)) * [1.0, 100.0, 0.01] + [0.0, 50.0, 3.0]
+    y = x @ [2.0, -0.03, 40.0] + 7.0
+    probe = fit_ridge(x, y, penalty=1e-9)
+    assert np.allclose(probe.weight, [2.0, -0.03, 40.0], rtol=1e-5)
+    assert np.allclose(probe(x), y, atol=1e-4)
+
+
+def test_ridge_equals_the_normal_equations_and_ignores_a_constant_feature() -> None:
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(50, 4)), rng.normal(size=50)
+    u = (x - x.mean(0)) / x.std(0)
+    expected = np.linalg.solve(u.T @ u + 5.0 * np.eye(4), u.T @ (y - y.mean())) / x.std(0)
+    with_constant = np.hstack([x, np.full((50, 1), 3.0)])
+    probe = fit_ridge(with_constant, y, penalty=0.1)
+    assert np.allclose(probe.weight[:4], expected)
+    assert probe.weight[4] == 0
+
+
+def test_logistic_gives_the_log_odds() -> None:
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(20_000, 2)) * [1.0, 10.0]
+    true = x @ [1.5, -0.1] + 0.4
+    probe = fit_logistic(x, rng.random(len(x)) < 1 / (1 + np.exp(-true)), penalty=1e-9)
+    assert np.allclose(probe.weight, [1.5, -0.1], rtol=0.1)
+    assert probe.bias == pytest.approx(0.4, abs=0.06)
+
+
+def test_logistic_stays_finite_where_yes_and_no_are_separable() -> None:
+    x = np.array([[-2.0], [-1.0], [1.0], [2.0]])
+    probe = fit_logistic(x, np.array([False, False, True, True]))
+    assert np.isfinite(probe.weight).all()
+    assert ((probe(x) > 0) == [False, False, True, True]).all()
+    with pytest.raises(ValueError, match="yes and rows with no"):
+        fit_logistic(x, np.ones(4, bool))
+
+
+def test_read_out_is_honest_about_episodes() -> None:
+    # A feature that only names the episode predicts within it, and nothing on a new episode.
+    rng = np.random.default_rng(3)
+    episode = np.repeat(np.arange(12), 50)
+    level = rng.normal(size=12)
+    names = np.eye(12)[episode]
+    y = level[episode] + 0.1 * rng.normal(size=600)
+    assert fit_ridge(names, y, 1e-6)(names) == pytest.approx(y, abs=0.6)
+    assert read_out(names, y, episode).r2 < 0.05
+    x = np.column_stack([y + 0.1 * rng.normal(size=600), rng.normal(size=600)])
+    found = read_out(x, y, episode)
+    assert 0.95 < found.r2 < 1.0
+    assert 0.0 < found.sem < 0.05
+
+
+def test_wrong_shapes_are_named() -> None:
+    with pytest.raises(ValueError, match=r"x \(n, D\)"):
+        fit_ridge(np.zeros(3), np.zeros(3))
+    with pytest.raises(ValueError, match="at least 3 episodes"):
+        read_out(np.zeros((4, 1)), np.zeros(4), np.array([0, 0, 1, 1]))
