@@ -58,6 +58,8 @@ def play(
         if not slots:
             return
         if begin.any():  # a slot without a new episode stands still at the end of its last
+            if observations is None:
+                begin[:] = True  # at first also slots that will have no episode
             observations, info = env.reset(seed=seeds.copy(), options={"reset_mask": begin.copy()})
             policy.reset(seeds, begin)
             seen = _update(seen, info, record, begin)

@@ -176,7 +176,8 @@ def _worker(index: int, env_fn: Callable[[], gym.Env], pipe: Connection, *rest: 
         error_queue.close()
         error_queue.join_thread()
         raise SystemExit(1) from error
-    _async_worker(index, lambda: env, pipe, *rest)
+    with contextlib.suppress(ConnectionError):  # the parent has gone: end without a word
+        _async_worker(index, lambda: env, pipe, *rest)
 
 
 @contextlib.contextmanager
