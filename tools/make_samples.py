@@ -76,7 +76,7 @@ def main(task: str, run_dir: str) -> None:
     for name in ("mu", "logvar", "actions", "rewards", "first", "terminated"):
         arrays[f"latents_{name}"] = hidden[name]
     path = Path("wmlib/data") / f"{task}.npz"
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path, **arrays)
     size = path.stat().st_size / 1e6
     print(f"{path}: {len(shown['frames'])} frames, {len(mu)} latent steps, {size:.1f} MB")
