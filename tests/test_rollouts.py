@@ -79,6 +79,18 @@ def test_number_of_slots_changes_nothing(doom, tmp_path):
     assert_same(doom, other)
 
 
+def test_the_batched_simulator_fills_the_same_store(tmp_path):
+    how = {"game": "batched", "max_episode_steps": 30, "record": ("speed",), "progress": False}
+    one, three = (
+        collect("car_racing", "brownian", 5, 100_000, tmp_path / str(n), num_envs=n, **how)
+        for n in (1, 3)
+    )
+    assert_same(one, three)
+    assert one.frames(0).shape == (30, 64, 64, 3)
+    assert max(one.extra(i, "speed").max() for i in range(5)) > 1
+    np.testing.assert_array_equal(one.extra(4, "speed"), three.extra(4, "speed"))
+
+
 def living(folder: Path) -> list[str]:
     """Commands of processes that have the folder's name in their arguments or environment."""
     found = []
