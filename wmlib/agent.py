@@ -64,7 +64,7 @@ class GameFeatures(FeatureVectorEnv):
     def reset(self, *, seed: Any = None, options: dict | None = None) -> tuple[Tensor, dict]:
         """Begin episodes in the masked slots (all by default); one seed per slot."""
         where, mask, slot_seeds = self._begin(seed, options)
-        pictures, info = self.games.reset(seed=slot_seeds, options={"reset_mask": mask})
+        pictures, info = self.games.reset(seed=slot_seeds, options={"reset_mask": mask})  # type: ignore[arg-type]
         self._look(pictures, where)
         return self.features(), info
 

@@ -83,7 +83,8 @@ class FeatureVectorEnv(gym.vector.VectorEnv):
         self.seeds = torch.where(where, given, self.seeds)
         self.steps = torch.where(where, 0, self.steps)
         self.restart = torch.where(where, 1.0, self.restart)
-        self.state = tuple(torch.where(where[:, None], 0.0, s) for s in self.state)
+        h, c = (torch.where(where[:, None], 0.0, s) for s in self.state)
+        self.state = h, c
         return where, mask, seed
 
     def _remember(self, actions: Tensor) -> None:
@@ -173,14 +174,14 @@ class DreamEnv(FeatureVectorEnv):
         self.z = sample_mixture(out.logpi, out.mu, out.logstd, self.tau, u, eps)
         terminated = self._ended(out).cpu().numpy()
         truncated = (self.steps >= self.max_episode_steps).cpu().numpy() & ~terminated
-        if self.task.step_reward:
+        if out.reward is None:
             reward = np.full(self.num_envs, self.task.step_reward)
         else:
             reward = out.reward.double().cpu().numpy()
         return self.features(), reward, terminated, truncated, {}
 
     def _ended(self, out: Prediction) -> Tensor:
-        if "end" not in self.memory.heads:
+        if out.end_logit is None:
             return torch.zeros(self.num_envs, dtype=torch.bool, device=self.device)
         if self.end == "threshold":
             return out.end_logit > 0
@@ -188,7 +189,7 @@ class DreamEnv(FeatureVectorEnv):
         return coin < torch.sigmoid(out.end_logit)
 
     @torch.no_grad()
-    def render(self) -> np.ndarray:
+    def render(self) -> np.ndarray:  # type: ignore[override]
         """(N, 64, 64, 3) uint8: what V's decoder makes of the dreamed z."""
         if self.vision is None:
             raise ValueError("this dream was made without V: pass vision= to see it")

@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import cma
-import gymnasium as gym
 import numpy as np
 import torch
 from torch import Tensor
@@ -27,8 +27,20 @@ from wmlib.controller import Controller, save_controllers
 from wmlib.presets import EvolveConfig
 from wmlib.runs import Metrics, UserError
 
-FeatureEnv = gym.vector.VectorEnv
-"""Observations: torch float32 features (N, F); actions: torch float32 (N, A)."""
+
+class FeatureEnv(Protocol):
+    """A vector environment, autoreset off, that emits torch float32 features (N, F)."""
+
+    num_envs: int
+
+    def reset(self, *, seed: Any, options: Any) -> tuple[Tensor, dict]:
+        """Begin episodes in the slots of options["reset_mask"] (N,), one seed for each slot."""
+
+    def step(self, actions: Tensor) -> tuple[Tensor, np.ndarray, np.ndarray, np.ndarray, dict]:
+        """Actions (N, A) -> features, rewards, terminated, truncated (N,), info."""
+
+    def close(self) -> None:
+        """Free what it holds."""
 
 
 @dataclass
@@ -55,7 +67,7 @@ def play(
     returns, lengths = np.zeros(len(jobs)), np.zeros(len(jobs), dtype=np.int64)
     job_of_slot = np.full(n, -1)  # -1: idle
     slot_params = params[torch.zeros(n, dtype=torch.long)]  # (N, n_params)
-    free, waiting, features = np.ones(n, dtype=bool), 0, None
+    free, waiting, features = np.ones(n, dtype=bool), 0, torch.empty(0)
     while True:
         if free.any():
             # Idle slots are reset too (an ended game cannot be stepped), to a seed nobody reads.
@@ -124,9 +136,10 @@ class Arena:
         progress: Callable[[int], object] = lambda steps: None,
     ) -> Played:
         """As `play`; with processes, job i goes to process i mod workers."""
-        if self.pool is None:
+        if self.env is not None:
             device_params = params.to(getattr(self.env, "device", "cpu"))
             return play(self.env, controller, device_params, jobs, progress)
+        assert self.pool is not None
         shares = [list(jobs[i :: self.workers]) for i in range(self.workers)]
         futures = [
             self.pool.submit(_play_in_worker, controller, params.numpy(), share)
