@@ -3,7 +3,17 @@
 import numpy as np
 import pytest
 
-from wmlib.probes import fit_logistic, fit_ridge, read_out
+from wmlib.agent import load_pretrained, pretrained_folder
+from wmlib.probes import (
+    CountProbe,
+    fit_counts,
+    fit_logistic,
+    fit_ridge,
+    load_probe,
+    read_out,
+    save_probe,
+)
+from wmlib.runs import UserError, read_json, sha256
 
 
 def test_ridge_finds_the_weights_whatever_the_scale() -> None:
@@ -57,6 +67,39 @@ def test_read_out_is_honest_about_episodes() -> None:
     found = read_out(x, y, episode)
     assert 0.95 < found.r2 < 1.0
     assert 0.0 < found.sem < 0.05
+
+
+def test_counts_are_found_and_scored() -> None:
+    rng = np.random.default_rng(4)
+    z = rng.normal(size=(4000, 5))
+    counts = np.digitize(z[:, 0] + 0.05 * rng.normal(size=4000), [-0.5, 0.5, 1.0])
+    probe = fit_counts(z[:3000], counts[:3000], most=3)
+    assert (probe(z[3000:]) == counts[3000:]).mean() > 0.9
+    scores = probe.scores(z[3000:], counts[3000:])
+    assert min(scores["precision"], scores["recall"], scores["correlation"]) > 0.95
+    blind = CountProbe(np.zeros((1, 5)), np.array([1.0]))  # says "one" to everything
+    found = blind.scores(z, counts)
+    assert found["recall"] == 1.0
+    assert found["precision"] == pytest.approx((counts > 0).mean())
+
+
+def test_a_stored_probe_counts_the_same(tmp_path) -> None:
+    rng = np.random.default_rng(5)
+    probe = CountProbe(rng.normal(size=(3, 8)), rng.normal(size=3))
+    save_probe(tmp_path / "p.safetensors", probe, task="doom_take_cover")
+    loaded = load_probe("fireballs", tmp_path / "p.safetensors")
+    z = rng.normal(size=(100, 8))
+    np.testing.assert_allclose(loaded.log_odds(z), probe.log_odds(z), atol=0.02)
+    with pytest.raises(UserError, match="choose one of fireballs"):
+        load_probe("monsters")
+
+
+def test_the_published_probe_was_fitted_to_the_published_v() -> None:
+    folder = pretrained_folder("doom_take_cover")
+    facts = read_json(folder / "probes" / "fireballs.json")
+    assert facts["vision_sha256"] == sha256(folder / "vision" / "vision.safetensors")
+    assert load_probe("fireballs").weight.shape[1] == load_pretrained("doom_take_cover").vision.n_z
+    assert min(facts["held_out"]["precision"], facts["held_out"]["recall"]) > 0.6
 
 
 def test_wrong_shapes_are_named() -> None:

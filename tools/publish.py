@@ -2,7 +2,7 @@
 
     python tools/publish.py --task car_racing --run-dir runs/car --name main --weights
     python tools/publish.py --task doom_take_cover --run-dir runs/doom --name tau_0.10_seed_0 \
-        --controller tau_0.10_seed_0
+        --controller tau_0.10_seed_0 --weights
 
 Small files are manifests, metrics and the evaluation. Stages that are the same as in the task's
 published run "main" (V and M, when only C differs) are not copied again.
@@ -18,7 +18,7 @@ import tyro
 from wmlib.agent import load_agent
 from wmlib.presets import get_task
 from wmlib.report import STAGES
-from wmlib.runs import RunFolder, UserError, is_finished
+from wmlib.runs import RunFolder, UserError, is_finished, sha256
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = ("manifest.json", "metrics.jsonl")
@@ -43,7 +43,7 @@ class Publish:
     controller: str = "controller"
     """folder of C inside the run folder; its evaluation is CONTROLLER.json"""
     weights: bool = False
-    """also put the weights into the package (wmlib/pretrained/TASK)"""
+    """also put the weights into the package (wmlib/pretrained/TASK): all of "main", else only C"""
 
 
 def publish_files(run: RunFolder, controller: str, target: Path, main: Path) -> list[Path]:
@@ -65,16 +65,34 @@ def publish_files(run: RunFolder, controller: str, target: Path, main: Path) -> 
 
 
 def publish_weights(run: RunFolder, controller: str, target: Path) -> list[Path]:
-    """Copy V, M, C and the dreams' first latents, in the layout of a run folder."""
+    """Copy V, M, C, the dreams' first latents and the probes, in the layout of a run folder."""
     written = []
     for stage, name in WEIGHTS.items():
         source = run.require(controller if stage == "controller" else stage, "publish")
-        for suffix in (".safetensors", ".json"):
-            written.append(_copy(source / f"{name}{suffix}", target / stage / f"{name}{suffix}"))
+        written += _copy_weights(source, name, target / stage)
+    for probe in sorted(run.stage("probes").glob("*.safetensors")):
+        written += _copy_weights(probe.parent, probe.stem, target / "probes")
+    return written
+
+
+def publish_controller(run: RunFolder, controller: str, target: Path, name: str) -> list[Path]:
+    """Copy a C that belongs to the V and M already published, to controllers/NAME."""
+    for stage in ("vision", "memory"):
+        ours, theirs = (f / stage / f"{stage}.safetensors" for f in (run.path, target))
+        if not theirs.is_file() or sha256(ours) != sha256(theirs):
+            raise UserError(f"{ours} is not the published {stage}: publish main --weights first")
+    source = run.require(controller, "publish")
+    return _copy_weights(source, "controller", target / "controllers" / name)
+
+
+def _copy_weights(source: Path, name: str, target: Path) -> list[Path]:
+    return [_copy(source / f"{name}{s}", target / f"{name}{s}") for s in (".safetensors", ".json")]
+
+
+def _check_size(target: Path) -> None:
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     if size > LIMIT:
         raise UserError(f"{target} takes {size / 2**20:.1f} MiB, the wheel allows {LIMIT >> 20}")
-    return written
 
 
 def _same(source: Path, other: Path) -> bool:
@@ -98,8 +116,12 @@ def main(args: Publish) -> int:
         written = publish_files(run, args.controller, results / args.name, results / "main")
         if args.weights:
             target = ROOT / "wmlib" / "pretrained" / task.name
-            written += publish_weights(run, args.controller, target)
+            if args.name == "main":
+                written += publish_weights(run, args.controller, target)
+            else:
+                written += publish_controller(run, args.controller, target, args.name)
             load_agent(target, task)  # what ships must load
+            _check_size(target)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -9,9 +9,15 @@ Letters: n rows, D features.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+
+from wmlib.runs import UserError, load_weights, save_weights
 
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """Ridge penalties tried; relative to the number of rows and to standardised features."""
@@ -132,6 +138,79 @@ def _choose(x: NDArray, y: NDArray, episode: NDArray, penalties: Sequence[float]
         return float(((y[out] - probe(x[out])) ** 2).sum())
 
     return min(penalties, key=error)
+
+
+# ---------------------------------------------------------------- counting, published
+
+
+@dataclass(frozen=True)
+class CountProbe:
+    """How many things z shows: a logistic probe for each of "at least 1", …, "at least M".
+
+    The count is the number of probes whose probability is above 1/2. "Fireballs" in this book, in
+    pictures and in dreams alike, are what the published probe of this kind counts: it was fitted
+    to ViZDoom's own labels.
+    """
+
+    weight: NDArray[np.float64]
+    """(M, N_z)"""
+    bias: NDArray[np.float64]
+    """(M,)"""
+
+    def log_odds(self, z: NDArray) -> NDArray[np.float64]:
+        """(..., M) log-odds of "at least m", from z (..., N_z)."""
+        return np.asarray(z, np.float64) @ self.weight.T + self.bias
+
+    def __call__(self, z: NDArray) -> NDArray[np.int64]:
+        """(...,) counts of z (..., N_z); M means M or more."""
+        return (self.log_odds(z) > 0).sum(-1)
+
+    def scores(self, z: NDArray, counts: NDArray) -> dict[str, Any]:
+        """Precision and recall of "at least one", and the count's correlation with the truth."""
+        said, true = self(z), np.asarray(counts)
+        both = ((said > 0) & (true > 0)).sum()
+        capped = np.minimum(true, len(self.bias))
+        return {
+            "precision": float(both / max((said > 0).sum(), 1)),
+            "recall": float(both / max((true > 0).sum(), 1)),
+            "share_with_any": float((true > 0).mean()),
+            "mean_count": float(capped.mean()),
+            "mean_counted": float(said.mean()),
+            "correlation": correlation(said, capped),
+        }
+
+
+def correlation(x: NDArray, y: NDArray) -> float:
+    """Pearson's correlation of x and y (n,); 0 if one of them is constant and so tells nothing."""
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
+        return 0.0
+    return float(np.corrcoef(x, y)[0, 1])
+
+
+def fit_counts(z: NDArray, counts: NDArray, most: int, penalty: float = 1e-4) -> CountProbe:
+    """One logistic regression for each of "at least 1" to "at least `most`", on z (n, N_z)."""
+    probes = [fit_logistic(z, np.asarray(counts) >= m, penalty) for m in range(1, most + 1)]
+    return CountProbe(np.stack([p.weight for p in probes]), np.array([p.bias for p in probes]))
+
+
+PUBLISHED = {"fireballs": "doom_take_cover"}
+
+
+def save_probe(path: Path, probe: CountProbe, **facts: Any) -> None:
+    """Store a probe as float16 safetensors with a manifest; `facts` say what it was fitted to."""
+    tensors = {"weight": torch.from_numpy(probe.weight), "bias": torch.from_numpy(probe.bias)}
+    save_weights(path, tensors, **facts)
+
+
+def load_probe(name: str, path: Path | None = None) -> CountProbe:
+    """The published probe of that name, or the one stored at `path`."""
+    if path is None:
+        if name not in PUBLISHED:
+            raise UserError(f"no probe '{name}': choose one of {', '.join(PUBLISHED)}")
+        folder = Path(str(resources.files("wmlib"))) / "pretrained" / PUBLISHED[name]
+        path = folder / "probes" / f"{name}.safetensors"
+    tensors, _ = load_weights(path)
+    return CountProbe(tensors["weight"].double().numpy(), tensors["bias"].double().numpy())
 
 
 def _check(x: NDArray, y: NDArray) -> None:

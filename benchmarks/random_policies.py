@@ -1,0 +1,75 @@
+"""Score the policies that know nothing, on the test seeds of the real game.
+
+    python benchmarks/random_policies.py TASK [EPISODES]
+
+Writes results/TASK/random_POLICY/evaluation.json, in the form of an agent's evaluation.
+"""
+
+import itertools
+import sys
+from pathlib import Path
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AutoresetMode
+from tqdm import tqdm
+
+from wmlib import runs, seeds
+from wmlib.evolution import standard_error
+from wmlib.policies import make_policy
+from wmlib.presets import get_task
+from wmlib.rollouts import play
+
+POLICIES = {"car_racing": ("uniform",), "doom_take_cover": ("uniform", "held", "still")}
+EPISODES = {"car_racing": 100, "doom_take_cover": 500}
+
+
+def score(task: str, name: str, episodes: int) -> dict:
+    """mean, std, sem, n, returns of one policy."""
+    env = gym.make_vec(
+        get_task(task).env_id,
+        num_envs=2,
+        vectorization_mode="vector_entry_point",
+        autoreset_mode=AutoresetMode.DISABLED,
+    )
+    numbers = itertools.chain(range(episodes), itertools.repeat(None))
+
+    def next_episode() -> tuple[int, int] | None:
+        i = next(numbers)
+        return None if i is None else (i, seeds.TEST.start + i)
+
+    returns, lengths = np.zeros(episodes), np.zeros(episodes, dtype=int)
+    try:
+        played = play(env, make_policy(name, env.single_action_space), next_episode)
+        for episode in tqdm(played, total=episodes, desc=f"{task} {name}", disable=None):
+            returns[episode.number] = sum(episode.rewards)
+            lengths[episode.number] = episode.length
+    finally:
+        env.close()
+    return {
+        "task": task,
+        "mean": float(returns.mean()),
+        "std": float(returns.std(ddof=1)),
+        "sem": standard_error(returns),
+        "n": episodes,
+        "first_seed": seeds.TEST.start,
+        "returns": returns.round(4).tolist(),
+        "lengths": lengths.tolist(),
+        "versions": runs.versions(),
+    }
+
+
+def main(task: str, episodes: str = "") -> None:
+    """Score each policy of the task that has no score yet."""
+    for name in POLICIES[get_task(task).name]:
+        path = Path("results") / task / f"random_{name}" / "evaluation.json"
+        if path.exists():
+            continue
+        result = score(task, name, int(episodes or EPISODES[task]))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        runs.write_json(path, result)
+        print(f"{path}: {result['mean']:.1f} ± {result['std']:.1f}, s.e. {result['sem']:.1f}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

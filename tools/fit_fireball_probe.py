@@ -1,0 +1,75 @@
+"""Fit the probe that defines "fireballs" for V of a run: see wmlib.probes.CountProbe.
+
+    python tools/fit_fireball_probe.py RUN_DIR
+
+Plays labelled episodes (seeds at the end of the training range, which no run collects), encodes
+them with the run's V, fits on three quarters of the episodes and scores on the others. Writes
+RUN_DIR/probes/fireballs.safetensors and its manifest, with precision and recall.
+"""
+
+import sys
+
+import numpy as np
+import torch
+
+from wmlib import seeds
+from wmlib.latents import encode_frames
+from wmlib.presets import get_task
+from wmlib.probes import fit_counts, save_probe
+from wmlib.rollouts import RolloutStore, collect
+from wmlib.runs import RunFolder, sha256
+from wmlib.vision import load_vision
+
+TASK = "doom_take_cover"
+EPISODES = 60
+MOST = 4
+"""The probe tells 0, 1, …, 4 or more fireballs apart."""
+
+
+def labelled(run: RunFolder) -> RolloutStore:
+    """Episodes of the held random policy with ViZDoom's count of fireballs for each frame."""
+    return collect(
+        TASK,
+        "held",
+        EPISODES,
+        seeds.TRAINING.stop - 3000,
+        run.stage("labelled"),
+        record=("fireballs",),
+        labels=True,
+    )
+
+
+def main(run_dir: str) -> None:
+    """Collect, encode, fit, save, and print the scores."""
+    torch.set_num_threads(1)
+    run = RunFolder(run_dir)
+    store = labelled(run)
+    weights = run.stage("vision") / "vision.safetensors"
+    vision = load_vision(weights, get_task(TASK))
+    rng = np.random.default_rng(0)
+    z, counts, episode = [], [], []
+    for i in range(len(store)):
+        mu, logvar = encode_frames(vision, store.frames(i), torch.device("cpu"))
+        mu, logvar = mu.astype(np.float32), logvar.astype(np.float32)
+        z.append(mu + np.exp(logvar / 2) * rng.standard_normal(mu.shape, np.float32))
+        counts.append(store.extra(i, "fireballs"))
+        episode.append(np.full(len(mu), i))
+    z, counts, episode = map(np.concatenate, (z, counts, episode))
+    test = episode % 4 == 3
+    probe = fit_counts(z[~test], counts[~test], MOST)
+    scores = probe.scores(z[test], counts[test])
+    facts = {
+        "task": TASK,
+        "of": "ViZDoom's labels buffer, DoomImpBall",
+        "vision_sha256": sha256(weights),
+        "episodes": [len(np.unique(episode[~test])), len(np.unique(episode[test]))],
+        "frames": [int((~test).sum()), int(test.sum())],
+        "held_out": scores,
+    }
+    path = run.stage("probes", create=True) / "fireballs.safetensors"
+    save_probe(path, probe, **facts)
+    print(f"{path}: {facts['held_out']}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
