@@ -10,10 +10,13 @@ import html
 import io
 import re
 import sys
+from dataclasses import replace
+from importlib import resources
 
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import HTML, display
+from matplotlib import font_manager
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -23,11 +26,29 @@ GREYS = ("#6b7178", "#9aa0a6", "#3f454b", "#c2c6ca")
 INK = "#010203"  # a colour nobody uses: `show` turns it into the page's text colour
 _GRID = "#8c8d8e"  # readable on white and on black alike
 _FONTS = "'Source Sans 3 Variable','Source Sans 3',system-ui,sans-serif"
+_SERIF = "'Source Serif 4 Variable','Source Serif 4',Georgia,serif"
+
+
+def _register_fonts() -> None:
+    """Let matplotlib measure text in the page's own font (the page draws it)."""
+    if any(font.name == "Source Sans 3" for font in font_manager.fontManager.ttflist):
+        return
+    folder = resources.files("wmlib") / "data" / "fonts"
+    for file, weight in (("Regular", 400), ("Italic", 400), ("SemiBold", 700)):
+        with resources.as_file(folder / f"SourceSans3-{file}.ttf") as path:
+            font_manager.fontManager.addfont(str(path))
+        fonts = font_manager.fontManager.ttflist  # the semi-bold calls itself another family
+        fonts[-1] = replace(fonts[-1], name="Source Sans 3", weight=weight)
 
 
 def use_house_style() -> None:
     """Set matplotlib's defaults for the book; call once, in the first code cell of a chapter."""
+    _register_fonts()
     plt.rcParams.update({
+        "font.family": ["Source Sans 3", "DejaVu Sans"], "mathtext.fontset": "custom",
+        "mathtext.rm": "Source Sans 3", "mathtext.it": "Source Sans 3:italic",
+        "mathtext.bf": "Source Sans 3:bold", "mathtext.fallback": "stix", "mathtext.cal": "Source Sans 3:italic",
+        "mathtext.sf": "Source Sans 3", "mathtext.tt": "DejaVu Sans Mono",
         "figure.figsize": (6.4, 3.1), "figure.facecolor": "none", "savefig.facecolor": "none",
         "figure.constrained_layout.use": True, "figure.dpi": 100,
         "axes.facecolor": "none", "axes.edgecolor": _GRID, "axes.labelcolor": INK,
@@ -35,9 +56,9 @@ def use_house_style() -> None:
         "xtick.labelcolor": INK, "ytick.labelcolor": INK, "grid.color": _GRID,
         "grid.alpha": 0.25, "grid.linewidth": 0.8, "axes.grid": True, "axes.axisbelow": True,
         "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.8,
-        "axes.titlesize": 12, "axes.titleweight": "bold", "axes.titlelocation": "left",
-        "axes.labelsize": 11, "xtick.labelsize": 10, "ytick.labelsize": 10,
-        "legend.fontsize": 10, "legend.frameon": False, "lines.linewidth": 1.9,
+        "axes.titlesize": 12.5, "axes.titleweight": "bold", "axes.titlelocation": "left",
+        "axes.labelsize": 11.5, "xtick.labelsize": 10.5, "ytick.labelsize": 10.5,
+        "legend.fontsize": 11, "font.size": 11, "legend.frameon": False, "lines.linewidth": 1.9,
         "image.cmap": "gray", "image.interpolation": "nearest", "svg.fonttype": "none",
         "svg.hashsalt": "wmlib", "axes.prop_cycle": plt.cycler(color=GREYS),
     })
@@ -62,7 +83,8 @@ def page_svg(fig: Figure, alt: str) -> str:
     svg = svg[svg.index("<svg"):]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
     svg = re.sub(r'<g id="[^"]*"', "<g", svg)  # ids would repeat from figure to figure
-    svg = re.sub(r"'DejaVu Sans', '[^;\"]*", _FONTS, svg)  # text; maths keeps its measured font
+    svg = re.sub(r"'Source Sans 3'(, 'DejaVu Sans')?", _FONTS, svg)
+    svg = re.sub(r"'STIX\w+'", _SERIF, svg)
     width = re.search(r'width="([\d.]+)pt"', svg)
     pixels = float(width[1]) * 4 / 3 if width else 680
     attributes = (
