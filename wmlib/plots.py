@@ -47,8 +47,9 @@ def use_house_style() -> None:
     plt.rcParams.update({
         "font.family": ["Source Sans 3", "DejaVu Sans"], "mathtext.fontset": "custom",
         "mathtext.rm": "Source Sans 3", "mathtext.it": "Source Sans 3:italic",
-        "mathtext.bf": "Source Sans 3:bold", "mathtext.fallback": "stix", "mathtext.cal": "Source Sans 3:italic",
+        "mathtext.bf": "Source Sans 3:bold", "mathtext.cal": "Source Sans 3:italic",
         "mathtext.sf": "Source Sans 3", "mathtext.tt": "DejaVu Sans Mono",
+        "mathtext.fallback": "stix",
         "figure.figsize": (6.4, 3.1), "figure.facecolor": "none", "savefig.facecolor": "none",
         "figure.constrained_layout.use": True, "figure.dpi": 100,
         "axes.facecolor": "none", "axes.edgecolor": _GRID, "axes.labelcolor": INK,
