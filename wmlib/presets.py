@@ -191,11 +191,30 @@ _CAR_PAPER = Preset(
     EvaluateConfig(episodes=100, slots=16),
 )
 _CAR_SMALL = Preset(
-    CollectConfig("brownian", 300, 1000, game="batched", num_envs=64),
-    replace(_CAR_PAPER.vision, frames=150_000, epochs=2),
-    replace(_CAR_PAPER.memory, updates=600, batch_size=32, window=500),
+    CollectConfig("brownian", 400, 1000, game="batched", num_envs=64),
     replace(
-        _CAR_PAPER.evolve, generations=60, population=24, episodes=4, slots=96, evaluate_every=10
+        _CAR_PAPER.vision,
+        frames=150_000,
+        epochs=3,
+        batch_size=50,
+        learning_rate=1e-3,
+        learning_rate_decay=0.99965,
+    ),
+    replace(
+        _CAR_PAPER.memory,
+        updates=800,
+        batch_size=32,
+        window=500,
+        learning_rate=2e-3,
+        learning_rate_decay=0.9965,
+    ),
+    replace(
+        _CAR_PAPER.evolve,
+        generations=75,
+        population=32,
+        episodes=4,
+        slots=128,
+        evaluate_every=5,
     ),
     EvaluateConfig(episodes=100),
 )
@@ -239,17 +258,30 @@ _DOOM_PAPER = Preset(
     EvaluateConfig(episodes=500, slots=16, max_episode_steps=2100),
 )
 _DOOM_SMALL = Preset(
-    replace(_DOOM_PAPER.collect, episodes=1500, num_envs=2),
-    replace(_DOOM_PAPER.vision, frames=250_000, epochs=2),
-    replace(_DOOM_PAPER.memory, updates=1500, batch_size=32, window=250),
+    replace(_DOOM_PAPER.collect, episodes=1600, num_envs=6),
+    replace(
+        _DOOM_PAPER.vision,
+        frames=250_000,
+        epochs=2,
+        learning_rate=6e-4,
+        learning_rate_decay=0.9994,
+    ),
+    replace(
+        _DOOM_PAPER.memory,
+        updates=2000,
+        batch_size=40,
+        window=200,
+        learning_rate_decay=0.9988,
+    ),
     replace(
         _DOOM_PAPER.evolve,
         generations=60,
         population=32,
         episodes=8,
         slots=128,
-        evaluate_every=10,
+        evaluate_every=5,
         evaluate_episodes=128,
+        real_episodes=32,
     ),
     replace(_DOOM_PAPER.evaluate, episodes=500, slots=4),
 )
