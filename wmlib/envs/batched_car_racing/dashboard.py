@@ -75,7 +75,7 @@ def _shrinking(parts: int, scale: np.float32) -> np.ndarray:
 @compiled
 def score_index(score):
     """The place of a score in `score_table`."""
-    number = math.floor(abs(score) + f32(0.5))
+    number = int(abs(score) + f32(0.5))
     if score < 0:
         return HIGHEST + 1 + min(number, -LOWEST)
     return min(number, HIGHEST)
@@ -95,8 +95,8 @@ def add_box(outlines, n, corner, x_a, x_b, y_a, y_b, color):
         outlines.corners[corner + i, 1] = y0 if i < 2 else y1
     shape = outlines.shapes[n]
     shape[START], shape[COUNT], shape[COLOR] = corner, 4, color
-    shape[X0], shape[X1] = int(x0), math.ceil(x1)
-    shape[Y0], shape[Y1] = int(y0), math.ceil(y1)
+    shape[X0], shape[X1] = int(x0), min(int(x1) + 1, SCREEN)
+    shape[Y0], shape[Y1] = int(y0), min(int(y1) + 1, SCREEN)
     return n + 1, corner + 4
 
 

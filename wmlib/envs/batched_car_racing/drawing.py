@@ -29,7 +29,7 @@ from .geometry import (
     Y1,
     Outlines,
 )
-from .pixels import divided_by_63, packed, painted, quantised, swept
+from .pixels import divided_by_63, edge_in_row, packed, painted, quantised, swept
 from .scene import list_outlines
 from .state import State
 
@@ -37,7 +37,6 @@ f32 = np.float32
 
 SIDE = 64
 LANES = 16  # float32 numbers in a vector register: boxes are widened to multiples of it
-SOFT = f32(0.02)  # half the least slant of an edge within a row, in pixels
 
 
 class Scratch(NamedTuple):
@@ -69,32 +68,15 @@ def new_scratch() -> Scratch:
 
 @compiled
 def cover_edge(cover, x_a, y_a, x_b, y_b, x0, x1, y0, y1):
-    """Add to `cover` the area between the edge a-b and the picture's left side, rows y0 to y1.
-
-    Areas left of edges that run down count positive, of edges that run up negative: around a
-    polygon they add up to its inside (or to minus that).
-    """
-    if y_a == y_b:
-        return
-    top, bottom, sign = y_a, y_b, f32(1)
-    if y_a > y_b:
-        top, bottom, sign = y_b, y_a, f32(-1)
-    top, bottom = max(top, f32(y0)), min(bottom, f32(y1))
-    slope = (x_b - x_a) / (y_b - y_a)
+    """Add the area left of the edge a-b (see `edge_in_row`) to `cover` in the box."""
+    top, bottom = max(min(y_a, y_b), f32(y0)), min(max(y_a, y_b), f32(y1))
     for row in range(int(top), math.ceil(bottom)):
-        a, b = max(top, f32(row)), min(bottom, f32(row + 1))
-        left, right = x_a + (a - y_a) * slope, x_a + (b - y_a) * slope
-        if left > right:
-            left, right = right, left
-        left -= SOFT
-        right += SOFT
-        k = sign * (b - a) / (right - left)
+        left, right, density = edge_in_row(x_a, y_a, x_b, y_b, row)
         left -= f32(x0)
         right -= f32(x0)
         line = cover[row, x0:x1]
         for j in range(line.size):
-            x = f32(j)
-            line[j] += k * (swept(right - x) - swept(left - x))
+            line[j] += density * (swept(right - f32(j)) - swept(left - f32(j)))
 
 
 @compiled
@@ -148,7 +130,7 @@ def finish_rows(paint, first, last, background):
 def draw_world(state, e, scratch):
     """Leave rows 0 to 83 of the screen of environment `e` in `scratch.paint`, quantised."""
     scratch.paint[:ROWS] = np.uint64(0)
-    n, background = list_outlines(state, e, scratch.outlines)
+    n, background = list_outlines(state, e, scratch.outlines, 0, 0)
     draw_shapes(scratch.outlines, n, scratch.cover, scratch.paint)
     finish_rows(scratch.paint, 0, ROWS, packed(background))
 

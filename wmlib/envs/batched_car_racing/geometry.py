@@ -47,7 +47,7 @@ WHEEL_MARK_COLOR = 77 | 77 << 8 | 77 << 16
 
 # Columns of `Outlines.shapes`
 START, COUNT, COLOR, X0, X1, Y0, Y1 = range(7)
-MAX_SHAPES = 4 + 2 * 4 + 2 * MAX_TILES + GRASS_COUNT**2 + 1
+MAX_SHAPES = 7 + 4 + 2 * 4 + 2 * MAX_TILES + GRASS_COUNT**2 + 1  # bars, hull, wheels, ...
 MAX_CORNERS = 4 * MAX_SHAPES + 4
 
 
@@ -178,9 +178,9 @@ def close_shape(outlines, n, start, count, color, grow_x, grow_y, seam):
         x0, x1 = min(x0, x), max(x1, x)
         y0, y1 = min(y0, y), max(y1, y)
     shapes[n, X0] = int(max(x0, f32(0)))
-    shapes[n, X1] = math.ceil(min(x1, f32(SCREEN)))
+    shapes[n, X1] = min(int(x1) + 1, SCREEN)
     shapes[n, Y0] = int(max(y0, f32(0)))
-    shapes[n, Y1] = math.ceil(min(y1, f32(ROWS)))
+    shapes[n, Y1] = min(int(y1) + 1, ROWS)
     if shapes[n, X0] >= shapes[n, X1] or shapes[n, Y0] >= shapes[n, Y1]:
         return n
     shapes[n, START], shapes[n, COUNT], shapes[n, COLOR] = start, count, color

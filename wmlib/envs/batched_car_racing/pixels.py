@@ -10,6 +10,8 @@ from .compilation import compiled
 
 f32 = np.float32
 
+SOFT = f32(0.02)  # half the least slant of an edge within a row, in pixels
+
 
 @compiled
 def packed(color):
@@ -17,8 +19,14 @@ def packed(color):
 
     Zero becomes 2 because smoothscale takes 2 from all other colours (see `quantised`).
     """
-    red, green, blue = max(color & 255, 2), max(color >> 8 & 255, 2), max(color >> 16 & 255, 2)
-    return np.uint64(red | green << 16 | blue << 32 | 1 << 48)
+    red, green, blue = color & 255, color >> 8 & 255, color >> 16 & 255
+    channels = np.uint64(max(red, 2)), np.uint64(max(green, 2)), np.uint64(max(blue, 2))
+    return (
+        channels[0]
+        | channels[1] << np.uint64(16)
+        | channels[2] << np.uint64(32)
+        | np.uint64(1 << 48)
+    )
 
 
 @compiled
@@ -56,3 +64,22 @@ def swept(d):
     """Integral of min(max(u, 0), 1) for u from 0 to `d`: a pixel's share left of a moving edge."""
     c = min(max(d, f32(0)), f32(1))
     return c * (d - f32(0.5) * c)
+
+
+@compiled
+def edge_in_row(x_a, y_a, x_b, y_b, row):
+    """How the edge a-b crosses a row of pixels: from `left` to `right`, and a density.
+
+    density * (swept(right - x) - swept(left - x)) is the area of the pixel at x that lies to the
+    left of the edge, positive if the edge runs down and negative if it runs up: summed over a
+    polygon's edges this is the area inside (or minus that). An edge outside the row has density 0.
+    """
+    top, bottom = max(min(y_a, y_b), f32(row)), min(max(y_a, y_b), f32(row + 1))
+    if not bottom > top:
+        return f32(0), f32(0), f32(0)
+    slope = (x_b - x_a) / (y_b - y_a)
+    x_top, x_bottom = x_a + (top - y_a) * slope, x_a + (bottom - y_a) * slope
+    # An upright edge would divide by zero.
+    left, right = min(x_top, x_bottom) - SOFT, max(x_top, x_bottom) + SOFT
+    area = bottom - top if y_b > y_a else top - bottom
+    return left, right, area / (right - left)

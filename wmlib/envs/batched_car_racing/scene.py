@@ -127,11 +127,8 @@ def add_road(state, e, camera, outlines, n, corner):
             color = RED if state.kerb_color[e, i] else WHITE
             seam = i < last and state.kerb_on[e, i + 1]
             n, corner = add_quad(state.kerb_poly[e, i], camera, outlines, n, corner, color, seam)
-        color = (
-            state.tile_color[e, i, 0]
-            + state.tile_color[e, i, 1] * 256
-            + state.tile_color[e, i, 2] * 65536
-        )
+        tile = state.tile_color[e, i]
+        color = int(tile[0]) | int(tile[1]) << 8 | int(tile[2]) << 16
         n, corner = add_quad(state.tile_poly[e, i], camera, outlines, n, corner, color, i < last)
     return n, corner
 
@@ -174,11 +171,13 @@ def field_fills_view(camera):
 
 
 @compiled
-def list_outlines(state, e, outlines):
-    """List environment `e`'s view in `outlines`; returns the number of shapes and the colour
-    of what none of them covers."""
+def list_outlines(state, e, outlines, n, corner):
+    """List environment `e`'s view in `outlines` behind what is there already.
+
+    Returns the number of shapes then, and the colour of what none of them covers.
+    """
     camera = view_of(state, e)
-    n, corner = add_hull(state, e, camera, outlines, 0, 0)
+    n, corner = add_hull(state, e, camera, outlines, n, corner)
     for w in range(3, -1, -1):
         n, corner = add_wheel(state, e, w, camera, outlines, n, corner)
     n, corner = add_road(state, e, camera, outlines, n, corner)
