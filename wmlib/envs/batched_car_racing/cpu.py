@@ -63,6 +63,10 @@ class CpuCars:
             raise ValueError("actions must be finite, got NaN or infinity")
         return actions
 
+    def to_mask(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """A mask (N,) as the other methods take it."""
+        return mask
+
     def reset(self, mask: NDArray[np.bool_], generators: list[np.random.Generator]) -> None:
         """New tracks and cars where `mask` (N,) is set, from each environment's own generator."""
         chosen = np.flatnonzero(mask)
@@ -101,6 +105,10 @@ class CpuCars:
     def observe(self) -> NDArray[np.uint8]:
         """A copy of the pictures, the caller's to keep."""
         return self.pictures.copy()
+
+    def copy_pictures(self) -> NDArray[np.uint8]:
+        """The same as `observe`."""
+        return self.observe()
 
     def close(self) -> None:
         """End the threads."""

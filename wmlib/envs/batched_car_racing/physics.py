@@ -31,7 +31,7 @@ from .joints import (
     solve_positions,
     solve_velocities,
 )
-from .track import PLAYFIELD
+from .track import PLAYFIELD, sign
 
 f32, f64 = np.float32, np.float64
 DT = 1.0 / 50
@@ -49,11 +49,6 @@ ZERO = f32(0)
 OFF_FIELD_REWARD = -100.0
 # Ends of an episode, as `advance` returns them
 RUNNING, LAP_FINISHED, OFF_FIELD = 0, 1, 2
-
-
-@compiled
-def sign(x):
-    return float((x > 0) - (x < 0))
 
 
 @compiled

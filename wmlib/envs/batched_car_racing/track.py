@@ -35,6 +35,11 @@ def new_scratch() -> np.ndarray:
 
 
 @compiled
+def sign(x):
+    return 1.0 if x > 0 else (-1.0 if x < 0 else 0.0)
+
+
+@compiled
 def place_checkpoints(uniforms, checkpoints):
     """Fill `checkpoints` (12, 4: alpha, x, y, unused) from 24 uniforms in [0, 1)."""
     for c in range(CHECKPOINTS):
@@ -127,12 +132,12 @@ def mark_kerbs(curve, first, n, kerb_on):
     """Kerbs stand where the road turns hard the same way for four tiles, and just before."""
     for i in range(n):
         good = True
-        oneside = 0
+        oneside = 0.0
         for back in range(KERB_MIN_COUNT):
             beta1 = curve[first + (i - back) % n, BETA]
             beta2 = curve[first + (i - back - 1) % n, BETA]
             good &= abs(beta1 - beta2) > TURN_RATE * 0.2
-            oneside += (beta1 > beta2) - (beta1 < beta2)
+            oneside += sign(beta1 - beta2)
         kerb_on[i] = 1 if good and abs(oneside) == KERB_MIN_COUNT else 0
     # Marking in place makes the first tiles' marks wrap around and spread, as Gymnasium's do.
     for i in range(n):
@@ -183,8 +188,7 @@ def lay_tiles(state, e, curve, first, n):
             state.tile_color[e, i, k] = int(102 + 0.01 * (i % 3) * 255)
         state.tile_visited[e, i] = 0
         if state.kerb_on[e, i]:
-            turn = curve[p2, BETA] - curve[p1, BETA]
-            side = float((turn > 0) - (turn < 0))
+            side = sign(curve[p2, BETA] - curve[p1, BETA])
             inner, outer = side * w, side * (w + KERB_WIDTH)
             set_strip(state.kerb_poly[e, i], inner, outer, inner, outer, curve, p1, p2)
             state.kerb_color[e, i] = i % 2

@@ -24,8 +24,8 @@ class CarRacingBatched(VectorEnv):
 
     Observations: uint8 (N, 64, 64, 3), the picture of `wmlib/CarRacing-v3`, or with `size=96` the
     whole of Gymnasium's (N, 96, 96, 3). Actions: float32 (N, 3), steer in [-1, 1], gas and brake
-    in [0, 1]. On `device="cpu"` everything is NumPy, on "cuda" torch tensors on the GPU, where
-    rewards are float32.
+    in [0, 1]. On `device="cpu"` everything is NumPy; on "cuda" everything is torch tensors on the
+    GPU, rewards are float32, and the next step overwrites the observations.
 
     `exact=True` repeats all of Box2D's solver work and gives Gymnasium's numbers bit for bit (CPU
     only); the default stops the solver early. `threads` (CPU): None means all cores allowed.
@@ -87,7 +87,7 @@ class CarRacingBatched(VectorEnv):
         mask, the observations and seeds of the other environments stay as they are.
         """
         seeds = self._seeds(seed)
-        mask = self._mask((options or {}).get("reset_mask"))
+        mask = self._checked_mask((options or {}).get("reset_mask"))
         if not self._generators:
             if not mask.all():
                 raise ResetNeeded("the first reset must be of all environments, without a mask")
@@ -95,6 +95,7 @@ class CarRacingBatched(VectorEnv):
         for e in np.flatnonzero(mask):
             if seeds[e] is not None or self._generators[e] is None:
                 self._generators[e] = seeding.np_random(seeds[e])[0]
+        mask = self._cars.to_mask(mask)
         self._start(mask)
         return self._cars.observe(), self._telemetry(mask)
 
@@ -144,7 +145,7 @@ class CarRacingBatched(VectorEnv):
     def _same_step(self, done: Any, infos: dict[str, Any]) -> dict[str, Any]:
         """Reset the environments that are `done` at once; keep their last picture and infos."""
         final_obs = np.full(self.num_envs, None, object)
-        pictures = self._cars.observe()
+        pictures = self._cars.copy_pictures()
         for e in np.flatnonzero(_host(done)):
             final_obs[e] = pictures[e]
         final = {k: v & done if k.startswith("_") else v for k, v in infos.items()}
@@ -168,7 +169,7 @@ class CarRacingBatched(VectorEnv):
             raise ValueError(f"seed must have {self.num_envs} entries, got {len(seed)}")
         return [None if s is None else int(s) for s in seed]
 
-    def _mask(self, mask: Any) -> NDArray[np.bool_]:
+    def _checked_mask(self, mask: Any) -> NDArray[np.bool_]:
         """The reset mask (N,) on the CPU; all True without one."""
         if mask is None:
             return np.ones(self.num_envs, bool)
@@ -192,6 +193,6 @@ def _host(array: Any) -> Any:
 def _make_cars(device: str, num_envs: int, size: int, tolerance: float, threads: int | None) -> Any:
     if device == "cpu":
         return CpuCars(num_envs, size, tolerance, threads)
-    from .cuda import CudaCars  # needs a driver, and numba-cuda
+    from .cuda import CudaCars  # imported only here: it needs numba-cuda and a driver
 
     return CudaCars(num_envs, size, tolerance)
