@@ -240,13 +240,14 @@ def test_bad_calls_are_refused_and_change_nothing():
     np.testing.assert_array_equal(env._cars.state.body, before)
 
 
+# CPU seconds, since the machine may be busy with other things.
 START = """
-import time; start = time.perf_counter()
+import time
 import gymnasium, wmlib
 import numpy as np
 env = gymnasium.make_vec("wmlib/CarRacingBatched-v3", num_envs=8)
 env.reset(seed=0); env.step(np.zeros((8, 3), np.float32))
-print(time.perf_counter() - start)
+print(time.process_time())
 """
 
 
@@ -254,8 +255,8 @@ print(time.perf_counter() - start)
 def test_second_start_is_quick():
     run = [sys.executable, "-c", START]
     subprocess.run(run, check=True)  # fills the cache
-    took = min(float(subprocess.run(run, capture_output=True, text=True).stdout) for _ in range(3))
-    assert took <= 2.0
+    again = subprocess.run(run, check=True, capture_output=True, text=True)
+    assert float(again.stdout) <= 2.0
 
 
 @pytest.mark.slow
