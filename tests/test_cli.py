@@ -86,10 +86,10 @@ def test_other_settings_in_a_started_folder_are_refused(capsys, tmp_path):
     runs.begin_stage(folder, PRESETS["doom_take_cover"]["tiny"].collect, seed=0)
     code, _, err = call(
         capsys, "collect", "--task", "doom_take_cover", "--preset", "tiny", "--run-dir", tmp_path,
-        "--episodes", 99,
+        "--min-episode-steps", 50,
     )
     assert code == 2
-    assert "episodes 12 → 99" in err
+    assert "min_episode_steps 101 → 50" in err
 
 
 @pytest.mark.slow

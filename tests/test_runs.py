@@ -3,6 +3,7 @@
 import json
 import resource
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pytest
 import torch
@@ -13,7 +14,9 @@ from wmlib.runs import UserError
 
 @dataclass(frozen=True)
 class Settings:
+    GROWS: ClassVar = ("rounds",)
     size: int = 3
+    rounds: int = 1
 
 
 def test_weights_survive_as_float16_with_their_facts(tmp_path):
@@ -97,7 +100,7 @@ def test_a_stage_is_finished_only_if_it_ended_without_error(tmp_path):
         result["loss"] = 1.0
     manifest = runs.read_json(tmp_path / "manifest.json")
     assert manifest["seed"] == 7
-    assert manifest["config"] == {"size": 3}
+    assert manifest["config"] == {"size": 3, "rounds": 1}
     assert manifest["result"] == {"loss": 1.0}
     assert manifest["sha256"]["w.safetensors"] == runs.sha256(tmp_path / "w.safetensors")
 
@@ -107,6 +110,16 @@ def test_a_folder_started_with_other_settings_is_refused(tmp_path):
     assert runs.begin_stage(tmp_path, Settings(3), seed=1) is False
     with pytest.raises(UserError, match="size 3 → 4"):
         runs.begin_stage(tmp_path, Settings(4), seed=1)
+
+
+def test_a_finished_stage_may_go_on_for_longer_but_not_shorter(tmp_path):
+    runs.begin_stage(tmp_path, Settings(rounds=5), seed=1)
+    with runs.stage_manifest(tmp_path, "evolve", Settings(rounds=5), 1, "cpu"):
+        pass
+    assert runs.begin_stage(tmp_path, Settings(rounds=5), seed=1) is True
+    assert runs.begin_stage(tmp_path, Settings(rounds=9), seed=1) is False
+    with pytest.raises(UserError, match="rounds 9 → 5"):
+        runs.begin_stage(tmp_path, Settings(rounds=5), seed=1)
 
 
 def test_a_missing_stage_names_the_command_to_run(tmp_path):

@@ -24,11 +24,11 @@ def squash(task: Task, y: Tensor) -> Tensor:
     """C's outputs (…, A) as the game's action.
 
     CarRacing (released code): steer tanh(y0), gas (tanh(y1) + 1) / 2, brake tanh(y2) clipped to
-    [0, 1]. Other games: tanh.
+    [0, 1]. Other games: tanh, times the action's range.
     """
     a = torch.tanh(y)
     if task.squash == "tanh":
-        return a
+        return a * task.action_scale
     steer, gas, brake = a.unbind(-1)
     return torch.stack([steer, (gas + 1) / 2, brake.clamp(0, 1)], dim=-1)
 

@@ -59,10 +59,9 @@ class FeatureVectorEnv(gym.vector.VectorEnv):
         self.observation_space = gym.vector.utils.batch_space(
             self.single_observation_space, num_envs
         )
-        low = np.array([-1.0, 0.0, 0.0] if task.squash == "car" else [-1.0] * task.n_actions)
-        self.single_action_space = gym.spaces.Box(
-            low.astype(np.float32), np.ones(task.n_actions, np.float32)
-        )
+        scale = np.full(task.n_actions, task.action_scale, np.float32)
+        low = np.array([-1, 0, 0], np.float32) if task.squash == "car" else -scale
+        self.single_action_space = gym.spaces.Box(low, scale)
         self.action_space = gym.vector.utils.batch_space(self.single_action_space, num_envs)
 
     def _begin(self, seed: Any, options: dict | None) -> tuple[Tensor, np.ndarray, list]:

@@ -156,12 +156,17 @@ class MDNRNN(nn.Module):
         return self.predict(state[0]), state
 
     def loss(
-        self, batch: Batch, state: State | None = None, end_weight: float = 10.0
+        self,
+        batch: Batch,
+        state: State | None = None,
+        end_weight: float = 10.0,
+        reward_weight: float = 1.0,
     ) -> tuple[Tensor, dict[str, Tensor], State]:
         """The scalar to minimise, its parts, and the state after the batch.
 
         Parts: `nll` (nats per latent dimension, over steps that have a next z), `end` (binary
-        cross-entropy, ends weighted `end_weight`), `reward` and `action` (mean squared errors).
+        cross-entropy, ends weighted `end_weight`), `reward` and `action` (mean squared errors;
+        the reward's times `reward_weight`).
         """
         out, state = self(batch.z, batch.a, batch.restart, state)
         parts = {"nll": _mean(nll(batch.z_next, *out[:3]).mean(-1), batch.has_next)}
@@ -170,7 +175,8 @@ class MDNRNN(nn.Module):
             bce = F.binary_cross_entropy_with_logits(out.end_logit, batch.end, reduction="none")
             parts["end"] = (weight * bce).sum() / batch.valid.sum()
         if out.reward is not None:
-            parts["reward"] = _mean((out.reward - batch.reward).square(), batch.valid)
+            error = (out.reward - batch.reward).square()
+            parts["reward"] = reward_weight * _mean(error, batch.valid)
         if out.action is not None:
             error = (out.action - batch.a_next).square().mean(-1)
             parts["action"] = _mean(error, batch.has_next)
@@ -241,7 +247,9 @@ def _fit(
             batch = batch.to(device)
             with autocast(device):
                 carried = None if batch.fresh else state
-                loss, parts, (h, c) = memory.loss(batch, carried, config.end_weight)
+                loss, parts, (h, c) = memory.loss(
+                    batch, carried, config.end_weight, config.reward_weight
+                )
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_value_(weights, config.gradient_clip)

@@ -7,7 +7,7 @@ its released code disagree, the comment under the field says which one we follow
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 from wmlib.runs import UserError
 
@@ -16,6 +16,7 @@ from wmlib.runs import UserError
 class CollectConfig:
     """Stage 1: play a policy that knows nothing and store what it sees."""
 
+    GROWS: ClassVar = ("episodes",)
     policy: str
     """uniform, held, brownian, original, still, or a run folder whose agent plays"""
     episodes: int
@@ -78,12 +79,15 @@ class MemoryConfig:
     """every entry of the gradient is clipped to ± this (released code)"""
     end_weight: float = 10.0
     """weight of the frames where the episode ends (released Doom code)"""
+    reward_weight: float = 1.0
+    """weight of the reward head's squared error; small where rewards are large"""
 
 
 @dataclass(frozen=True)
 class EvolveConfig:
     """Stage 4: C, evolved by CMA-ES."""
 
+    GROWS: ClassVar = ("generations",)
     world: Literal["real", "dream"]
     """where candidates play: the game behind V and M, or M alone"""
     generations: int
@@ -129,6 +133,22 @@ class EvaluateConfig:
 
 
 @dataclass(frozen=True)
+class IterateConfig:
+    """The iterative procedure (paper, section "Iterative Training Procedure"), on the pendulum."""
+
+    iterations: int
+    """rounds of play, M, C"""
+    episodes: int
+    """real episodes played in each round"""
+    exploration: float
+    """standard deviation of the noise on C's actions while collecting, as a share of the range"""
+    memory: MemoryConfig
+    """M is trained from scratch in each round, on all data so far"""
+    evolve: EvolveConfig
+    """C is evolved in M in each round, from zeros"""
+
+
+@dataclass(frozen=True)
 class Preset:
     """All stages of one run."""
 
@@ -159,6 +179,8 @@ class Task:
     """reward per step that needs no head: Doom pays 1 for every tic survived"""
     max_episode_steps: int = 1000
     """the cap of the full game"""
+    action_scale: float = 1.0
+    """squash = tanh: the game's action is in (-scale, scale)"""
 
 
 TASKS = {
@@ -180,6 +202,16 @@ TASKS = {
         bias=False,
         step_reward=1.0,
         max_episode_steps=2100,
+    ),
+    "pendulum": Task(
+        "pendulum",
+        "wmlib/PendulumHanging-v1",
+        n_actions=1,
+        squash="tanh",
+        cell_feature=False,
+        bias=True,
+        max_episode_steps=200,
+        action_scale=2.0,
     ),
 }
 
@@ -302,6 +334,44 @@ _DOOM_TINY = Preset(
     replace(_DOOM_PAPER.evaluate, episodes=4, slots=2),
 )
 
+_PENDULUM_TINY = IterateConfig(
+    iterations=4,
+    episodes=8,
+    exploration=0.3,
+    memory=MemoryConfig(
+        n_h=64,
+        updates=1200,
+        heads=("reward",),
+        batch_size=16,
+        window=50,
+        learning_rate=5e-3,
+        learning_rate_decay=0.9975,
+        reward_weight=0.01,
+    ),
+    evolve=EvolveConfig(
+        "dream",
+        generations=60,
+        population=32,
+        episodes=4,
+        sigma0=1.0,
+        controller="hidden",
+        max_episode_steps=200,
+        slots=128,
+        evaluate_every=10,
+        evaluate_episodes=16,
+    ),
+)
+ITERATE_PRESETS = {
+    "tiny": _PENDULUM_TINY,
+    "small": replace(
+        _PENDULUM_TINY,
+        iterations=10,
+        memory=replace(_PENDULUM_TINY.memory, updates=1500, learning_rate_decay=0.9985),
+        evolve=replace(_PENDULUM_TINY.evolve, generations=80),
+    ),
+}
+ITERATE_PRESETS["paper"] = replace(ITERATE_PRESETS["small"], iterations=20)
+
 PRESETS = {
     "car_racing": {"tiny": _CAR_TINY, "small": _CAR_SMALL, "paper": _CAR_PAPER},
     "doom_take_cover": {"tiny": _DOOM_TINY, "small": _DOOM_SMALL, "paper": _DOOM_PAPER},
@@ -317,6 +387,8 @@ def get_task(name: str) -> Task:
 
 def get_preset(task: str, name: str) -> Preset:
     """The preset of a task, or a UserError that lists the names."""
+    if task == "pendulum":
+        raise UserError("pendulum has no V: use it with iterate or dream-gradient")
     presets = PRESETS[get_task(task).name]
     if name not in presets:
         raise UserError(f"no preset '{name}' for {task}: choose one of {', '.join(presets)}")

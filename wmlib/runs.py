@@ -352,7 +352,8 @@ def begin_stage(folder: Path, config: Any, seed: int) -> bool:
     """Claim a stage's folder for these settings; True if they are already finished there.
 
     A folder started with other settings is refused, so that a resumed training never mixes two.
-    How many games are played side by side changes no result, and so may change.
+    How many games are played side by side changes no result, and so may change; what a config
+    names in GROWS (episodes to collect, generations) may become more.
     """
     fields = {k: v for k, v in dataclasses.asdict(config).items() if k not in ONLY_SPEED}
     wanted = json.loads(json.dumps({"config": fields, "seed": seed}))
@@ -363,9 +364,16 @@ def begin_stage(folder: Path, config: Any, seed: int) -> bool:
     started = read_json(claim)
     if started != wanted:
         old, new = ({**s["config"], "seed": s["seed"]} for s in (started, wanted))
-        changed = [f"{k} {old.get(k)} → {new.get(k)}" for k in new if old.get(k) != new.get(k)]
+        changed = [key for key in new if old.get(key) != new[key]]
+        if set(changed) <= set(getattr(config, "GROWS", ())) and all(
+            new[key] > old[key] for key in changed
+        ):
+            (folder / "manifest.json").unlink(missing_ok=True)  # it goes on, so it is not finished
+            write_json(claim, wanted)
+            return False
+        told = ", ".join(f"{key} {old.get(key)} → {new[key]}" for key in changed)
         raise UserError(
-            f"{folder} was started with other settings ({', '.join(changed)}): "
+            f"{folder} was started with other settings ({told}): "
             "use another --run-dir, or delete that folder to start again"
         )
     return is_finished(folder)

@@ -1,0 +1,211 @@
+"""The iterative procedure: play, learn M from all that was seen, learn C in M, again (chapter 10;
+paper, section "Iterative Training Procedure").
+
+    1. M and C begin with random parameters.
+    2. C, with exploration noise, plays N episodes of the real game; everything is stored.
+    3. M learns p(x', r' | x, a, h) from all episodes so far; C is evolved inside M.
+    4. Back to 2 until the task is done.
+
+Here on the pendulum that starts hanging, whose three numbers x need no V. Each round has a folder
+of its own with the stages of any run, so it stops and resumes as they do.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from wmlib import seeds
+from wmlib.agent import Agent, evaluate
+from wmlib.controller import load_controllers
+from wmlib.evolution import Arena, evolve
+from wmlib.latents import encode_run
+from wmlib.memory import MDNRNN, load_memory, train_memory
+from wmlib.presets import IterateConfig, Task, get_task
+from wmlib.rollouts import collect
+from wmlib.runs import (
+    RunFolder,
+    begin_stage,
+    is_finished,
+    load_weights,
+    read_json,
+    save_weights,
+    stage_manifest,
+    write_json,
+)
+
+X_SCALE = (1.0, 1.0, 0.5)
+"""of cos, sin and angular velocity: the last matters most where it is small, near the bottom"""
+CERTAIN = -20.0
+"""log sigma² of a state that is known exactly"""
+SCORE_EPISODES = 16
+
+
+class StateVision(nn.Module):
+    """Stands in V's place for a game whose observation x is a few numbers: z = x, scaled."""
+
+    def __init__(self, scale: tuple[float, ...] = X_SCALE) -> None:
+        super().__init__()
+        self.register_buffer("scale", torch.tensor(scale))
+        self.n_z = len(scale)
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """States (B, N_z) -> (mu, logvar), each (B, N_z), with hardly any uncertainty."""
+        mu = x.float() * self.scale
+        return mu, torch.full_like(mu, CERTAIN)
+
+
+class ExploringPolicy:
+    """C with Gaussian noise on its actions, as a data policy (see wmlib.policies.Policy).
+
+    z comes from the observation, h from M's memory of the slot's episode. Without an M that has
+    learned, `agent` has random parameters: the first round of the procedure.
+    """
+
+    name = "iterative"
+
+    def __init__(self, agent: Agent, num_envs: int, exploration: float) -> None:
+        self.agent, self.n = agent, num_envs
+        self.noise = exploration * agent.task.action_scale
+        self.state = agent.memory.initial_state(num_envs)
+        self.restart = torch.ones(num_envs)
+        self.rng = [np.random.default_rng()] * num_envs
+
+    def reset(self, slot_seeds: list[int], mask: NDArray[np.bool_]) -> None:
+        """Begin episodes in the masked slots."""
+        where = torch.from_numpy(mask)
+        self.restart = torch.where(where, 1.0, self.restart)
+        h, c = (torch.where(where[:, None], 0.0, s) for s in self.state)
+        self.state = h, c
+        for slot in np.flatnonzero(mask):
+            self.rng[slot] = np.random.default_rng((slot_seeds[slot], 1))
+
+    @torch.no_grad()
+    def act(self, observations: NDArray) -> NDArray[np.float32]:
+        """C's actions plus noise, clipped to the game's range: (N, A)."""
+        z, _ = self.agent.vision.encode(torch.from_numpy(np.asarray(observations)))
+        a = self.agent.act(torch.cat([z, self.state[0]], dim=1))
+        noise = np.stack([rng.normal(0, self.noise, a.shape[1]) for rng in self.rng])
+        limit = self.agent.task.action_scale
+        a = (a + torch.from_numpy(noise).float()).clamp(-limit, limit)
+        self.state = self.agent.memory.advance(z, a, self.restart, self.state)
+        self.restart = torch.zeros(self.n)
+        return a.numpy()
+
+
+def random_agent(task: Task, config: IterateConfig, seed: int) -> Agent:
+    """M and C with random parameters: where the procedure begins."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        memory = MDNRNN(
+            len(X_SCALE), task.n_actions, config.memory.n_h, heads=config.memory.heads
+        ).eval()
+    empty = torch.zeros(1, len(X_SCALE))
+    agent = Agent(task, StateVision(), memory, (empty, empty))  # type: ignore[arg-type]
+    agent.controller = agent.new_controller(config.evolve.controller)
+    params = torch.randn(agent.controller.n_params, generator=generator) * config.evolve.sigma0
+    agent.controllers = {"params": params.half().float()}
+    return agent
+
+
+def load_round(folder: Path, task: Task) -> Agent:
+    """The agent that a finished round left."""
+    memory = load_memory(folder / "memory" / "memory.safetensors", task)
+    starts, _ = load_weights(folder / "latents" / "starts.safetensors")
+    agent = Agent(task, StateVision(), memory, (starts["mu"], starts["logvar"]))  # type: ignore[arg-type]
+    path = folder / "controller" / "controller.safetensors"
+    agent.controller, agent.controllers, _ = load_controllers(path, task)
+    return agent
+
+
+def iterate(
+    run: RunFolder, config: IterateConfig, seed: int, device: torch.device
+) -> list[dict[str, Any]]:
+    """All rounds; returns one row for each (see `_round`). Resumes where it stopped."""
+    task = get_task("pendulum")
+    agent, rows = random_agent(task, config, seed), []
+    for number in range(1, config.iterations + 1):
+        folder = RunFolder(run.path / f"round_{number:02d}")
+        folder.path.mkdir(parents=True, exist_ok=True)
+        if not is_finished(folder.path):
+            begin_stage(folder.path, config, seed)
+            with stage_manifest(folder.path, "iterate", config, seed, device) as result:
+                result |= _round(run, folder, agent, config, seed, number, device)
+        agent = load_round(folder.path, task)
+        rows.append(read_json(folder.path / "manifest.json")["result"])
+    write_json(run.path / "rounds.json", rows)
+    return rows
+
+
+def _round(
+    run: RunFolder,
+    folder: RunFolder,
+    agent: Agent,
+    config: IterateConfig,
+    seed: int,
+    number: int,
+    device: torch.device,
+) -> dict[str, Any]:
+    """One round: play with `agent`, train M and C anew; what came of it, as numbers."""
+    task = agent.task
+    first = seeds.TRAINING.start + 20_000 * seed
+    slots = config.episodes
+    store = collect(
+        task.name,
+        ExploringPolicy(agent, slots, config.exploration),
+        config.episodes * number,
+        first,
+        run.path / "rollouts",
+        num_envs=slots,
+        progress=False,
+    )
+    vision = StateVision()
+    weights = folder.stage("vision", create=True) / "vision.safetensors"
+    save_weights(weights, vision.state_dict(), task=task.name)
+    encode_run(folder, vision, store, device)  # type: ignore[arg-type]
+    train_memory(folder, config.memory, seed, device, task)
+    chosen = _evolve(folder, task, config, seed, device)
+    score = _score(load_round(folder.path, task))
+    return {
+        "round": number,
+        "real_steps": store.n_frames,
+        "highest": float(max(store.frames(i)[:, 0].max() for i in range(len(store)))),
+        "collected_return": float(np.mean([r["return"] for r in store.index[-config.episodes :]])),
+        "dream_return": chosen["mean_return"],
+        "real_return": score["mean"],
+        "real_sem": score["sem"],
+        "n": score["n"],
+    }
+
+
+def _evolve(
+    folder: RunFolder, task: Task, config: IterateConfig, seed: int, device: torch.device
+) -> dict[str, Any]:
+    memory = load_memory(folder.path / "memory" / "memory.safetensors", task)
+    starts, _ = load_weights(folder.path / "latents" / "starts.safetensors")
+    agent = Agent(task, StateVision(), memory, (starts["mu"], starts["logvar"]))  # type: ignore[arg-type]
+    steps = config.evolve.max_episode_steps
+    arena = Arena(
+        lambda: agent.dream(config.evolve.slots, config.evolve.tau, max_episode_steps=steps)
+    )
+    controller = agent.new_controller(config.evolve.controller)
+    place = folder.stage("controller", create=True)
+    if begin_stage(place, config.evolve, seed):
+        return read_json(place / "manifest.json")["result"]
+    with stage_manifest(place, "evolve", config.evolve, seed, device) as result:
+        result |= evolve(arena, controller, config.evolve, place, seed)
+    return result
+
+
+def _score(agent: Agent) -> dict[str, Any]:
+    """The real game, without exploration, on validation seeds."""
+    env = agent.real(SCORE_EPISODES // 2)
+    assert agent.controller is not None
+    try:
+        return evaluate(env, agent.controller, agent.params, SCORE_EPISODES, seeds.VALIDATION.start)
+    finally:
+        env.close()
