@@ -121,7 +121,7 @@ def describe(watched: Watched) -> dict[str, float]:
 
 
 @torch.no_grad()
-def _forced(
+def forced(
     memory: MDNRNN, latents: Latents, episode: int, seed: int = 0
 ) -> tuple[Tensor, Tensor, Prediction]:
     """M fed with the real (z, a) of one episode: z (T, N_z), a (T, N_a), predictions (1, T, …)."""
@@ -148,7 +148,7 @@ def end_head(
     """
     announced, deaths, alarms, quiet, first, lengths = 0, 0, 0, 0, [], []
     for episode in episodes:
-        fired = (_forced(memory, latents, int(episode))[2].end_logit[0] > 0).numpy()
+        fired = (forced(memory, latents, int(episode))[2].end_logit[0] > 0).numpy()
         died = bool(latents.terminated[episode])
         early = fired[:-window] if died else fired
         deaths += died
@@ -176,7 +176,7 @@ def teacher_forced(
     """
     dreamed, real, before = [], [], []
     for episode in episodes:
-        z, _, out = _forced(memory, latents, int(episode))
+        z, _, out = forced(memory, latents, int(episode))
         steps = torch.arange(len(z) - 1)
         seeds = torch.full_like(steps, int(episode))
         u = noise.uniform(seeds, steps, z.shape[1], CHOICE_NOISE)

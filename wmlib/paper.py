@@ -45,3 +45,6 @@ DOOM_TAU = {
 
 DOOM_SOLVED = 750
 """tics: the average over 100 episodes from which the Gym task counts as solved"""
+
+CAR_CURVE = {25: 823, 50: 867, 100: 867, 200: 880, 400: 883, 800: 895, 1800: 900}
+"""generation -> mean return over 1,024 episodes of the search's mean, from the released logs"""
