@@ -13,7 +13,9 @@ from gymnasium.envs.box2d.car_racing import CarRacing
 from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode
 
-import wmlib  # noqa: F401  (registers the environments)
+import wmlib  # registers the environments
+from wmlib import seeds
+from wmlib.agent import evaluate
 from wmlib.envs.batched_car_racing import car_body, compilation, parity
 from wmlib.envs.batched_car_racing.state import new_state
 from wmlib.envs.batched_car_racing.track import UNIFORMS, build_track, new_scratch
@@ -238,6 +240,21 @@ def test_bad_calls_are_refused_and_change_nothing():
         with pytest.raises(ValueError, match="reset_mask"):
             env.reset(options={"reset_mask": mask})
     np.testing.assert_array_equal(env._cars.state.body, before)
+
+
+@pytest.mark.nightly
+def test_an_agent_scores_the_same_in_both_games():
+    """The published agent on 100 validation seeds, paired: |mean| + 2 s.e. at most 20 points."""
+    agent = wmlib.load_pretrained("car_racing")
+
+    def returns(game, num_envs):
+        env = agent.real(num_envs, game=game)
+        scores = evaluate(env, agent.controller, agent.params, 100, seeds.VALIDATION[0])
+        env.close()
+        return np.array(scores["returns"])
+
+    difference = returns("batched", 50) - returns("reference", os.cpu_count())
+    assert abs(difference.mean()) + 2 * difference.std(ddof=1) / 10 <= 20
 
 
 # CPU seconds, since the machine may be busy with other things.

@@ -69,6 +69,7 @@ class CarRacingBatched(VectorEnv):
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self._max_steps = max_episode_steps if max_episode_steps is not None else 2**31 - 1
+        self.emits_torch = device == "cuda"
         tolerance = 0.0 if exact else FAST_TOLERANCE
         self._cars = _make_cars(device, self.num_envs, size, tolerance, threads)
         self._generators: list[np.random.Generator] = []
