@@ -230,3 +230,16 @@ def test_colab_buttons_open_the_notebook_of_the_page(book):
     for name, html in built_pages(book).items():
         link = f"https://colab.research.google.com/github/{where}/blob/main/chapters/{name}.ipynb"
         assert link in html, name
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(2400)
+def test_equations_have_the_same_number_on_the_page_and_in_colab(book):
+    from colab_markdown import equations
+
+    numbered = {}
+    for html in built_pages(book).values():
+        numbered |= dict(re.findall(r'id="equation-([\w-]+)">\s*<span class="eqno">\(([\d.]+)\)',
+                                    html))
+    assert numbered
+    assert {label: equations().get(label) for label in numbered} == numbered
