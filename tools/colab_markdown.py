@@ -94,26 +94,27 @@ def title_of(page: str) -> str:
     return found[1] if found else page
 
 
+def _number(page: str, place: int) -> str:
+    """As Sphinx counts: chapter, dot, place; pages outside the chapters count 1, 2, 3."""
+    return f"{int(page[:2])}.{place}" if page[:2].isdigit() else str(place)
+
+
 @cache
 def equations() -> dict[str, str]:
-    """Equation label -> its number in the book: chapter, dot, place among the labelled ones."""
+    """Equation label -> its number in the book."""
     numbers = {}
     for page, text in _pages().items():
-        chapter = f"{int(page[:2])}." if page[:2].isdigit() else ""
-        for place, found in enumerate(re.finditer(LABEL, _without_exercises(text)), 1):
-            numbers[found[1] or found[2]] = f"{chapter}{place}"
+        text = re.sub(r"^:label: ex-.*$", "", text, flags=re.M)  # those of exercises
+        for place, found in enumerate(re.finditer(LABEL, text), 1):
+            numbers[found[1] or found[2]] = _number(page, place)
     return numbers
-
-
-def _without_exercises(text: str) -> str:
-    return re.sub(r"^:label: ex-.*$", "", text, flags=re.M)
 
 
 @cache
 def exercises() -> dict[str, str]:
-    """Exercise label -> its number on its page."""
+    """Exercise label -> its number in the book."""
     return {
-        found[1]: str(place) for text in _pages().values()
+        found[1]: _number(page, place) for page, text in _pages().items()
         for place, found in enumerate(re.finditer(EXERCISE, text), 1)
     }
 
