@@ -52,6 +52,7 @@ def open_page(browser, site, name, dress="light"):
     """Open a page in one dress; returns it with the list of everything that went wrong so far."""
     width, height = DRESSES[dress]
     tab = browser.new_page(viewport={"width": width, "height": height})
+    tab.set_default_timeout(120_000)  # CI machines are slow and busy
     theme = "dark" if dress == "dark" else "light"
     tab.add_init_script(f"localStorage.mode = '{theme}'; localStorage.theme = '{theme}'")
     problems = []
@@ -105,8 +106,9 @@ def test_sliders_are_alive_without_a_kernel(browser, site, book, name):
         pytest.skip("no widget on this page")
     tab, problems = open_page(browser, site, name)
     try:
-        tab.wait_for_selector(".wm-widget", timeout=30_000)
-        tab.wait_for_timeout(1500)
+        tab.wait_for_function(
+            "n => [...document.querySelectorAll('.wm-widget')].filter("
+            "box => box.querySelector('.noUi-handle')).length >= n", arg=views)
         boxes = tab.locator(".wm-widget")
         assert boxes.count() == views
         for k in range(views):
