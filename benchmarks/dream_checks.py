@@ -51,7 +51,7 @@ def labelled(run: RunFolder) -> dict:
     n = len(store)
     counts, alive = np.zeros((STEPS, n), dtype=int), np.zeros((STEPS, n), dtype=bool)
     for i in range(n):
-        seen = store.extra(i, "fireballs")[:STEPS]
+        seen = cheating.visible(store.extra(i, "fireball_boxes"))[:STEPS]
         counts[: len(seen), i], alive[: len(seen), i] = seen, True
     ended = np.array([r["terminated"] and r["length"] <= STEPS for r in store.index])
     return cheating.describe(cheating.Watched(counts, alive, ended))

@@ -74,6 +74,12 @@ def test_watch_stops_where_the_dream_ends(memory):
     assert not seen.counts[1:].any()
 
 
+def test_only_balls_wide_enough_to_be_seen_count():
+    boxes = np.zeros((2, 32, 4), np.float32)
+    boxes[0, :3, 2] = [2, cheating.VISIBLE - 1, cheating.VISIBLE]
+    assert cheating.visible(boxes).tolist() == [1, 0]
+
+
 def test_births_are_rises_not_flicker():
     counts = np.zeros((100, 1), dtype=int)
     counts[20:40], counts[60:80], counts[70:80] = 1, 1, 2
