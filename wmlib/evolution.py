@@ -294,4 +294,4 @@ def _choose(
     named["params"] = means[best["generation"]]
     chosen = {key: best[key] for key in ("generation", "mean_return", "sem")}
     save_controllers(folder / "controller.safetensors", controller, named, chosen=chosen)
-    return chosen
+    return chosen | {"seconds": sum(row["seconds"] for row in rows)}
