@@ -1,7 +1,10 @@
 """Score the policies that know nothing, on the test seeds of the real game.
 
     python benchmarks/random_policies.py TASK [EPISODES]
+    python benchmarks/random_policies.py TASK RUN_DIR/rollouts
 
+The second form scores the episodes that a run has collected from the real game, those too that
+were dropped for being short: nothing is chosen, so training seeds are as good as any.
 Writes results/TASK/random_POLICY/evaluation.json, in the form of an agent's evaluation.
 """
 
@@ -18,7 +21,7 @@ from wmlib import runs, seeds
 from wmlib.evolution import standard_error
 from wmlib.policies import make_policy
 from wmlib.presets import get_task
-from wmlib.rollouts import play
+from wmlib.rollouts import RolloutStore, play
 
 POLICIES = {"car_racing": ("uniform",), "doom_take_cover": ("uniform", "held", "still")}
 EPISODES = {"car_racing": 100, "doom_take_cover": 500}
@@ -46,29 +49,51 @@ def score(task: str, name: str, episodes: int) -> dict:
             lengths[episode.number] = episode.length
     finally:
         env.close()
+    return summary(task, returns, lengths) | {"first_seed": seeds.TEST.start}
+
+
+def stored(task: str, store: RolloutStore) -> tuple[str, dict]:
+    """The name of the policy that filled a store, and its score."""
+    if store.facts["task"] != task or store.facts["game"] != "reference":
+        raise SystemExit(f"{store.path} was not played in the real game of {task}")
+    rows = sorted(store.index + store.dropped, key=lambda row: row["episode"])
+    returns, lengths = (np.array([row[key] for row in rows]) for key in ("return", "length"))
+    return store.facts["policy"], summary(task, returns, lengths) | {
+        "first_seed": rows[0]["seed"]
+    }
+
+
+def summary(task: str, returns: np.ndarray, lengths: np.ndarray) -> dict:
+    """The score in the form of an agent's evaluation."""
     return {
         "task": task,
         "mean": float(returns.mean()),
         "std": float(returns.std(ddof=1)),
         "sem": standard_error(returns),
-        "n": episodes,
-        "first_seed": seeds.TEST.start,
+        "n": len(returns),
         "returns": returns.round(4).tolist(),
         "lengths": lengths.tolist(),
         "versions": runs.versions(),
     }
 
 
-def main(task: str, episodes: str = "") -> None:
-    """Score each policy of the task that has no score yet."""
+def write(task: str, name: str, result: dict) -> None:
+    """Write one evaluation and say what is in it."""
+    path = Path("results") / task / f"random_{name}" / "evaluation.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    runs.write_json(path, result)
+    print(f"{path}: {result['mean']:.1f} ± {result['std']:.1f}, s.e. {result['sem']:.1f}")
+
+
+def main(task: str, what: str = "") -> None:
+    """Score a store, or each policy of the task that has no score yet."""
+    if Path(what, "index.jsonl").is_file():
+        return write(task, *stored(task, RolloutStore(what)))
     for name in POLICIES[get_task(task).name]:
         path = Path("results") / task / f"random_{name}" / "evaluation.json"
         if path.exists():
             continue
-        result = score(task, name, int(episodes or EPISODES[task]))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        runs.write_json(path, result)
-        print(f"{path}: {result['mean']:.1f} ± {result['std']:.1f}, s.e. {result['sem']:.1f}")
+        write(task, name, score(task, name, int(what or EPISODES[task])))
 
 
 if __name__ == "__main__":

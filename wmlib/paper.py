@@ -26,6 +26,9 @@ CAR_RACING = (
     Row("random policy, uniform at each step", "random_uniform"),
 )
 
+CAR_UNTRAINED = (860, 120, 870, 120)
+"""The same source: mean, std with a trained M, and with an untrained one."""
+
 DOOM = (
     # The paper's best, at tau = 1.15. Its released weights, run again, gave 973 ± 540.
     Row("C evolved in the dream, the published one", "main", (1092, 556)),
@@ -48,3 +51,6 @@ DOOM_SOLVED = 750
 
 CAR_CURVE = {25: 823, 50: 867, 100: 867, 200: 880, 400: 883, 800: 895, 1800: 900}
 """generation -> mean return over 1,024 episodes of the search's mean, from the released logs"""
+
+CAR_GENERATION = 64 * 16 * 1000
+"""game steps of one generation of the original: candidates, episodes, steps of an episode"""

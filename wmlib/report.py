@@ -94,6 +94,11 @@ def all_runs(task: str, results: Path = PUBLISHED) -> list[Run]:
     return [Run(task, f.name, f) for f in folders]
 
 
+def scored(task: str, rows: Iterable[paper.Row], results: Path = PUBLISHED) -> list[paper.Row]:
+    """Those rows of a table whose run is published with a score."""
+    return [row for row in rows if (results / task / row.name / "evaluation.json").is_file()]
+
+
 # ---------------------------------------------------------------- tables
 
 

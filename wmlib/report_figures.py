@@ -117,8 +117,7 @@ def _car_curves(results: Path) -> Figure:
 def _returns(task: str, rows: Sequence[paper.Row], results: Path) -> dict[str, Sequence[float]]:
     found = {
         row.label: report.load_run(task, row.name, results).evaluation["returns"]
-        for row in rows
-        if (results / task / row.name / "evaluation.json").is_file()
+        for row in report.scored(task, rows, results)
     }
     if not found:
         raise UserError(f"no evaluation of {task} is published")
