@@ -82,7 +82,7 @@ def watch(
     Slot i plays seed first_seed + i; slots whose episode has ended are left alone.
     """
     n = env.num_envs
-    features, _ = env.reset(seed=[first_seed + i for i in range(n)])
+    features, _ = env.reset(seed=[first_seed + i for i in range(n)])  # type: ignore[arg-type]
     counts = np.zeros((steps, n), dtype=np.int64)
     alive = np.zeros((steps, n), dtype=bool)
     now, ended = np.ones(n, dtype=bool), np.zeros(n, dtype=bool)
@@ -157,7 +157,9 @@ def end_head(
     """
     announced, deaths, alarms, quiet, first, lengths = 0, 0, 0, 0, [], []
     for episode in episodes:
-        fired = (forced(memory, latents, int(episode))[2].end_logit[0] > 0).numpy()
+        end_logit = forced(memory, latents, int(episode))[2].end_logit
+        assert end_logit is not None, "this M has no end head"
+        fired = (end_logit[0] > 0).numpy()
         died = bool(latents.terminated[episode])
         early = fired[:-window] if died else fired
         deaths += died

@@ -81,7 +81,7 @@ def load_latents(folder: Path) -> Latents:
     except FileNotFoundError:
         raise UserError(f"{folder} has no latents: run train-vision first") from None
     read = {name: np.asarray(array[:]) for name, array in group.arrays()}
-    episodes = int(group.attrs["episodes"])
+    episodes = int(str(group.attrs["episodes"]))
     lengths = read.pop("lengths")[:episodes]
     first = np.concatenate([[0], np.cumsum(lengths)])
     flat = {name: read[name][: first[-1]] for name in ("mu", "logvar", "actions", "rewards")}
@@ -122,7 +122,7 @@ def _encode(group: zarr.Group, vae: "VAE", store: "RolloutStore", device: torch.
     from tqdm.auto import tqdm
 
     lengths = np.array([row["length"] for row in store.index], dtype=np.int64)
-    done = int(group.attrs["episodes"])
+    done = int(str(group.attrs["episodes"]))
     blocks, begin = [], done
     for i in range(done, len(lengths)):
         if lengths[begin : i + 1].sum() >= BLOCK or i == len(lengths) - 1:
@@ -164,7 +164,7 @@ def encode_frames(
 
 def _append(group: zarr.Group, block: dict[str, np.ndarray], episodes: int) -> None:
     """Write a block behind what is counted as written, then count it: a torn write is redone."""
-    counts = {"episodes": episodes, "steps": int(group.attrs["steps"]) + len(block["mu"])}
+    counts = {"episodes": episodes, "steps": int(str(group.attrs["steps"])) + len(block["mu"])}
     for name, values in block.items():
         per_episode = name in ("lengths", "terminated")
         end = counts["episodes" if per_episode else "steps"]
@@ -172,6 +172,7 @@ def _append(group: zarr.Group, block: dict[str, np.ndarray], episodes: int) -> N
             shape, chunks = ((n, *values.shape[1:]) for n in (0, 4 * BLOCK))
             group.create_array(name, shape=shape, chunks=chunks, dtype=values.dtype)
         array = group[name]
+        assert isinstance(array, zarr.Array)
         array.resize((end, *values.shape[1:]))
         array[end - len(values) : end] = values
     group.attrs.update(counts)

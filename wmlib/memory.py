@@ -86,10 +86,11 @@ class MDNRNN(nn.Module):
         self.lstm = nn.LSTM(n_z + n_a + restart_input, n_h, batch_first=True)
         self.output = nn.Linear(n_h, sum(self.sizes))
         with torch.no_grad():
-            self.lstm.bias_hh_l0.zero_()
+            _, _, bias, second_bias = self.lstm.all_weights[0]
+            second_bias.zero_()
             # A forget gate that starts open (as in the original) lets gradients reach far back.
-            self.lstm.bias_ih_l0[n_h : 2 * n_h] += 1.0
-        self.lstm.bias_hh_l0.requires_grad_(False)
+            bias[n_h : 2 * n_h] += 1.0
+        second_bias.requires_grad_(False)
 
     @property
     def shape(self) -> dict[str, Any]:
@@ -128,7 +129,7 @@ class MDNRNN(nn.Module):
         Equal to `forward` for T = 1, without the overhead that nn.LSTM has for one step.
         """
         h, c = state
-        w_x, w_h, bias = self.lstm.weight_ih_l0, self.lstm.weight_hh_l0, self.lstm.bias_ih_l0
+        w_x, w_h, bias, _ = self.lstm.all_weights[0]
         from_inputs = F.linear(self._inputs(z, a, restart), w_x, bias)
         gates = torch.addmm(from_inputs, h, w_h.T)  # (N, 4 N_h)
         i, f, g, o = gates.float().chunk(4, dim=1)

@@ -1,6 +1,6 @@
 """Figures of the published runs, for results/figures and for the chapters alike."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -60,7 +60,7 @@ def _band(
 
 
 def histogram(
-    returns: dict[str, Sequence[float]], bins: Sequence[float], xlabel: str, marks: dict[str, float]
+    returns: dict[str, Sequence[float]], bins: np.ndarray, xlabel: str, marks: Mapping[str, float]
 ) -> Figure:
     """A row of bars per policy, returns in the real game; `marks` are named vertical lines."""
     fig, axes = plt.subplots(

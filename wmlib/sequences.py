@@ -15,7 +15,7 @@ reward and end count.
 Letters: B sequences, T steps, N_z, N_a.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -55,7 +55,8 @@ class Batch(NamedTuple):
 
     def to(self, device: torch.device) -> "Batch":
         """The same on a device."""
-        return Batch(*(x.to(device) if isinstance(x, Tensor) else x for x in self))
+        moved = {k: x.to(device) for k, x in self._asdict().items() if isinstance(x, Tensor)}
+        return self._replace(**moved)  # type: ignore[arg-type]
 
 
 class EpisodeBatches:
@@ -141,7 +142,8 @@ def gather(
         has_next,
         entropy.mean(),
     )
-    return Batch(*(torch.from_numpy(np.asarray(x, dtype=np.float32)) for x in arrays), fresh=fresh)
+    tensors: list[Any] = [torch.from_numpy(np.asarray(x, dtype=np.float32)) for x in arrays]
+    return Batch(*tensors, fresh)  # type: ignore[call-arg]
 
 
 def sample_z(latents: Latents, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
