@@ -16,14 +16,18 @@ from .compilation import compiled
 f32 = np.float32
 GAP2 = f32((0.02 + 10 * np.finfo(f32).eps) ** 2)
 ROAD_GREY = 102
-HULL_REACH = f32(3.2)  # circle around the hull's origin that holds the whole car
-WHEEL_REACH = f32(0.7)
 ZERO, ONE = f32(0), f32(1)
 HULL_SIZES = np.array([len(shape) for shape in HULL_SHAPES])
 HULL_VERTICES = np.zeros((4, 8, 2), f32)
 for _polygon, _shape in zip(HULL_VERTICES, HULL_SHAPES):
     _polygon[: len(_shape)] = _shape
 WHEEL_VERTICES = WHEEL_SHAPE
+# Half the sizes of boxes around a wheel and the hull, and a little more than the gap
+WHEEL_BOUNDS = np.abs(WHEEL_SHAPE).max(0) + f32(0.021)
+HULL_BOUNDS = np.abs(HULL_VERTICES).max((0, 1)) + f32(0.021)
+# Everything of the car is this near to the hull's origin, even while its wheels are still where
+# reset() has put them.
+CAR_REACH = f32(2.9)
 WHEEL = 4  # as a `part`; 0 to 3 are the polygons of the hull
 
 
@@ -124,14 +128,13 @@ def corner_in_frame(poly, k, x, y, sin, cos):
 
 
 @compiled
-def quad_in_frame(poly, x, y, angle):
-    """A tile's four corners in a body's frame, as a tuple of pairs."""
-    s, c = math.sin(angle), math.cos(angle)
+def quad_in_frame(poly, x, y, sin, cos):
+    """A tile's four corners in the frame of a body at (x, y), as a tuple of pairs."""
     return (
-        corner_in_frame(poly, 0, x, y, s, c),
-        corner_in_frame(poly, 1, x, y, s, c),
-        corner_in_frame(poly, 2, x, y, s, c),
-        corner_in_frame(poly, 3, x, y, s, c),
+        corner_in_frame(poly, 0, x, y, sin, cos),
+        corner_in_frame(poly, 1, x, y, sin, cos),
+        corner_in_frame(poly, 2, x, y, sin, cos),
+        corner_in_frame(poly, 3, x, y, sin, cos),
     )
 
 
@@ -143,37 +146,52 @@ def near(circle, x, y, reach):
 
 
 @compiled
-def hull_touches(poly, x, y, angle):
-    """Does any of the hull's four polygons touch a tile?"""
-    quad = quad_in_frame(poly, x, y, angle)
+def beyond(quad, bound_x, bound_y):
+    """Do all corners lie beyond one side of the box +-bound_x, +-bound_y? Most tiles do."""
+    for c in range(2):
+        low = min(min(quad[0][c], quad[1][c]), min(quad[2][c], quad[3][c]))
+        high = max(max(quad[0][c], quad[1][c]), max(quad[2][c], quad[3][c]))
+        if max(low, -high) > (bound_x if c == 0 else bound_y):
+            return True
+    return False
+
+
+@compiled
+def wheel_touches(poly, x, y, angle):
+    """Does a wheel at (x, y) touch a tile?"""
+    quad = quad_in_frame(poly, x, y, math.sin(angle), math.cos(angle))
+    return not beyond(quad, WHEEL_BOUNDS[0], WHEEL_BOUNDS[1]) and touches(WHEEL, quad)
+
+
+@compiled
+def hull_touches(quad):
+    """Does any of the hull's four polygons touch a tile, given in the hull's frame?"""
+    if beyond(quad, HULL_BOUNDS[0], HULL_BOUNDS[1]):
+        return False
     return touches(0, quad) or touches(1, quad) or touches(2, quad) or touches(3, quad)
 
 
 @compiled
-def touch_tile(state, e, i):
-    """Contacts of car `e` with tile `i`: road under wheels, colour, first visit and reward."""
+def touch_tile(state, e, i, quad):
+    """Contacts of car `e` with tile `i`: road under wheels, colour, first visit and reward.
+
+    `quad`: the tile in the hull's frame.
+    """
+    visited = state.tile_visited[e, i] != 0
     touched = False
     for k in range(4):
+        if state.on_road[e, k] and (visited or touched):
+            continue  # this wheel's touch would change nothing
         x, y = state.wheel_pos[e, k, 0], state.wheel_pos[e, k, 1]
-        if near(state.tile_circle[e, i], x, y, WHEEL_REACH) and touches(
-            WHEEL, quad_in_frame(state.tile_poly[e, i], x, y, state.wheel_angle[e, k])
-        ):
+        if wheel_touches(state.tile_poly[e, i], x, y, state.wheel_angle[e, k]):
             state.on_road[e, k] = 1
             touched = True
-    if touched and not state.tile_visited[e, i]:
+    if touched and not visited:
         state.tile_visited[e, i] = 1
         state.visited_count[e] += 1
         state.reward_sum[e] += 1000.0 / state.n_tiles[e]
     # A tile starts up to 5 shades lighter; anything that touches it, the hull too, resets it.
-    if state.tile_color[e, i, 0] != ROAD_GREY and (
-        touched
-        or hull_touches(
-            state.tile_poly[e, i],
-            state.hull_pos[e, 0],
-            state.hull_pos[e, 1],
-            state.hull_angle[e],
-        )
-    ):
+    if state.tile_color[e, i, 0] != ROAD_GREY and (touched or hull_touches(quad)):
         for k in range(3):
             state.tile_color[e, i, k] = ROAD_GREY
 
@@ -188,6 +206,9 @@ def collide(state, e):
     for k in range(4):
         state.on_road[e, k] = 0
     x, y = state.hull_pos[e, 0], state.hull_pos[e, 1]
+    sin, cos = math.sin(state.hull_angle[e]), math.cos(state.hull_angle[e])
     for i in range(state.n_tiles[e]):
-        if near(state.tile_circle[e, i], x, y, HULL_REACH):
-            touch_tile(state, e, i)
+        if near(state.tile_circle[e, i], x, y, CAR_REACH):
+            quad = quad_in_frame(state.tile_poly[e, i], x, y, sin, cos)
+            if not beyond(quad, CAR_REACH, CAR_REACH):
+                touch_tile(state, e, i, quad)

@@ -50,9 +50,10 @@ class CpuCars:
         self._tolerance = np.float32(tolerance)
         self._draw = getattr(drawing, f"draw_{size}") if draw else lambda *args: None
         threads = threads or len(os.sched_getaffinity(0))
-        self._chunk = max(MIN_CHUNK, -(-num_envs // (threads * CHUNKS_PER_THREAD)))
+        chunks = 1 if threads == 1 else threads * CHUNKS_PER_THREAD
+        self._chunk = max(MIN_CHUNK, -(-num_envs // chunks))
         self._local = threading.local()
-        self._pool = ThreadPoolExecutor(threads) if num_envs > self._chunk and threads > 1 else None
+        self._pool = ThreadPoolExecutor(threads) if num_envs > self._chunk else None
 
     def check_actions(self, actions: Any) -> NDArray[np.float32]:
         """The actions as float32 (N, 3); ValueError unless they are that many finite numbers."""
@@ -124,8 +125,7 @@ class CpuCars:
         """Call `work` for slices that together cover range(n), on all threads."""
         parts = [slice(a, min(a + self._chunk, n)) for a in range(0, n, self._chunk)]
         if self._pool is None or len(parts) < 2:
-            for part in parts:
-                work(part)
+            work(slice(0, n))
         else:
             list(self._pool.map(work, parts))  # list: raises here what a thread has raised
 
