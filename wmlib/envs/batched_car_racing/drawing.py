@@ -49,12 +49,14 @@ class Scratch(NamedTuple):
     columns: Any  # uint64 (SIDE,): the same row afterwards, times 63
     channels: Any  # uint16 (4 SIDE,): view of `columns` as red, green, blue, nothing
     bytes: Any  # uint8 (4 SIDE,): the same divided by 63
+    pixels: Any  # uint32 (SIDE,): view of `bytes`
 
 
 def new_scratch() -> Scratch:
     """Working memory for one thread."""
     outlines = Outlines(np.empty((MAX_CORNERS, 2), f32), np.empty((MAX_SHAPES, 7), np.int32))
     columns = np.empty(SIDE, np.uint64)
+    bytes_ = np.empty(4 * SIDE, np.uint8)
     return Scratch(
         outlines,
         np.empty((SCREEN, SCREEN), f32),
@@ -62,7 +64,8 @@ def new_scratch() -> Scratch:
         np.empty(SCREEN, np.uint64),
         columns,
         columns.view(np.uint16),
-        np.empty(4 * SIDE, np.uint8),
+        bytes_,
+        bytes_.view(np.uint32),
     )
 
 
@@ -150,37 +153,65 @@ def draw_dashboard(state, e, scratch, scores):
 
 
 @compiled
-def shrink_row(paint, row, scratch, out):
-    """Row `row` of the 64 x 64 picture from the screen's 84 x 96: OpenCV's INTER_AREA, exactly.
-
-    Weights are whole numbers: of a source row in 1/16 (21 in all), of a column in 1/2 (3 in all).
-    """
-    band, columns, bytes_ = scratch.band, scratch.columns, scratch.bytes
-    band[:] = np.uint64(0)
-    first, last = row * 21 // 16, ((row + 1) * 21 - 1) // 16
-    for source in range(first, last + 1):
+def average_rows(paint, row, band):
+    """Row `row` of 64 as the average of the screen's rows, times 21; 16-bit colours in `band`."""
+    for j in range(SCREEN):
+        band[j] = np.uint64(0)
+    for source in range(row * 21 // 16, ((row + 1) * 21 - 1) // 16 + 1):
         weight = np.uint64(min((source + 1) * 16, (row + 1) * 21) - max(source * 16, row * 21))
         line = paint[source]
         for j in range(SCREEN):
             band[j] += weight * line[j]
-    for k in range(SIDE // 2):  # three columns become two
+
+
+@compiled
+def average_columns(band, columns):
+    """Three columns become two, times 3."""
+    for k in range(SIDE // 2):
         columns[2 * k] = np.uint64(2) * band[3 * k] + band[3 * k + 1]
         columns[2 * k + 1] = band[3 * k + 1] + np.uint64(2) * band[3 * k + 2]
+
+
+@compiled
+def divide(channels, result):
+    """8-bit colours of 16-bit ones that are 63 times as large."""
     for j in range(4 * SIDE):
-        bytes_[j] = divided_by_63(scratch.channels[j])
-    for j in range(SIDE):
-        out[j, 0] = bytes_[4 * j]
-        out[j, 1] = bytes_[4 * j + 1]
-        out[j, 2] = bytes_[4 * j + 2]
+        result[j] = divided_by_63(channels[j])
+
+
+@compiled
+def store_row(pixels, out):
+    """Write a row of RGB0 words as RGB bytes: four pixels of three bytes are three words."""
+    for k in range(SIDE // 4):
+        a, b = pixels[4 * k], pixels[4 * k + 1]
+        c, d = pixels[4 * k + 2], pixels[4 * k + 3]
+        out[3 * k] = a & np.uint32(0xFFFFFF) | b << np.uint32(24)
+        out[3 * k + 1] = b >> np.uint32(8) & np.uint32(0xFFFF) | c << np.uint32(16)
+        out[3 * k + 2] = c >> np.uint32(16) & np.uint32(0xFF) | d << np.uint32(8)
+
+
+@compiled
+def shrink(paint, scratch, out):
+    """The 64 x 64 picture from the screen's 84 x 96: OpenCV's INTER_AREA, exactly.
+
+    Weights are whole numbers: of a source row in 1/16 (21 in all), of a column in 1/2 (3 in all).
+    `out`: uint32 (64, 48), the picture's bytes. One short loop a function: only so does the
+    compiler use vectors for each of them.
+    """
+    for row in range(SIDE):
+        average_rows(paint, row, scratch.band)
+        average_columns(scratch.band, scratch.columns)
+        divide(scratch.channels, scratch.bytes)
+        store_row(scratch.pixels, out[row])
 
 
 @compiled
 def draw_64(state, first, last, scratch, out):
     """Draw environments `first` to `last` - 1 into `out` uint8 (N, 64, 64, 3)."""
+    words = out.reshape(out.shape[0], SIDE, 3 * SIDE).view(np.uint32)
     for e in range(first, last):
         draw_world(state, e, scratch)
-        for row in range(SIDE):
-            shrink_row(scratch.paint, row, scratch, out[e, row])
+        shrink(scratch.paint, scratch, words[e])
 
 
 @compiled
