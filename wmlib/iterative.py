@@ -39,13 +39,17 @@ from wmlib.runs import (
 
 X_SCALE = (1.0, 1.0, 0.5)
 """of cos, sin and angular velocity: the last matters most where it is small, near the bottom"""
-CERTAIN = -20.0
-"""log sigma² of a state that is known exactly"""
+LOG_VARIANCE = -8.0
+"""of z = x: M learns from slightly blurred states (sigma 0.018); its dreams forgive errors"""
+HOLD = 8
+"""steps for which exploration noise stays the same on average: a force that lasts moves a mass"""
 SCORE_EPISODES = 16
 
 
 class StateVision(nn.Module):
     """Stands in V's place for a game whose observation x is a few numbers: z = x, scaled."""
+
+    scale: Tensor
 
     def __init__(self, scale: tuple[float, ...] = X_SCALE) -> None:
         super().__init__()
@@ -53,14 +57,15 @@ class StateVision(nn.Module):
         self.n_z = len(scale)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """States (B, N_z) -> (mu, logvar), each (B, N_z), with hardly any uncertainty."""
+        """States (B, N_z) -> (mu, logvar), each (B, N_z), with the same small variance."""
         mu = x.float() * self.scale
-        return mu, torch.full_like(mu, CERTAIN)
+        return mu, torch.full_like(mu, LOG_VARIANCE)
 
 
 class ExploringPolicy:
-    """C with Gaussian noise on its actions, as a data policy (see wmlib.policies.Policy).
+    """C with noise on its actions, as a data policy (see wmlib.policies.Policy).
 
+    The noise is Gaussian and drawn anew with probability 1 / HOLD at each step.
     z comes from the observation, h from M's memory of the slot's episode. Without an M that has
     learned, `agent` has random parameters: the first round of the procedure.
     """
@@ -73,6 +78,7 @@ class ExploringPolicy:
         self.state = agent.memory.initial_state(num_envs)
         self.restart = torch.ones(num_envs)
         self.rng = [np.random.default_rng()] * num_envs
+        self.held = np.zeros((num_envs, agent.task.n_actions), np.float32)
 
     def reset(self, slot_seeds: list[int], mask: NDArray[np.bool_]) -> None:
         """Begin episodes in the masked slots."""
@@ -82,15 +88,18 @@ class ExploringPolicy:
         self.state = h, c
         for slot in np.flatnonzero(mask):
             self.rng[slot] = np.random.default_rng((slot_seeds[slot], 1))
+            self.held[slot] = self.rng[slot].normal(0, self.noise, self.held.shape[1])
 
     @torch.no_grad()
     def act(self, observations: NDArray) -> NDArray[np.float32]:
         """C's actions plus noise, clipped to the game's range: (N, A)."""
         z, _ = self.agent.vision.encode(torch.from_numpy(np.asarray(observations)))
         a = self.agent.act(torch.cat([z, self.state[0]], dim=1))
-        noise = np.stack([rng.normal(0, self.noise, a.shape[1]) for rng in self.rng])
+        for slot, rng in enumerate(self.rng):
+            if rng.random() < 1 / HOLD:
+                self.held[slot] = rng.normal(0, self.noise, a.shape[1])
         limit = self.agent.task.action_scale
-        a = (a + torch.from_numpy(noise).float()).clamp(-limit, limit)
+        a = (a + torch.from_numpy(self.held)).clamp(-limit, limit)
         self.state = self.agent.memory.advance(z, a, self.restart, self.state)
         self.restart = torch.zeros(self.n)
         return a.numpy()
@@ -102,7 +111,11 @@ def random_agent(task: Task, config: IterateConfig, seed: int) -> Agent:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         memory = MDNRNN(
-            len(X_SCALE), task.n_actions, config.memory.n_h, heads=config.memory.heads
+            len(X_SCALE),
+            task.n_actions,
+            config.memory.n_h,
+            config.memory.n_mixtures,
+            heads=config.memory.heads,
         ).eval()
     empty = torch.zeros(1, len(X_SCALE))
     agent = Agent(task, StateVision(), memory, (empty, empty))  # type: ignore[arg-type]

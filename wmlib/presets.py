@@ -335,22 +335,23 @@ _DOOM_TINY = Preset(
 )
 
 _PENDULUM_TINY = IterateConfig(
-    iterations=4,
-    episodes=8,
-    exploration=0.3,
+    iterations=3,
+    episodes=16,
+    exploration=1.0,
     memory=MemoryConfig(
-        n_h=64,
-        updates=1200,
+        n_h=48,
+        n_mixtures=1,  # the pendulum's next state is one blurred point
+        updates=600,
         heads=("reward",),
-        batch_size=16,
-        window=50,
+        batch_size=32,
+        window=100,
         learning_rate=5e-3,
-        learning_rate_decay=0.9975,
-        reward_weight=0.01,
+        learning_rate_decay=0.994,
+        reward_weight=0.05,
     ),
     evolve=EvolveConfig(
         "dream",
-        generations=60,
+        generations=30,
         population=32,
         episodes=4,
         sigma0=1.0,
@@ -358,15 +359,15 @@ _PENDULUM_TINY = IterateConfig(
         max_episode_steps=200,
         slots=128,
         evaluate_every=10,
-        evaluate_episodes=16,
+        evaluate_episodes=8,
     ),
 )
 ITERATE_PRESETS = {
     "tiny": _PENDULUM_TINY,
     "small": replace(
         _PENDULUM_TINY,
-        iterations=10,
-        memory=replace(_PENDULUM_TINY.memory, updates=1500, learning_rate_decay=0.9985),
+        iterations=6,
+        memory=replace(_PENDULUM_TINY.memory, updates=1200, learning_rate_decay=0.997),
         evolve=replace(_PENDULUM_TINY.evolve, generations=80),
     ),
 }
