@@ -154,17 +154,19 @@ _INK = (
 
 def draw_all(results: Path, folder: Path) -> dict[str, str]:
     """Draw what the published runs allow into `folder` as SVG; returns name -> alternative text."""
-    plots.use_house_style()
     folder.mkdir(exist_ok=True)
     drawn = {}
-    for name, (draw, alt) in FIGURES.items():
-        path = folder / f"{name}.svg"
-        try:
-            svg = plots.page_svg(draw(results), alt)
-        except UserError:  # this run is not published yet
-            path.unlink(missing_ok=True)
-            continue
-        # As a file of its own the picture has no page whose text colour it could take.
-        write_bytes(path, svg.replace(">", ">" + _INK, 1).encode())
-        drawn[name] = alt
+    with plt.rc_context():
+        plots.use_house_style()
+        plt.rcParams["svg.fonttype"] = "path"  # a file cannot count on the page's font
+        for name, (draw, alt) in FIGURES.items():
+            path = folder / f"{name}.svg"
+            try:
+                svg = plots.page_svg(draw(results), alt)
+            except UserError:  # this run is not published yet
+                path.unlink(missing_ok=True)
+                continue
+            # As a file of its own the picture has no page whose text colour it could take.
+            write_bytes(path, svg.replace(">", ">" + _INK, 1).encode())
+            drawn[name] = alt
     return drawn
