@@ -99,7 +99,7 @@ def test_coverage_of_each_pixel_matches_counting_points():
 def test_shapes_grow_by_half_a_pixel_of_the_large_surface():
     outlines = drawing.new_scratch().outlines
     outlines.corners[:4] = [[100, 400], [300, 400], [300, 600], [100, 600]]
-    grown = njit(lambda o, gx, gy: close_shape(o, 0, 0, 4, 0, gx, gy, False))
+    grown = njit(lambda o, gx, gy: close_shape(o, 0, 0, 4, 0, gx, gy, 0))
     assert grown(outlines, f32(0.5), f32(0.5)) == 1
     x, y = outlines.corners[:4].T
     # Pixels 100 to 300 of 1000 are filled, and rows 199 to 399 from above.

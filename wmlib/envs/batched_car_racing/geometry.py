@@ -47,7 +47,7 @@ WHEEL_MARK_COLOR = 77 | 77 << 8 | 77 << 16
 
 # Columns of `Outlines.shapes`
 START, COUNT, COLOR, X0, X1, Y0, Y1 = range(7)
-MAX_SHAPES = 7 + 4 + 2 * 4 + 2 * MAX_TILES + GRASS_COUNT**2 + 1  # bars, hull, wheels, ...
+MAX_SHAPES = 7 + 4 + 3 * 4 + 2 * MAX_TILES + GRASS_COUNT**2 + 1  # bars, hull, wheels, ...
 MAX_CORNERS = 4 * MAX_SHAPES + 4
 
 
@@ -127,11 +127,12 @@ def edge_shift(dx, dy, grow_x, grow_y):
 
 
 @compiled
-def grow(corners, start, count, turn, grow_x, grow_y, seam):
+def grow(corners, start, count, turn, grow_x, grow_y, seams):
     """Move every edge outwards and every corner to where its two edges meet again.
 
-    `turn` is +1 for counter-clockwise corners and -1 otherwise. The first edge moves inwards if
-    `seam`: there the next tile, drawn later and grown too, covers this one.
+    `turn` is +1 for counter-clockwise corners and -1 otherwise. Edge i, from corner i to the next,
+    moves inwards if bit i of `seams` is set: there a shape that is drawn over this one begins,
+    and grows. Shares of a pixel only add up as long as shapes do not overlap in it.
     """
     first_x, first_y = corners[start, 0], corners[start, 1]
     last_x, last_y = corners[start + count - 1, 0], corners[start + count - 1, 1]
@@ -145,10 +146,10 @@ def grow(corners, start, count, turn, grow_x, grow_y, seam):
         a2, b2 = turn * (next_y - y), turn * (x - next_x)
         c1 = edge_shift(b1, a1, grow_x, grow_y)
         c2 = edge_shift(b2, a2, grow_x, grow_y)
-        if seam and i == 0:
-            c2 = -c2
-        if seam and i == 1:
+        if seams >> ((i + count - 1) % count) & 1:
             c1 = -c1
+        if seams >> i & 1:
+            c2 = -c2
         det = a1 * b2 - a2 * b1
         if det != f32(0):
             # Sharp or almost straight corners would fly away: two pixels are the limit.
@@ -159,7 +160,7 @@ def grow(corners, start, count, turn, grow_x, grow_y, seam):
 
 
 @compiled
-def close_shape(outlines, n, start, count, color, grow_x, grow_y, seam):
+def close_shape(outlines, n, start, count, color, grow_x, grow_y, seams):
     """Turn surface corners into a finished shape `n`; returns the number of shapes then.
 
     A shape without area, or outside the view, is left out.
@@ -168,7 +169,7 @@ def close_shape(outlines, n, start, count, color, grow_x, grow_y, seam):
     area = signed_area(corners, start, count)
     if area == f32(0):
         return n
-    grow(corners, start, count, f32(1) if area > f32(0) else f32(-1), grow_x, grow_y, seam)
+    grow(corners, start, count, f32(1) if area > f32(0) else f32(-1), grow_x, grow_y, seams)
     x0, x1, y0, y1 = f32(SCREEN), f32(0), f32(ROWS), f32(0)
     for i in range(start, start + count):
         # A surface pixel's corner stands for its centre; the surface is shown upside down.

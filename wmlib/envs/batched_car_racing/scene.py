@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from .compilation import compiled
+from .contacts import near
 from .geometry import (
     BLACK,
     FIELD_COLOR,
@@ -36,17 +37,20 @@ GRASS = f32(2000 / 6 / 20)  # side of a light square; they stand one side apart
 KERB_WIDTH = f32(8 / 6)
 
 _UNIT = 0.02
-HULL_PARTS = np.array(  # four convex parts, padded to 8 corners
+HULL_PARTS = np.array(  # four convex parts, padded to 8 corners; the second ends at the first
     [
         [(-60, 130), (60, 130), (60, 110), (-60, 110)] + [(0, 0)] * 4,
-        [(-15, 120), (15, 120), (20, 20), (-20, 20)] + [(0, 0)] * 4,
+        [(-15.5, 110), (15.5, 110), (20, 20), (-20, 20)] + [(0, 0)] * 4,
         [(25, 20), (50, -10), (50, -40), (20, -90), (-20, -90), (-50, -40), (-50, -10), (-25, 20)],
         [(-50, -120), (50, -120), (50, -90), (-50, -90)] + [(0, 0)] * 4,
     ]
 ).astype(f32) * f32(_UNIT)
 HULL_CORNERS = (4, 4, 8, 4)
+HULL_SEAMS = (0, 0b101, 0b1000, 0)  # edges where a part meets another, see `geometry.grow`
 WHEEL_W, WHEEL_R = f32(14 * _UNIT), f32(27 * _UNIT)
+LOW_SEAM, HIGH_SEAM = 0b001, 0b100  # edges of a band across a wheel
 MARK_ANGLE = 1.2  # radians of the wheel's turn that its grey mark spans
+LEAST_MARK = f32(2)  # surface pixels; a smaller mark is not drawn
 
 
 @compiled
@@ -65,13 +69,14 @@ def add_hull(state, e, camera, outlines, n, corner):
                 state.hull_pos[e, 0] + cos * x - sin * y,
                 state.hull_pos[e, 1] + sin * x + cos * y,
             )
-        n = close_shape(outlines, n, corner, count, HULL_COLOR, GROW_DRAW_X, GROW_DRAW_Y, False)
+        seams = HULL_SEAMS[part]
+        n = close_shape(outlines, n, corner, count, HULL_COLOR, GROW_DRAW_X, GROW_DRAW_Y, seams)
         corner += count
     return n, corner
 
 
 @compiled
-def add_wheel_band(state, e, w, camera, outlines, n, corner, low, high, color):
+def add_wheel_band(state, e, w, camera, outlines, n, corner, low, high, color, seams):
     """Append a band across wheel `w` from `low` to `high` (world units along it)."""
     angle = state.wheel_angle[e, w]
     cos, sin = math.cos(angle), math.sin(angle)
@@ -85,33 +90,46 @@ def add_wheel_band(state, e, w, camera, outlines, n, corner, low, high, color):
             state.wheel_pos[e, w, 0] + cos * x - sin * y,
             state.wheel_pos[e, w, 1] + sin * x + cos * y,
         )
-    n = close_shape(outlines, n, corner, 4, color, GROW_DRAW_X, GROW_DRAW_Y, False)
+    n = close_shape(outlines, n, corner, 4, color, GROW_DRAW_X, GROW_DRAW_Y, seams)
     return n, corner + 4
 
 
 @compiled
-def add_wheel(state, e, w, camera, outlines, n, corner):
-    """Append wheel `w`: the grey mark that rolls over it, if it is on top, then the tyre."""
-    phase = state.wheel_phase[e, w]
+def mark_of(phase):
+    """Where a wheel's grey mark begins and ends, as shares of its radius; (0, 0) if underneath."""
     s1, s2 = math.sin(phase), math.sin(phase + MARK_ANGLE)
     c1, c2 = f32(math.cos(phase)), f32(math.cos(phase + MARK_ANGLE))
-    if not (s1 > 0 and s2 > 0):
-        if s1 > 0:
-            c1 = f32(1) if c1 > f32(0) else f32(-1)
-        if s2 > 0:
-            c2 = f32(1) if c2 > f32(0) else f32(-1)
-        n, corner = add_wheel_band(
-            state, e, w, camera, outlines, n, corner, WHEEL_R * c1, WHEEL_R * c2, WHEEL_MARK_COLOR
-        )
-    return add_wheel_band(state, e, w, camera, outlines, n, corner, -WHEEL_R, WHEEL_R, BLACK)
+    if s1 > 0 and s2 > 0:
+        return f32(0), f32(0)
+    if s1 > 0:
+        c1 = f32(1) if c1 > f32(0) else f32(-1)
+    if s2 > 0:
+        c2 = f32(1) if c2 > f32(0) else f32(-1)
+    return min(c1, c2), max(c1, c2)
 
 
 @compiled
-def add_quad(quad, camera, outlines, n, corner, color, seam):
-    """Append a quad (4, 2) of the track."""
+def add_wheel(state, e, w, camera, outlines, n, corner):
+    """Append wheel `w`: the grey mark that rolls over it, and the tyre on both sides of it."""
+    low, high = mark_of(state.wheel_phase[e, w])
+    low, high = WHEEL_R * low, WHEEL_R * high
+    if (high - low) * camera.zoom < LEAST_MARK:
+        return add_wheel_band(state, e, w, camera, outlines, n, corner, -WHEEL_R, WHEEL_R, BLACK, 0)
+    n, corner = add_wheel_band(
+        state, e, w, camera, outlines, n, corner, low, high, WHEEL_MARK_COLOR, 0
+    )
+    n, corner = add_wheel_band(
+        state, e, w, camera, outlines, n, corner, -WHEEL_R, low, BLACK, HIGH_SEAM
+    )
+    return add_wheel_band(state, e, w, camera, outlines, n, corner, high, WHEEL_R, BLACK, LOW_SEAM)
+
+
+@compiled
+def add_quad(quad, camera, outlines, n, corner, color, seams):
+    """Append a quad (4, 2) of the track; its first edge is where the next quad begins."""
     for i in range(4):
         put_corner(outlines, corner + i, camera, quad[i, 0], quad[i, 1])
-    n = close_shape(outlines, n, corner, 4, color, GROW_GFX_X, GROW_GFX_Y, seam)
+    n = close_shape(outlines, n, corner, 4, color, GROW_GFX_X, GROW_GFX_Y, seams)
     return n, corner + 4
 
 
@@ -119,17 +137,21 @@ def add_quad(quad, camera, outlines, n, corner, color, seam):
 def add_road(state, e, camera, outlines, n, corner):
     """Append the tiles in view, last first, each kerb before its tile."""
     last = state.n_tiles[e] - 1
+    reach = f32(SURFACE_W) / camera.zoom + KERB_WIDTH  # a circle that holds the whole view
     for i in range(last, -1, -1):
         circle = state.tile_circle[e, i]
+        if not near(circle, camera.x, camera.y, reach):
+            continue
         if not in_view(camera, circle[0], circle[1], circle[2] + KERB_WIDTH):
             continue
         if state.kerb_on[e, i]:
             color = RED if state.kerb_color[e, i] else WHITE
-            seam = i < last and state.kerb_on[e, i + 1]
-            n, corner = add_quad(state.kerb_poly[e, i], camera, outlines, n, corner, color, seam)
+            seams = 1 if i < last and state.kerb_on[e, i + 1] else 0
+            n, corner = add_quad(state.kerb_poly[e, i], camera, outlines, n, corner, color, seams)
         tile = state.tile_color[e, i]
         color = int(tile[0]) | int(tile[1]) << 8 | int(tile[2]) << 16
-        n, corner = add_quad(state.tile_poly[e, i], camera, outlines, n, corner, color, i < last)
+        seams = 1 if i < last else 0
+        n, corner = add_quad(state.tile_poly[e, i], camera, outlines, n, corner, color, seams)
     return n, corner
 
 
@@ -140,7 +162,7 @@ def add_square(x, y, side, camera, outlines, n, corner, color):
     put_corner(outlines, corner + 1, camera, x, y)
     put_corner(outlines, corner + 2, camera, x, y + side)
     put_corner(outlines, corner + 3, camera, x + side, y + side)
-    n = close_shape(outlines, n, corner, 4, color, GROW_GFX_X, GROW_GFX_Y, False)
+    n = close_shape(outlines, n, corner, 4, color, GROW_GFX_X, GROW_GFX_Y, 0)
     return n, corner + 4
 
 
