@@ -335,7 +335,7 @@ _DOOM_TINY = Preset(
 )
 
 _PENDULUM_TINY = IterateConfig(
-    iterations=3,
+    iterations=4,
     episodes=16,
     exploration=1.0,
     memory=MemoryConfig(
@@ -351,12 +351,12 @@ _PENDULUM_TINY = IterateConfig(
     ),
     evolve=EvolveConfig(
         "dream",
-        generations=30,
+        generations=50,
         population=32,
         episodes=4,
         sigma0=1.0,
         controller="hidden",
-        max_episode_steps=200,
+        max_episode_steps=150,
         slots=128,
         evaluate_every=10,
         evaluate_episodes=8,
