@@ -138,7 +138,7 @@ def collect(common: Common, task: Task, config: CollectConfig) -> None:
 
 def train_vision(common: Common, task: Task, config: VisionConfig) -> None:
     """Stage 2, and the encoding after which nothing touches a frame."""
-    from wmlib import vision
+    from wmlib import latents, vision
     from wmlib.rollouts import RolloutStore
 
     common.run.require("rollouts", "train-vision")
@@ -148,7 +148,7 @@ def train_vision(common: Common, task: Task, config: VisionConfig) -> None:
         vision.train_vision(common.run, config, common.seed, device, task)
     if not runs.is_finished(common.run.stage("latents", create=True)):
         vae = vision.load_vision(folder / "vision.safetensors", task)
-        vision.encode_run(common.run, vae, RolloutStore(common.run.stage("rollouts")), device)
+        latents.encode_run(common.run, vae, RolloutStore(common.run.stage("rollouts")), device)
 
 
 def train_memory(common: Common, task: Task, config: MemoryConfig) -> None:
