@@ -139,9 +139,13 @@ def quad_in_frame(poly, x, y, sin, cos):
 
 
 @compiled
-def near(circle, x, y, reach):
-    """Is the point (x, y) within `reach` of a tile's circle?"""
-    dx, dy, r = circle[0] - x, circle[1] - y, circle[2] + reach
+def near(circles, e, i, x, y, reach):
+    """Is the point (x, y) within `reach` of tile `i`'s circle? `circles`: `State.tile_circle`.
+
+    Called for every tile, so without the slice circles[e, i], whose reference counting would take
+    longer than the rest.
+    """
+    dx, dy, r = circles[e, i, 0] - x, circles[e, i, 1] - y, circles[e, i, 2] + reach
     return dx * dx + dy * dy < r * r
 
 
@@ -207,8 +211,9 @@ def collide(state, e):
         state.on_road[e, k] = 0
     x, y = state.hull_pos[e, 0], state.hull_pos[e, 1]
     sin, cos = math.sin(state.hull_angle[e]), math.cos(state.hull_angle[e])
+    circles = state.tile_circle
     for i in range(state.n_tiles[e]):
-        if near(state.tile_circle[e, i], x, y, CAR_REACH):
+        if near(circles, e, i, x, y, CAR_REACH):
             quad = quad_in_frame(state.tile_poly[e, i], x, y, sin, cos)
             if not beyond(quad, CAR_REACH, CAR_REACH):
                 touch_tile(state, e, i, quad)

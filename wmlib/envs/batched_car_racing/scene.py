@@ -138,18 +138,18 @@ def add_road(state, e, camera, outlines, n, corner):
     """Append the tiles in view, last first, each kerb before its tile."""
     last = state.n_tiles[e] - 1
     reach = f32(SURFACE_W) / camera.zoom + KERB_WIDTH  # a circle that holds the whole view
+    circles, tiles = state.tile_circle, state.tile_color
     for i in range(last, -1, -1):
-        circle = state.tile_circle[e, i]
-        if not near(circle, camera.x, camera.y, reach):
+        if not near(circles, e, i, camera.x, camera.y, reach):
             continue
-        if not in_view(camera, circle[0], circle[1], circle[2] + KERB_WIDTH):
+        radius = circles[e, i, 2] + KERB_WIDTH
+        if not in_view(camera, circles[e, i, 0], circles[e, i, 1], radius):
             continue
         if state.kerb_on[e, i]:
             color = RED if state.kerb_color[e, i] else WHITE
             seams = 1 if i < last and state.kerb_on[e, i + 1] else 0
             n, corner = add_quad(state.kerb_poly[e, i], camera, outlines, n, corner, color, seams)
-        tile = state.tile_color[e, i]
-        color = int(tile[0]) | int(tile[1]) << 8 | int(tile[2]) << 16
+        color = int(tiles[e, i, 0]) | int(tiles[e, i, 1]) << 8 | int(tiles[e, i, 2]) << 16
         seams = 1 if i < last else 0
         n, corner = add_quad(state.tile_poly[e, i], camera, outlines, n, corner, color, seams)
     return n, corner
