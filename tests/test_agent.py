@@ -2,11 +2,20 @@
 
 import json
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
 
-from wmlib.agent import Agent, evaluate, find_agent, load_agent, make_games
+import wmlib
+from wmlib.agent import (
+    Agent,
+    evaluate,
+    find_agent,
+    load_agent,
+    make_games,
+    pretrained_folder,
+)
 from wmlib.controller import save_controllers
 from wmlib.memory import MDNRNN
 from wmlib.presets import TASKS, EvaluateConfig
@@ -66,8 +75,9 @@ def test_the_real_game_emits_z_h_c(doom):
     assert f.shape == env.observation_space.shape == (2, 64 + 512 + 512)
     assert (f[:, 64:] == 0).all()  # h and c have not seen z_0
     f1 = env.step(torch.zeros(2, 1))[0]
-    expected = doom.memory.advance(f[:, :64], torch.zeros(2, 1), torch.ones(2), (
-        torch.zeros(2, 512), torch.zeros(2, 512)))
+    expected = doom.memory.advance(
+        f[:, :64], torch.zeros(2, 1), torch.ones(2), (torch.zeros(2, 512), torch.zeros(2, 512))
+    )
     torch.testing.assert_close(f1[:, 64:], torch.cat(expected, 1), atol=0.02, rtol=0.02)  # bfloat16
     env.close()
 
@@ -143,3 +153,21 @@ def test_weights_of_another_game_are_refused(doom, tmp_path):
         load_agent(tmp_path, CAR)
     with pytest.raises(UserError, match="not a folder"):
         find_agent(tmp_path / "nothing", DOOM)
+
+
+def test_dreams_are_made_by_their_id():
+    dreams = gym.make_vec("wmlib/DoomTakeCoverDream-v0", num_envs=3, tau=1.15)
+    f, _ = dreams.unwrapped.reset(seed=5)
+    assert f.shape == (3, 64 + 2 * 512)
+    assert dreams.unwrapped.tau == 1.15
+    with pytest.raises(ValueError, match="reward head"):
+        gym.make_vec("wmlib/CarRacingDream-v0", num_envs=2)
+
+
+def test_the_published_agents_load():
+    for task, n_params in (("car_racing", 867), ("doom_take_cover", 1088)):
+        agent = wmlib.load_pretrained(task)
+        assert agent.controller.n_params == n_params
+        assert torch.isfinite(agent.params).all()
+        size = sum(f.stat().st_size for f in pretrained_folder(task).rglob("*") if f.is_file())
+        assert size <= 16e6

@@ -200,6 +200,18 @@ def find_agent(weights: str | Path, task: Task, controller: str | None = "contro
     return load_agent(weights, task, controller)
 
 
+def make_dream(
+    num_envs: int, task: str, weights: str | Path = "pretrained", tau: float = 1.0, **kwargs: Any
+) -> DreamEnv:
+    """The vector entry point of `wmlib/DoomTakeCoverDream-v0` and its like: dreams of an agent.
+
+    `weights` is a run folder or "pretrained"; other options go to DreamEnv.
+    """
+    spec = get_task(task)
+    folder = pretrained_folder(task) if str(weights) == "pretrained" else weights
+    return load_agent(folder, spec, controller=None).dream(num_envs, tau, **kwargs)
+
+
 # ---------------------------------------------------------------- the score
 
 
