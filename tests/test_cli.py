@@ -29,6 +29,7 @@ def call(capsys, *args):
         (["evolve", "--task", "car_racing"], "needs memory.*run train-memory"),
         (["evaluate", "--task", "car_racing", "--weights", "nowhere"], "not a folder"),
         (["evaluate", "--task", "car_racing", "--episodes", "0"], "play at least 1"),
+        (["iterate", "--task", "car_racing"], "iterate plays the pendulum"),
         (["train-vision", "--task", "car_racing", "--device", "tpu"], "choose auto, cpu or cuda"),
     ],
 )

@@ -15,10 +15,12 @@ import tyro
 
 from wmlib import runs, seeds
 from wmlib.presets import (
+    ITERATE_PRESETS,
     TASKS,
     CollectConfig,
     EvaluateConfig,
     EvolveConfig,
+    IterateConfig,
     MemoryConfig,
     Preset,
     Task,
@@ -98,6 +100,13 @@ class Run(Common):
     """All stages: collect, train V, train M, evolve C, evaluate in the real game."""
 
     stages: Annotated[Preset, tyro.conf.arg(name="")] = dataclasses.field(default=None)  # type: ignore[assignment]
+
+
+@dataclass
+class Iterate(Common):
+    """The iterative procedure on the pendulum: play, learn M, learn C in M, again."""
+
+    iterate: Annotated[IterateConfig, tyro.conf.arg(name="")] = dataclasses.field(default=None)  # type: ignore[assignment]
 
 
 @dataclass
@@ -201,6 +210,16 @@ def run_all(common: Common, task: Task, preset: Preset) -> None:
     evaluate(dataclasses.replace(common, seed=seeds.TEST.start), task, preset.evaluate)
 
 
+def iterate(common: Common, config: IterateConfig) -> None:
+    """The iterative procedure; prints one JSON line for each round."""
+    from wmlib.iterative import iterate as run_rounds
+
+    if common.task != "pendulum":
+        raise UserError(f"iterate plays the pendulum so far, not {common.task}: --task pendulum")
+    for row in run_rounds(common.run, config, common.seed, runs.pick_device(common.device)):
+        print(json.dumps(row))
+
+
 def _skip(folder: Path, command: str, config: Any, seed: int) -> bool:
     done = runs.begin_stage(folder, config, seed)
     if done:
@@ -217,6 +236,7 @@ COMMANDS: dict[str, type] = {
     "evolve": Evolve,
     "evaluate": Evaluate,
     "run": Run,
+    "iterate": Iterate,
     "play": Play,
     "report": Report,
 }
@@ -241,6 +261,13 @@ def _parse(name: str, kind: type, args: list[str]) -> Any:
     if first != args and not any(a.startswith("--task") for a in args):
         first += ["--task", next(iter(TASKS))]  # help without a task shows the first one's numbers
     common, _ = tyro.cli(Common, args=first, return_unknown_args=True, prog=program)
+    if kind is Iterate:
+        if common.preset not in ITERATE_PRESETS:
+            raise UserError(
+                f"no preset '{common.preset}': choose one of {', '.join(ITERATE_PRESETS)}"
+            )
+        rounds = Iterate(common.task, common.preset, iterate=ITERATE_PRESETS[common.preset])
+        return tyro.cli(Iterate, args=args, default=rounds, prog=program)
     preset = get_preset(common.task, common.preset)
     fields = {f.name for f in dataclasses.fields(kind)}
     stages = {f.name: getattr(preset, f.name) for f in dataclasses.fields(Preset)}
@@ -264,6 +291,7 @@ def _dispatch(flags: Any) -> None:
         Evolve: lambda: evolve(flags, task, flags.evolve, flags.output),
         Evaluate: lambda: evaluate(flags, task, flags.evaluate, flags.weights, flags.controller),
         Run: lambda: run_all(flags, task, flags.stages),
+        Iterate: lambda: iterate(flags, flags.iterate),
         Play: lambda: _play(flags, task),
     }
     return actions[type(flags)]()
