@@ -159,9 +159,8 @@ def average_rows(paint, row, band):
         band[j] = np.uint64(0)
     for source in range(row * 21 // 16, ((row + 1) * 21 - 1) // 16 + 1):
         weight = np.uint64(min((source + 1) * 16, (row + 1) * 21) - max(source * 16, row * 21))
-        line = paint[source]
         for j in range(SCREEN):
-            band[j] += weight * line[j]
+            band[j] += weight * paint[source, j]
 
 
 @compiled
@@ -180,14 +179,14 @@ def divide(channels, result):
 
 
 @compiled
-def store_row(pixels, out):
-    """Write a row of RGB0 words as RGB bytes: four pixels of three bytes are three words."""
+def store_row(pixels, out, row):
+    """Write `row` of RGB0 words as RGB bytes: four pixels of three bytes are three words."""
     for k in range(SIDE // 4):
         a, b = pixels[4 * k], pixels[4 * k + 1]
         c, d = pixels[4 * k + 2], pixels[4 * k + 3]
-        out[3 * k] = a & np.uint32(0xFFFFFF) | b << np.uint32(24)
-        out[3 * k + 1] = b >> np.uint32(8) & np.uint32(0xFFFF) | c << np.uint32(16)
-        out[3 * k + 2] = c >> np.uint32(16) & np.uint32(0xFF) | d << np.uint32(8)
+        out[row, 3 * k] = a & np.uint32(0xFFFFFF) | b << np.uint32(24)
+        out[row, 3 * k + 1] = b >> np.uint32(8) & np.uint32(0xFFFF) | c << np.uint32(16)
+        out[row, 3 * k + 2] = c >> np.uint32(16) & np.uint32(0xFF) | d << np.uint32(8)
 
 
 @compiled
@@ -202,7 +201,7 @@ def shrink(paint, scratch, out):
         average_rows(paint, row, scratch.band)
         average_columns(scratch.band, scratch.columns)
         divide(scratch.channels, scratch.bytes)
-        store_row(scratch.pixels, out[row])
+        store_row(scratch.pixels, out, row)
 
 
 @compiled
