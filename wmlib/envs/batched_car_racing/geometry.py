@@ -146,7 +146,7 @@ def grow(corners, start, count, turn, grow_x, grow_y, seams):
         a2, b2 = turn * (next_y - y), turn * (x - next_x)
         c1 = edge_shift(b1, a1, grow_x, grow_y)
         c2 = edge_shift(b2, a2, grow_x, grow_y)
-        if seams >> ((i + count - 1) % count) & 1:
+        if seams >> (i - 1 if i > 0 else count - 1) & 1:
             c1 = -c1
         if seams >> i & 1:
             c2 = -c2
