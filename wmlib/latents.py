@@ -119,7 +119,7 @@ def encode_run(run: RunFolder, vae: "VAE", store: "RolloutStore", device: torch.
 
 def _encode(group: zarr.Group, vae: "VAE", store: "RolloutStore", device: torch.device) -> None:
     """Encode the episodes that `group` lacks, in blocks of whole episodes."""
-    from tqdm.auto import tqdm
+    from tqdm import tqdm
 
     lengths = np.array([row["length"] for row in store.index], dtype=np.int64)
     done = int(str(group.attrs["episodes"]))

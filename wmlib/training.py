@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from wmlib.runs import (
     Metrics,
