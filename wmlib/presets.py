@@ -18,7 +18,7 @@ class CollectConfig:
 
     GROWS: ClassVar = ("episodes",)
     policy: str
-    """uniform, held, brownian, original, still, or a run folder whose agent plays"""
+    """uniform, held, brownian, original (car only) or still: see wmlib.policies"""
     episodes: int
     """episodes to store"""
     max_episode_steps: int
