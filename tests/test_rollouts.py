@@ -135,6 +135,8 @@ def test_kill_9_then_resume_gives_the_uninterrupted_result(doom, tmp_path):
 def test_ctrl_c_keeps_what_is_stored_and_ends_the_workers(tmp_path):
     path = tmp_path / "stopped"
     command = (
+        # A shell's background jobs ignore SIGINT, and so would what they start.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
         "from wmlib.rollouts import collect; "
         f"collect('doom_take_cover', 'held', 1000, 100_000, {str(path)!r})"
     )
