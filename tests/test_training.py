@@ -126,7 +126,7 @@ elif stage == "latents":
     vae = train_vision(run, replace(preset.vision, n_z=4, frames=8, batch_size=8), 1, cpu, task)
     encode_run(run, vae, RolloutStore(run.stage("rollouts")), cpu)
 else:
-    config = replace(preset.memory, n_h=128, updates=150, batch_size=4, window=30)
+    config = replace(preset.memory, n_h=128, updates=1500, batch_size=4, window=30)
     train_memory(run, replace(config, batching=stage), 1, cpu, task)
 """
 
@@ -207,7 +207,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(prepared, tmp_path, stage
     deadline = time.monotonic() + 300
     while not checkpoint.exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
-    time.sleep(0.2)  # some updates are done after the checkpoint, and lost
+    time.sleep(0.05)  # some updates are done after the checkpoint, and lost
     process.send_signal(with_signal)
     process.communicate(timeout=60)
     assert process.returncode != 0
