@@ -195,9 +195,8 @@ def load_pretrained(task: str) -> Agent:
 
 def find_agent(weights: str | Path, task: Task, controller: str | None = "controller") -> Agent:
     """The agent in a run folder, or the published one for the word "pretrained"."""
-    if str(weights) == "pretrained":
-        return load_pretrained(task.name)
-    return load_agent(weights, task, controller)
+    folder = pretrained_folder(task.name) if str(weights) == "pretrained" else weights
+    return load_agent(folder, task, controller)
 
 
 def make_dream(
@@ -207,9 +206,7 @@ def make_dream(
 
     `weights` is a run folder or "pretrained"; other options go to DreamEnv.
     """
-    spec = get_task(task)
-    folder = pretrained_folder(task) if str(weights) == "pretrained" else weights
-    return load_agent(folder, spec, controller=None).dream(num_envs, tau, **kwargs)
+    return find_agent(weights, get_task(task), controller=None).dream(num_envs, tau, **kwargs)
 
 
 # ---------------------------------------------------------------- the score

@@ -328,12 +328,6 @@ def stage_manifest(
     spent_file.unlink(missing_ok=True)
 
 
-def seed_everything(seed: int) -> torch.Generator:
-    """One seed for a training: torch's global state (weight initialisation) and a generator."""
-    torch.manual_seed(seed)
-    return torch.Generator().manual_seed(seed)
-
-
 def pick_device(name: str) -> torch.device:
     """`auto` takes CUDA where there is one; asking for CUDA without one is a UserError."""
     if name == "auto":
