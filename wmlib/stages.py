@@ -1,6 +1,7 @@
 """The last two stages of a run, put together from their parts: evolve C, score the agent."""
 
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from wmlib import runs, seeds
-from wmlib.agent import Agent, evaluate, find_agent, load_agent
+from wmlib.agent import evaluate, find_agent, load_agent
 from wmlib.controller import Controller
 from wmlib.dream import FeatureVectorEnv
 from wmlib.evolution import Arena, evolve, standard_error
@@ -49,20 +50,20 @@ def evolve_run(
     agent = load_agent(run.path, task, controller=None)
     controller = agent.new_controller(config.controller)
     make_world = partial(training_world, run.path, task, config, seed, str(device))
-    with runs.stage_manifest(folder, "evolve", config, seed, device) as result:
-        arena = Arena(make_world, config.workers)
-        check = _real_check(agent, controller, config) if config.real_episodes else None
-        try:
-            result |= evolve(arena, controller, config, folder, seed, check or (lambda mean: {}))
-        finally:
-            arena.close()
+    with ExitStack() as stack:
+        result = stack.enter_context(runs.stage_manifest(folder, "evolve", config, seed, device))
+        arena = stack.enter_context(closing(Arena(make_world, config.workers)))
+        check: Callable[[Tensor], dict] = lambda mean: {}  # noqa: E731
+        if config.real_episodes:
+            make_game = partial(agent.real, 2, config.max_episode_steps)
+            check = _real_check(stack.enter_context(closing(Arena(make_game))), controller, config)
+        result |= evolve(arena, controller, config, folder, seed, check)
 
 
 def _real_check(
-    agent: Agent, controller: Controller, config: EvolveConfig
+    arena: Arena, controller: Controller, config: EvolveConfig
 ) -> Callable[[Tensor], dict]:
-    """The real game's return beside the dream's, on validation seeds."""
-    arena = Arena(partial(agent.real, 2, config.max_episode_steps))
+    """The real game's return (played in `arena`) beside the dream's, on validation seeds."""
     jobs = [(0, seeds.VALIDATION.start + i) for i in range(config.real_episodes)]
 
     def check(mean: Tensor) -> dict[str, float]:
