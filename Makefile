@@ -33,6 +33,7 @@ book: sync _build/.code
 
 lint: setup
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/codespell
 

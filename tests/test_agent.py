@@ -20,7 +20,7 @@ from wmlib.controller import save_controllers
 from wmlib.memory import MDNRNN
 from wmlib.presets import TASKS, EvaluateConfig
 from wmlib.runs import UserError, save_weights
-from wmlib.stages import evaluate_run, untrained_like
+from wmlib.stages import evaluate_run
 from wmlib.vision import VAE
 
 DOOM, CAR = TASKS["doom_take_cover"], TASKS["car_racing"]
@@ -141,10 +141,20 @@ def test_only_the_reference_games_call_themselves_so():
 
 def test_an_untrained_memory_is_the_same_for_the_same_seed(doom):
     before = torch.random.get_rng_state()
-    one, two, other = (untrained_like(doom.memory, seed) for seed in (1, 1, 2))
+    one, two, other = (doom.memory.untrained_copy(seed) for seed in (1, 1, 2))
     assert torch.equal(torch.random.get_rng_state(), before)
     assert torch.equal(one.output.weight, two.output.weight)
     assert not torch.equal(one.output.weight, other.output.weight)
+
+
+def test_a_controller_evolved_behind_an_untrained_memory_gets_that_memory_again(doom, tmp_path):
+    save(doom, tmp_path)
+    plain = load_agent(tmp_path, DOOM)
+    where = tmp_path / "controller/controller.safetensors"
+    save_controllers(where, doom.controller, doom.controllers, memory_seed=3)
+    blank = load_agent(tmp_path, DOOM)
+    assert torch.equal(plain.memory.output.weight, doom.memory.output.weight.half().float())
+    assert torch.equal(blank.memory.output.weight, doom.memory.untrained_copy(3).output.weight)
 
 
 def test_weights_of_another_game_are_refused(doom, tmp_path):

@@ -19,10 +19,23 @@ CELL = re.compile(r"^```\{code-cell\} ipython3\n(.*?)^```$", re.M | re.S)
 
 # What a reader must be able to answer after reading; each id is one question.
 MUST_ANSWER = [
-    "human-world-model", "baseball", "credit-assignment", "why-large-is-hard",
-    "how-models-allow-large", "rollout-diagram", "v-model", "m-model", "c-model", "flow-diagram",
-    "why-small-c", "four-steps", "dream-procedure", "why-temperature", "why-iterate",
-    "iterative-procedure", "three-advantages",
+    "human-world-model",
+    "baseball",
+    "credit-assignment",
+    "why-large-is-hard",
+    "how-models-allow-large",
+    "rollout-diagram",
+    "v-model",
+    "m-model",
+    "c-model",
+    "flow-diagram",
+    "why-small-c",
+    "four-steps",
+    "dream-procedure",
+    "why-temperature",
+    "why-iterate",
+    "iterative-procedure",
+    "three-advantages",
 ]
 
 
@@ -75,13 +88,19 @@ def test_set_up_cell_is_the_same_on_all_pages_and_spares_torch():
 def test_the_address_stands_in_one_place():
     tracked = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.split("\0")
     name = repository().split("github.com/")[1]
     holders = [
-        path for path in tracked
-        if path and not path.startswith(("chapters/", "bookassets/vendor/"))
-        and (ROOT / path).is_file() and name in (ROOT / path).read_text(errors="ignore")
+        path
+        for path in tracked
+        if path
+        and not path.startswith(("chapters/", "bookassets/vendor/"))
+        and (ROOT / path).is_file()
+        and name in (ROOT / path).read_text(errors="ignore")
     ]
     assert holders == ["_config.yml"]
 
@@ -122,17 +141,26 @@ def test_citations_resolve():
     assert len(keys) == len(set(keys))
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        cited = {k.strip() for group in re.findall(r"\{cite:\w+\}`([^`]+)`", text)
-                 for k in group.split(",")}
+        cited = {
+            k.strip()
+            for group in re.findall(r"\{cite:\w+\}`([^`]+)`", text)
+            for k in group.split(",")
+        }
         assert cited <= set(keys), f"{page.name}: {cited - set(keys)} not in references.bib"
 
 
-@pytest.mark.parametrize("pattern", [
-    r"^:label: (\S+)", r"plots\.glue\(\s*f?[\"']([\w-]+)[\"']",
-], ids=["labels", "glue"])
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"^:label: (\S+)",
+        r"plots\.glue\(\s*f?[\"']([\w-]+)[\"']",
+    ],
+    ids=["labels", "glue"],
+)
 def test_names_are_unique_in_the_book(pattern):
     found = Counter(
-        name for page in PAGES
+        name
+        for page in PAGES
         for name in re.findall(pattern, page.read_text(encoding="utf-8"), re.M)
     )
     assert [name for name, count in found.items() if count > 1] == []
@@ -156,8 +184,9 @@ def test_notebooks_hold_no_outputs_and_no_directives():
         for cell in notebook.cells:
             assert not cell.get("outputs")
             if cell.cell_type == "markdown":
-                raw = re.findall(r"^[`:]{3,}\{.*|\{(?:cite|eq|glue|doc|ref)[\w:]*\}`", cell.source,
-                                 re.M)
+                raw = re.findall(
+                    r"^[`:]{3,}\{.*|\{(?:cite|eq|glue|doc|ref)[\w:]*\}`", cell.source, re.M
+                )
                 assert raw == [], f"{page.stem}: {raw} would show raw in Colab"
 
 
@@ -167,7 +196,9 @@ def test_spelling():
     ]
     result = subprocess.run(
         [str(Path(sys.executable).parent / "codespell"), *files],
-        cwd=ROOT, capture_output=True, text=True,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
     assert result.stdout == ""
 
@@ -195,8 +226,11 @@ def test_each_page_runs_in_two_minutes(book):
     """Half as much again is allowed, because CI machines are not idle."""
     environment = book.parent / ".doctrees" / "environment.pickle"
     metadata = pickle.loads(environment.read_bytes()).nb_metadata  # our own file, just built
-    seconds = {name: data["exec_data"]["runtime"] or 0.0 for name, data in metadata.items()
-               if data.get("exec_data")}
+    seconds = {
+        name: data["exec_data"]["runtime"] or 0.0
+        for name, data in metadata.items()
+        if data.get("exec_data")
+    }
     assert set(seconds) >= {f"chapters/{page.stem}" for page in CHAPTERS}
     assert {name: s for name, s in seconds.items() if s > 180} == {}
 
@@ -240,7 +274,8 @@ def test_equations_have_the_same_number_on_the_page_and_in_colab(book):
 
     numbered = {}
     for html in built_pages(book).values():
-        numbered |= dict(re.findall(r'id="equation-([\w-]+)">\s*<span class="eqno">\(([\d.]+)\)',
-                                    html))
+        numbered |= dict(
+            re.findall(r'id="equation-([\w-]+)">\s*<span class="eqno">\(([\d.]+)\)', html)
+        )
     assert numbered
     assert {label: equations().get(label) for label in numbered} == numbered

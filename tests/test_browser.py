@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
-                None)
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 PAGES = sorted(p.stem for p in (Path(__file__).resolve().parents[1] / "chapters").glob("*.md"))
 DRESSES = {"light": (1280, 900), "dark": (1280, 900), "phone": (390, 844)}
 
@@ -59,8 +60,13 @@ def open_page(browser, site, name, dress="light"):
     tab.on("pageerror", lambda error: problems.append(f"error: {error}"))
     tab.on("console", lambda message: message.type == "error" and problems.append(message.text))
     tab.on("requestfailed", lambda request: problems.append(f"not loaded: {request.url[:200]}"))
-    tab.on("request", lambda request: request.url.startswith((site, "data:", "blob:"))
-           or problems.append(f"fetched from elsewhere: {request.url[:200]}"))
+    tab.on(
+        "request",
+        lambda request: (
+            request.url.startswith((site, "data:", "blob:"))
+            or problems.append(f"fetched from elsewhere: {request.url[:200]}")
+        ),
+    )
     tab.goto(f"{site}/chapters/{name}.html", wait_until="load")
     tab.wait_for_function("!window.MathJax || !MathJax.startup || MathJax.startup.promise")
     tab.wait_for_timeout(500)
@@ -74,13 +80,15 @@ def test_page_opens_cleanly_and_fits(browser, site, name, dress):
     try:
         assert problems == []
         assert tab.evaluate("document.documentElement.dataset.theme") == (
-            "dark" if dress == "dark" else "light")
+            "dark" if dress == "dark" else "light"
+        )
         width = tab.evaluate("[document.documentElement.scrollWidth, innerWidth]")
         assert width[0] <= width[1], "the page is wider than the screen"
         assert tab.locator("mjx-merror, [data-mjx-error]").count() == 0, "a formula is wrong"
         ink, paper = tab.evaluate(
             "[getComputedStyle(document.querySelector('.bd-article p')).color,"
-            " getComputedStyle(document.body).backgroundColor]")
+            " getComputedStyle(document.body).backgroundColor]"
+        )
         assert contrast(ink, paper) >= 4.5, f"hard to read: {ink} on {paper} (WCAG AA wants 4.5)"
     finally:
         tab.close()
@@ -88,8 +96,9 @@ def test_page_opens_cleanly_and_fits(browser, site, name, dress):
 
 def contrast(one: str, other: str) -> float:
     """WCAG contrast ratio of two CSS colours 'rgb(r, g, b)'."""
+
     def luminance(colour: str) -> float:
-        numbers = [float(part) / 255 for part in colour[colour.index("(") + 1:-1].split(",")[:3]]
+        numbers = [float(part) / 255 for part in colour[colour.index("(") + 1 : -1].split(",")[:3]]
         linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in numbers]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
@@ -108,7 +117,9 @@ def test_sliders_are_alive_without_a_kernel(browser, site, book, name):
     try:
         tab.wait_for_function(
             "n => [...document.querySelectorAll('.wm-widget')].filter("
-            "box => box.querySelector('.noUi-handle')).length >= n", arg=views)
+            "box => box.querySelector('.noUi-handle')).length >= n",
+            arg=views,
+        )
         boxes = tab.locator(".wm-widget")
         assert boxes.count() == views
         for k in range(views):

@@ -86,8 +86,16 @@ def test_other_settings_in_a_started_folder_are_refused(capsys, tmp_path):
     folder.mkdir()
     runs.begin_stage(folder, PRESETS["doom_take_cover"]["tiny"].collect, seed=0)
     code, _, err = call(
-        capsys, "collect", "--task", "doom_take_cover", "--preset", "tiny", "--run-dir", tmp_path,
-        "--min-episode-steps", 50,
+        capsys,
+        "collect",
+        "--task",
+        "doom_take_cover",
+        "--preset",
+        "tiny",
+        "--run-dir",
+        tmp_path,
+        "--min-episode-steps",
+        50,
     )
     assert code == 2
     assert "min_episode_steps 101 → 50" in err
@@ -126,8 +134,16 @@ def test_play_writes_a_film_of_the_published_agent(capsys, tmp_path):
 
     path = tmp_path / "film.mp4"
     code, out, _ = call(
-        capsys, "play", "--task", "doom_take_cover", "--weights", "pretrained",
-        "--output", path, "--steps", 40,
+        capsys,
+        "play",
+        "--task",
+        "doom_take_cover",
+        "--weights",
+        "pretrained",
+        "--output",
+        path,
+        "--steps",
+        40,
     )
     assert code == 0
     assert "return" in out

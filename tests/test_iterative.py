@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from wmlib.iterative import ExploringPolicy, StateVision, iterate, random_agent
+from wmlib.exploring import ExploringPolicy
+from wmlib.iterative import StateVision, iterate, random_agent
 from wmlib.presets import ITERATE_PRESETS, get_task
 from wmlib.runs import RunFolder
 from wmlib.store import RolloutStore
@@ -32,7 +33,7 @@ def test_exploration_noise_lasts_and_depends_on_the_seed_alone():
     agent.controllers = {"params": torch.zeros_like(agent.params)}  # what is left is the noise
 
     def play(slot_seeds):
-        policy = ExploringPolicy(agent, 2, exploration=0.3)
+        policy = ExploringPolicy(agent, exploration=0.3)
         policy.reset(slot_seeds, np.array([True, True]))
         return np.stack([policy.act(np.zeros((2, 3), np.float32)) for _ in range(400)])
 

@@ -16,10 +16,15 @@ from IPython.utils.capture import capture_output
 from wmlib import interact, plots, schematics
 
 DRAWINGS = {
-    "map": schematics.vmc_map(), "map of V": schematics.vmc_map("V"), "flow": schematics.flow(),
-    "time": schematics.timeline(), "dream time": schematics.timeline(dream=True),
-    "rollout": schematics.rollout(), "four": schematics.four_steps(),
-    "five": schematics.dream_steps(), "loop": schematics.iterative_loop(),
+    "map": schematics.vmc_map(),
+    "map of V": schematics.vmc_map("V"),
+    "flow": schematics.flow(),
+    "time": schematics.timeline(),
+    "dream time": schematics.timeline(dream=True),
+    "rollout": schematics.rollout(),
+    "four": schematics.four_steps(),
+    "five": schematics.dream_steps(),
+    "loop": schematics.iterative_loop(),
 }
 
 
@@ -85,9 +90,13 @@ def test_a_film_holds_every_frame():
     assert page.index(plots.REAL) < page.index(plots.DREAM)
 
 
-@pytest.mark.parametrize("frames", [
-    np.zeros((3, 8, 8), np.uint8), np.zeros((3, 8, 8, 3), np.float32),
-])
+@pytest.mark.parametrize(
+    "frames",
+    [
+        np.zeros((3, 8, 8), np.uint8),
+        np.zeros((3, 8, 8, 3), np.float32),
+    ],
+)
 def test_a_film_of_something_else_is_refused(frames):
     with pytest.raises(ValueError, match="uint8"):
         plots.film({"real": frames}, alt="Nothing to see here.")
@@ -125,7 +134,8 @@ def test_slider_is_linked_in_the_browser_to_its_pictures(monkeypatch):
     box = interact.slider("τ", [0.5, 1.0, 1.3], pictures(3), alt="Three grey squares.", start=1)
     chooser, stack = box.children[1:]
     assert [(link.source, link.target) for link in links] == [
-        ((chooser, "index"), (stack, "selected_index"))]
+        ((chooser, "index"), (stack, "selected_index"))
+    ]
     assert chooser.index == stack.selected_index == 1
     assert [label for label, _ in chooser.options] == ["0.5", "1", "1.3"]
     assert len({child.value for child in stack.children}) == 3
@@ -134,8 +144,9 @@ def test_slider_is_linked_in_the_browser_to_its_pictures(monkeypatch):
 
 def test_slider_grid_turns_every_row():
     rows = [pictures(3), pictures(3)]
-    box = interact.slider_grid("dimension", [4, 7], "z", [-1.0, 0.0, 1.0], rows,
-                               alt="Six grey squares.", start=(1, 2))
+    box = interact.slider_grid(
+        "dimension", [4, 7], "z", [-1.0, 0.0, 1.0], rows, alt="Six grey squares.", start=(1, 2)
+    )
     row, column, outer = box.children[1:]
     assert (row.index, column.index, outer.selected_index) == (1, 2, 1)
     assert [stack.selected_index for stack in outer.children] == [2, 2]

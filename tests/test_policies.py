@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box
 
+from wmlib.exploring import make_player
 from wmlib.policies import POLICIES, make_policy
+from wmlib.presets import get_task
+from wmlib.rollouts import collect
 from wmlib.runs import UserError
 
 CAR = Box(np.array([-1, 0, 0], np.float32), np.array([1, 1, 1], np.float32))
@@ -74,5 +77,34 @@ def test_original_is_half_throttle_nearly_straight():
 def test_original_drives_only_the_car_and_names_are_checked():
     with pytest.raises(UserError, match="choose 'held'"):
         actions("original", DOOM, [1])
-    with pytest.raises(UserError, match="choose one of uniform, held"):
+    with pytest.raises(UserError, match="choose from uniform, held"):
         make_policy("clever", DOOM)
+
+
+def test_a_mixture_takes_turns_by_seed():
+    task = get_task("doom_take_cover")
+    mixture = make_player("held,still", task, exploration=0.5)
+    seeds, mask = [10, 11, 12, 13], np.ones(4, bool)
+    mixture.reset(seeds, mask)
+    played = np.stack([mixture.act(np.zeros(4)) for _ in range(30)])[..., 0]  # (30, N)
+    assert (played[:, [1, 3]] == 0).all()
+    np.testing.assert_array_equal(played[:, [0, 2]], actions("held", DOOM, [10, 12], 30)[..., 0])
+
+
+def test_a_mixture_with_the_published_agent_collects_real_episodes(tmp_path):
+    task = get_task("car_racing")
+    store = collect(
+        "car_racing",
+        make_player("original,pretrained", task, exploration=0.5),
+        4,
+        100_000,
+        tmp_path,
+        num_envs=4,
+        game="batched",
+        max_episode_steps=120,
+        progress=False,
+    )
+    assert [row["policy"] for row in store.index] == ["original", "pretrained"] * 2
+    assert store.facts["policy"] == "original,pretrained"
+    # an agent that was trained finds road tiles at once; 120 steps cost it 12 points
+    assert np.mean([row["return"] for row in store.index[1::2]]) > 0

@@ -16,7 +16,8 @@ def drop_thebe(
     for kind in ("script_files", "css_files"):
         files = context.get(kind, [])
         files[:] = [
-            item for item in files
+            item
+            for item in files
             if "thebe" not in f"{item} {getattr(item, 'attributes', '')}".lower()
         ]
 

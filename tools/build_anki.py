@@ -16,13 +16,16 @@ STYLE = (
     "img{max-width:100%}"
 )
 MODEL = genanki.Model(
-    1_607_392_318, "World Models book",
+    1_607_392_318,
+    "World Models book",
     fields=[{"name": "Question"}, {"name": "Answer"}, {"name": "Chapter"}],
-    templates=[{
-        "name": "Card",
-        "qfmt": '<div class="q">{{Question}}</div>',
-        "afmt": '{{FrontSide}}<hr id="answer">{{Answer}}',
-    }],
+    templates=[
+        {
+            "name": "Card",
+            "qfmt": '<div class="q">{{Question}}</div>',
+            "afmt": '{{FrontSide}}<hr id="answer">{{Answer}}',
+        }
+    ],
     css=STYLE,
 )
 
@@ -47,11 +50,14 @@ def build(target: Path) -> int:
     media = set()
     for card in cards:
         media |= set(re.findall(r"figures/([\w.-]+)", card["answer"]))
-        deck.add_note(genanki.Note(
-            model=MODEL, guid=f"wm-{zlib.crc32(card['id'].encode()):08x}",
-            fields=[to_html(card["question"]), to_html(card["answer"]), card["chapter"]],
-            tags=[card["chapter"]],
-        ))
+        deck.add_note(
+            genanki.Note(
+                model=MODEL,
+                guid=f"wm-{zlib.crc32(card['id'].encode()):08x}",
+                fields=[to_html(card["question"]), to_html(card["answer"]), card["chapter"]],
+                tags=[card["chapter"]],
+            )
+        )
     package = genanki.Package(deck)
     package.media_files = [str(ROOT / "bookassets/figures" / name) for name in sorted(media)]
     package.write_to_file(str(target))

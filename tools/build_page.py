@@ -29,8 +29,17 @@ def build(out: Path, page: str | None = None) -> int:
             f"format: jb-book\nroot: chapters/{page}\nchapters:\n  - file: chapters/E_references\n"
         )
     command = [
-        str(Path(sys.executable).parent / "jupyter-book"), "build", str(ROOT), "--toc", str(toc),
-        "--config", str(out / "_config.yml"), "--path-output", str(out), "--all", *flags,
+        str(Path(sys.executable).parent / "jupyter-book"),
+        "build",
+        str(ROOT),
+        "--toc",
+        str(toc),
+        "--config",
+        str(out / "_config.yml"),
+        "--path-output",
+        str(out),
+        "--all",
+        *flags,
     ]
     return subprocess.run(command, cwd=ROOT).returncode
 

@@ -48,8 +48,11 @@ def _directive(name: str, argument: str, body: list[str], repository: str) -> st
     inner = plain(text, repository)
     if name in ("figure", "image"):
         alt = options.get("alt", "")
-        return f"![{alt}]({_web(argument, repository)})\n\n*{inner}*" if inner else (
-            f"![{alt}]({_web(argument, repository)})")
+        return (
+            f"![{alt}]({_web(argument, repository)})\n\n*{inner}*"
+            if inner
+            else (f"![{alt}]({_web(argument, repository)})")
+        )
     if name == "exercise":
         number = exercises().get(options.get("label", ""), "")
         return f"**Exercise {number}.** {inner}"
@@ -114,7 +117,8 @@ def equations() -> dict[str, str]:
 def exercises() -> dict[str, str]:
     """Exercise label -> its number in the book."""
     return {
-        found[1]: _number(page, place) for page, text in _pages().items()
+        found[1]: _number(page, place)
+        for page, text in _pages().items()
         for place, found in enumerate(re.finditer(EXERCISE, text), 1)
     }
 
@@ -124,8 +128,10 @@ def _bibliography() -> dict[str, str]:
     """Citation key -> 'Ha and Schmidhuber, 2018'."""
     names = {}
     for key, entry in parse_file(str(ROOT / "references.bib")).entries.items():
-        last = [" ".join(person.last_names).replace("{", "").replace("}", "")
-                for person in entry.persons.get("author", [])]
+        last = [
+            " ".join(person.last_names).replace("{", "").replace("}", "")
+            for person in entry.persons.get("author", [])
+        ]
         who = " and ".join(last) if len(last) < 3 else f"{last[0]} et al."
         names[key] = re.sub(r'\\"(\w)', "\\1\u0308", who) + f", {entry.fields['year']}"
     return names

@@ -6,9 +6,13 @@ from wmlib import schematics
 
 FOLDER = Path(__file__).resolve().parents[1] / "bookassets" / "figures"
 FIGURES = {
-    "map": schematics.vmc_map(), "flow": schematics.flow(), "rollout": schematics.rollout(),
-    "timeline": schematics.timeline(), "four_steps": schematics.four_steps(),
-    "dream_steps": schematics.dream_steps(), "iterative_loop": schematics.iterative_loop(),
+    "map": schematics.vmc_map(),
+    "flow": schematics.flow(),
+    "rollout": schematics.rollout(),
+    "timeline": schematics.timeline(),
+    "four_steps": schematics.four_steps(),
+    "dream_steps": schematics.dream_steps(),
+    "iterative_loop": schematics.iterative_loop(),
 }
 
 

@@ -1,6 +1,6 @@
 """Film the published Doom agent for chapter 1, in the real game and in its dream.
 
-    python tools/make_film.py        # writes wmlib/data/films/doom_take_cover.npz
+python tools/make_film.py        # writes wmlib/data/films/doom_take_cover.npz
 """
 
 from pathlib import Path

@@ -29,8 +29,9 @@ def shoot(browser: Browser, page_file: Path, name: str) -> None:
     for dress, (width, height) in DRESSES.items():
         tab = browser.new_page(viewport={"width": width, "height": height})
         theme = "dark" if dress == "dark" else "light"
-        tab.add_init_script(f"localStorage.setItem('mode', '{theme}'); "
-                            f"localStorage.setItem('theme', '{theme}')")
+        tab.add_init_script(
+            f"localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}')"
+        )
         tab.goto(page_file.as_uri())
         tab.wait_for_timeout(2500)
         target = out / f"{name}-{dress}.png"

@@ -171,12 +171,14 @@ def load_agent(folder: str | Path, task: Task, controller: str | None = "control
     agent = Agent(task, vision, memory, (tensors["mu"], tensors["logvar"]))
     if controller is not None:
         path = run.path / controller / "controller.safetensors"
-        agent.controller, agent.controllers, _ = load_controllers(path, task)
+        agent.controller, agent.controllers, facts = load_controllers(path, task)
         expected = n_features(task, vision.n_z, memory.n_h)
         if agent.controller.n_features != expected:
             raise UserError(
                 f"{path} expects {agent.controller.n_features} features, V and M give {expected}"
             )
+        if "memory_seed" in facts:  # C was evolved behind an M that had learned nothing
+            agent.memory = memory.untrained_copy(facts["memory_seed"])
     return agent
 
 

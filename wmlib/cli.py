@@ -138,7 +138,7 @@ class Report:
 
 def collect(common: Common, task: Task, config: CollectConfig) -> None:
     """Stage 1."""
-    from wmlib.rollouts import collect_run
+    from wmlib.stages import collect_run
 
     folder = common.run.stage("rollouts", create=True)
     if not _skip(folder, "collect", config, common.seed):

@@ -33,8 +33,17 @@ class Drawing:
     parts: list[str] = field(default_factory=list)
 
     def box(
-        self, x: float, y: float, w: float, h: float, name: str, note: str = "",
-        *, role: str = "plain", lit: bool = True, dashed: bool = False,
+        self,
+        x: float,
+        y: float,
+        w: float,
+        h: float,
+        name: str,
+        note: str = "",
+        *,
+        role: str = "plain",
+        lit: bool = True,
+        dashed: bool = False,
     ) -> None:
         """A rounded box with its corner at (x, y), a name and a small note under the name."""
         colour = INK[role]
@@ -45,13 +54,27 @@ class Drawing:
             f'fill="{colour}" fill-opacity="{0.07 if lit else 0}"{dash}/>'
         )
         letter = len(name) < 3  # V, M, C are set as maths
-        self.text(x + w / 2, y + h / 2 + (-1 if note else 7), name, size=25 if letter else 18,
-                  role=role, lit=lit, bold=lit, math=letter)
+        self.text(
+            x + w / 2,
+            y + h / 2 + (-1 if note else 7),
+            name,
+            size=25 if letter else 18,
+            role=role,
+            lit=lit,
+            bold=lit,
+            math=letter,
+        )
         if note:
             self.text(x + w / 2, y + h / 2 + 20, note, size=15, role=role, lit=lit)
 
     def node(
-        self, x: float, y: float, label: str, *, role: str = "plain", lit: bool = True,
+        self,
+        x: float,
+        y: float,
+        label: str,
+        *,
+        role: str = "plain",
+        lit: bool = True,
         r: float = 22,
     ) -> None:
         """A variable: its letter in a circle around (x, y)."""
@@ -64,8 +87,15 @@ class Drawing:
         self.text(x, y + 6, label, size=18, role=role, lit=lit, math=True)
 
     def arrow(
-        self, points: list[Point], label: str = "", at: Point | None = None,
-        *, role: str = "plain", lit: bool = True, dashed: bool = False, head: bool = True,
+        self,
+        points: list[Point],
+        label: str = "",
+        at: Point | None = None,
+        *,
+        role: str = "plain",
+        lit: bool = True,
+        dashed: bool = False,
+        head: bool = True,
         anchor: str = "middle",
     ) -> None:
         """A line through `points` with soft corners; `label` (maths) stands at `at`."""
@@ -85,8 +115,17 @@ class Drawing:
             self.text(*at, label, size=19, role=role, lit=lit, math=True, anchor=anchor)
 
     def text(
-        self, x: float, y: float, content: str, *, size: float = 14, role: str = "plain",
-        lit: bool = True, bold: bool = False, math: bool = False, anchor: str = "middle",
+        self,
+        x: float,
+        y: float,
+        content: str,
+        *,
+        size: float = 14,
+        role: str = "plain",
+        lit: bool = True,
+        bold: bool = False,
+        math: bool = False,
+        anchor: str = "middle",
     ) -> None:
         """Text at (x, y); with `math`, letters are set in italics and `_{...}` as a subscript."""
         face = SERIF if math else SANS

@@ -37,6 +37,13 @@ def n_features(task: Task, n_z: int, n_h: int) -> int:
     return n_z + (2 if task.cell_feature else 1) * n_h
 
 
+def action_space(task: Task) -> gym.spaces.Box:
+    """The box (A,) that a task's actions lie in."""
+    scale = np.full(task.n_actions, task.action_scale, np.float32)
+    low = np.array([-1, 0, 0], np.float32) if task.squash == "car" else -scale
+    return gym.spaces.Box(low, scale)
+
+
 class FeatureVectorEnv(gym.vector.VectorEnv):
     """What the real game behind V and M has in common with the dream.
 
@@ -59,9 +66,7 @@ class FeatureVectorEnv(gym.vector.VectorEnv):
         self.observation_space = gym.vector.utils.batch_space(
             self.single_observation_space, num_envs
         )
-        scale = np.full(task.n_actions, task.action_scale, np.float32)
-        low = np.array([-1, 0, 0], np.float32) if task.squash == "car" else -scale
-        self.single_action_space = gym.spaces.Box(low, scale)
+        self.single_action_space = action_space(task)
         self.action_space = gym.vector.utils.batch_space(self.single_action_space, num_envs)
 
     def _begin(self, seed: Any, options: dict | None) -> tuple[Tensor, np.ndarray, list]:
@@ -94,8 +99,8 @@ class FeatureVectorEnv(gym.vector.VectorEnv):
         self.steps = self.steps + 1
 
     def _precision(self) -> torch.autocast:
-        """bfloat16 where it is measured faster: an LSTM of 512 units, not one of 256."""
-        return autocast(self.device, enabled=self.memory.n_h >= 512)
+        """bfloat16 where it is measured faster: an LSTM of 256 or 512 units, not one of 48."""
+        return autocast(self.device, enabled=self.memory.n_h >= 256)
 
     def _checked(self, actions: Any) -> Tensor:
         actions = torch.as_tensor(actions, dtype=torch.float32, device=self.device)

@@ -214,12 +214,14 @@ def evolve(
     folder: Path,
     seed: int,
     check: Callable[[Tensor], dict] = lambda mean: {},
+    **facts: Any,
 ) -> dict:
     """Evolve C and leave controllers and the learning curve in `folder`; resumes bit-exactly.
 
     `check` may score an evaluated mean elsewhere (the real game beside the dream); its numbers
-    join the log. Returns {"generation", "mean_return", "sem"} of the chosen controller: the best
-    mean of the search distribution on validation seeds (never a lucky single candidate).
+    join the log; `facts` are stored with the controllers. Returns {"generation", "mean_return",
+    "sem"} of the chosen controller: the best mean of the search distribution on validation seeds
+    (never a lucky single candidate).
     """
     metrics = Metrics(folder / "metrics.jsonl")
     rows = metrics.read()
@@ -256,7 +258,7 @@ def evolve(
         rows.append(row)
         _describe(bar, rows, config)
     bar.close()
-    return _choose(controller, folder, rows, means)
+    return _choose(controller, folder, rows, means, facts)
 
 
 def _score_mean(arena: Arena, controller: Controller, config: EvolveConfig, mean: Tensor) -> dict:
@@ -285,7 +287,11 @@ def _describe(bar: tqdm, rows: list[dict], config: EvolveConfig) -> None:
 
 
 def _choose(
-    controller: Controller, folder: Path, rows: list[dict], means: dict[int, Tensor]
+    controller: Controller,
+    folder: Path,
+    rows: list[dict],
+    means: dict[int, Tensor],
+    facts: dict[str, Any],
 ) -> dict:
     scored = [row for row in rows if "mean_return" in row]
     # Where the real game was asked too (on validation seeds), it decides.
@@ -293,5 +299,5 @@ def _choose(
     named = {f"generation_{g:05d}": mean for g, mean in means.items()}
     named["params"] = means[best["generation"]]
     chosen = {key: best[key] for key in ("generation", "mean_return", "sem")}
-    save_controllers(folder / "controller.safetensors", controller, named, chosen=chosen)
+    save_controllers(folder / "controller.safetensors", controller, named, chosen=chosen, **facts)
     return chosen | {"seconds": sum(row["seconds"] for row in rows)}

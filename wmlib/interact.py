@@ -23,8 +23,13 @@ Picture = np.ndarray | Figure
 
 
 def slider(
-    label: str, values: Sequence[object], pictures: Sequence[Picture], alt: str, *,
-    start: int = 0, height: int = 192,
+    label: str,
+    values: Sequence[object],
+    pictures: Sequence[Picture],
+    alt: str,
+    *,
+    start: int = 0,
+    height: int = 192,
 ) -> widgets.VBox:
     """One slider that chooses among `pictures` (uint8 (H, W, 3) or figures), one for each value.
 
@@ -36,8 +41,14 @@ def slider(
 
 
 def slider_grid(
-    row_label: str, rows: Sequence[object], column_label: str, columns: Sequence[object],
-    pictures: Sequence[Sequence[Picture]], alt: str, *, start: tuple[int, int] = (0, 0),
+    row_label: str,
+    rows: Sequence[object],
+    column_label: str,
+    columns: Sequence[object],
+    pictures: Sequence[Sequence[Picture]],
+    alt: str,
+    *,
+    start: tuple[int, int] = (0, 0),
     height: int = 192,
 ) -> widgets.VBox:
     """Two controls over `pictures[row][column]`: say, a latent dimension and its value."""
@@ -52,7 +63,10 @@ def slider_grid(
 
 
 def _linked(
-    label: str, values: Sequence[object], children: list[widgets.Widget], start: int,
+    label: str,
+    values: Sequence[object],
+    children: list[widgets.Widget],
+    start: int,
 ) -> tuple[widgets.Tab, widgets.SelectionSlider]:
     _same_length(values, children)
     stack, chooser = _stack(children, start), _chooser(label, values, start)
@@ -66,10 +80,15 @@ def _same_length(values: Sequence[object], pictures: Sequence[object]) -> None:
 
 
 def _chooser(label: str, values: Sequence[object], start: int) -> widgets.SelectionSlider:
-    options = [(f"{value:g}" if isinstance(value, float) else str(value), i)
-               for i, value in enumerate(values)]
+    options = [
+        (f"{value:g}" if isinstance(value, float) else str(value), i)
+        for i, value in enumerate(values)
+    ]
     return widgets.SelectionSlider(
-        options=options, index=start, description=label, continuous_update=True,
+        options=options,
+        index=start,
+        description=label,
+        continuous_update=True,
         layout=widgets.Layout(width="min(420px, 96%)"),
     )
 

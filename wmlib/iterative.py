@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from wmlib import seeds
 from wmlib.agent import Agent, evaluate
 from wmlib.controller import load_controllers
 from wmlib.evolution import Arena, evolve
+from wmlib.exploring import ExploringPolicy
 from wmlib.latents import encode_run
 from wmlib.memory import MDNRNN, load_memory, train_memory
 from wmlib.presets import IterateConfig, Task, get_task
@@ -41,8 +41,6 @@ X_SCALE = (1.0, 1.0, 0.5)
 """of cos, sin and angular velocity: the last matters most where it is small, near the bottom"""
 LOG_VARIANCE = -8.0
 """of z = x: M learns from slightly blurred states (sigma 0.018); its dreams forgive errors"""
-HOLD = 8
-"""steps for which exploration noise stays the same on average: a force that lasts moves a mass"""
 SCORE_EPISODES = 16
 
 
@@ -60,49 +58,6 @@ class StateVision(nn.Module):
         """States (B, N_z) -> (mu, logvar), each (B, N_z), with the same small variance."""
         mu = x.float() * self.scale
         return mu, torch.full_like(mu, LOG_VARIANCE)
-
-
-class ExploringPolicy:
-    """C with noise on its actions, as a data policy (see wmlib.policies.Policy).
-
-    The noise is Gaussian and drawn anew with probability 1 / HOLD at each step.
-    z comes from the observation, h from M's memory of the slot's episode. Without an M that has
-    learned, `agent` has random parameters: the first round of the procedure.
-    """
-
-    name = "iterative"
-
-    def __init__(self, agent: Agent, num_envs: int, exploration: float) -> None:
-        self.agent, self.n = agent, num_envs
-        self.noise = exploration * agent.task.action_scale
-        self.state = agent.memory.initial_state(num_envs)
-        self.restart = torch.ones(num_envs)
-        self.rng = [np.random.default_rng()] * num_envs
-        self.held = np.zeros((num_envs, agent.task.n_actions), np.float32)
-
-    def reset(self, slot_seeds: list[int], mask: NDArray[np.bool_]) -> None:
-        """Begin episodes in the masked slots."""
-        where = torch.from_numpy(mask)
-        self.restart = torch.where(where, 1.0, self.restart)
-        h, c = (torch.where(where[:, None], 0.0, s) for s in self.state)
-        self.state = h, c
-        for slot in np.flatnonzero(mask):
-            self.rng[slot] = np.random.default_rng((slot_seeds[slot], 1))
-            self.held[slot] = self.rng[slot].normal(0, self.noise, self.held.shape[1])
-
-    @torch.no_grad()
-    def act(self, observations: NDArray) -> NDArray[np.float32]:
-        """C's actions plus noise, clipped to the game's range: (N, A)."""
-        z, _ = self.agent.vision.encode(torch.from_numpy(np.asarray(observations)))
-        a = self.agent.act(torch.cat([z, self.state[0]], dim=1))
-        for slot, rng in enumerate(self.rng):
-            if rng.random() < 1 / HOLD:
-                self.held[slot] = rng.normal(0, self.noise, a.shape[1])
-        limit = self.agent.task.action_scale
-        a = (a + torch.from_numpy(self.held)).clamp(-limit, limit)
-        self.state = self.agent.memory.advance(z, a, self.restart, self.state)
-        self.restart = torch.zeros(self.n)
-        return a.numpy()
 
 
 def random_agent(task: Task, config: IterateConfig, seed: int) -> Agent:
@@ -169,7 +124,7 @@ def _round(
     slots = config.episodes
     store = collect(
         task.name,
-        ExploringPolicy(agent, slots, config.exploration),
+        ExploringPolicy(agent, config.exploration),
         config.episodes * number,
         first,
         run.path / "rollouts",

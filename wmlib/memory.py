@@ -97,9 +97,11 @@ class MDNRNN(nn.Module):
         """The arguments that make an M of this shape."""
         return {name: getattr(self, name) for name in SHAPE}
 
-    def untrained_copy(self) -> "MDNRNN":
-        """A fresh M of the same shape, its weights drawn from torch's global generator."""
-        return MDNRNN(**self.shape)
+    def untrained_copy(self, seed: int) -> "MDNRNN":
+        """An M of this shape that has learned nothing, the same for the same seed."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return MDNRNN(**self.shape).eval()
 
     def initial_state(self, n: int, device: torch.device | str = "cpu") -> State:
         """h = c = 0 for n environments."""

@@ -44,25 +44,56 @@ def _register_fonts() -> None:
 def use_house_style() -> None:
     """Set matplotlib's defaults for the book; call once, in the first code cell of a chapter."""
     _register_fonts()
-    plt.rcParams.update({
-        "font.family": ["Source Sans 3", "DejaVu Sans"], "mathtext.fontset": "custom",
-        "mathtext.rm": "Source Sans 3", "mathtext.it": "Source Sans 3:italic",
-        "mathtext.bf": "Source Sans 3:bold", "mathtext.cal": "Source Sans 3:italic",
-        "mathtext.sf": "Source Sans 3", "mathtext.tt": "DejaVu Sans Mono",
-        "mathtext.fallback": "stix",
-        "figure.figsize": (6.4, 3.1), "figure.facecolor": "none", "savefig.facecolor": "none",
-        "figure.constrained_layout.use": True, "figure.dpi": 100,
-        "axes.facecolor": "none", "axes.edgecolor": _GRID, "axes.labelcolor": INK,
-        "axes.titlecolor": INK, "text.color": INK, "xtick.color": _GRID, "ytick.color": _GRID,
-        "xtick.labelcolor": INK, "ytick.labelcolor": INK, "grid.color": _GRID,
-        "grid.alpha": 0.25, "grid.linewidth": 0.8, "axes.grid": True, "axes.axisbelow": True,
-        "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.8,
-        "axes.titlesize": 12.5, "axes.titleweight": "bold", "axes.titlelocation": "left",
-        "axes.labelsize": 11.5, "xtick.labelsize": 10.5, "ytick.labelsize": 10.5,
-        "legend.fontsize": 11, "font.size": 11, "legend.frameon": False, "lines.linewidth": 1.9,
-        "image.cmap": "gray", "image.interpolation": "nearest", "svg.fonttype": "none",
-        "svg.hashsalt": "wmlib", "axes.prop_cycle": plt.cycler(color=GREYS),
-    })
+    plt.rcParams.update(
+        {
+            "font.family": ["Source Sans 3", "DejaVu Sans"],
+            "mathtext.fontset": "custom",
+            "mathtext.rm": "Source Sans 3",
+            "mathtext.it": "Source Sans 3:italic",
+            "mathtext.bf": "Source Sans 3:bold",
+            "mathtext.cal": "Source Sans 3:italic",
+            "mathtext.sf": "Source Sans 3",
+            "mathtext.tt": "DejaVu Sans Mono",
+            "mathtext.fallback": "stix",
+            "figure.figsize": (6.4, 3.1),
+            "figure.facecolor": "none",
+            "savefig.facecolor": "none",
+            "figure.constrained_layout.use": True,
+            "figure.dpi": 100,
+            "axes.facecolor": "none",
+            "axes.edgecolor": _GRID,
+            "axes.labelcolor": INK,
+            "axes.titlecolor": INK,
+            "text.color": INK,
+            "xtick.color": _GRID,
+            "ytick.color": _GRID,
+            "xtick.labelcolor": INK,
+            "ytick.labelcolor": INK,
+            "grid.color": _GRID,
+            "grid.alpha": 0.25,
+            "grid.linewidth": 0.8,
+            "axes.grid": True,
+            "axes.axisbelow": True,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.linewidth": 0.8,
+            "axes.titlesize": 12.5,
+            "axes.titleweight": "bold",
+            "axes.titlelocation": "left",
+            "axes.labelsize": 11.5,
+            "xtick.labelsize": 10.5,
+            "ytick.labelsize": 10.5,
+            "legend.fontsize": 11,
+            "font.size": 11,
+            "legend.frameon": False,
+            "lines.linewidth": 1.9,
+            "image.cmap": "gray",
+            "image.interpolation": "nearest",
+            "svg.fonttype": "none",
+            "svg.hashsalt": "wmlib",
+            "axes.prop_cycle": plt.cycler(color=GREYS),
+        }
+    )
 
 
 def show(fig: Figure, alt: str, caption: str = "") -> None:
@@ -81,7 +112,7 @@ def page_svg(fig: Figure, alt: str) -> str:
     fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     plt.close(fig)
     svg = buffer.getvalue()
-    svg = svg[svg.index("<svg"):]
+    svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
     svg = re.sub(r'<g id="[^"]*"', "<g", svg)  # ids would repeat from figure to figure
     svg = re.sub(r"'Source Sans 3'(, 'DejaVu Sans')?", _FONTS, svg)
@@ -113,17 +144,26 @@ def png_url(picture: np.ndarray) -> str:
 
 
 def pictures(
-    images: dict[str, np.ndarray], alt: str, *, height: int = 160, caption: str = "",
+    images: dict[str, np.ndarray],
+    alt: str,
+    *,
+    height: int = 160,
+    caption: str = "",
 ) -> None:
     """Show uint8 pictures (H, W, 3) in a row, each with its label; "dream…" labels get the dream's
     frame, "real…" labels the real one's, others none."""
     blocks = []
     for label, image in images.items():
         described = html.escape(f"{label}: {alt}", quote=True)
-        blocks.append(_framed(label, (
-            f'<img alt="{described}" src="{png_url(np.asarray(image))}" '
-            f'style="height:{height}px;image-rendering:pixelated;display:block;{_border(label)}">'
-        )))
+        blocks.append(
+            _framed(
+                label,
+                (
+                    f'<img alt="{described}" src="{png_url(np.asarray(image))}" '
+                    f'style="height:{height}px;image-rendering:pixelated;display:block;{_border(label)}">'
+                ),
+            )
+        )
     display(HTML(_card(f'<div class="wm-films">{"".join(blocks)}</div>', caption)))
 
 
@@ -143,7 +183,12 @@ def _framed(label: str, content: str) -> str:
 
 
 def film(
-    films: dict[str, np.ndarray], alt: str, *, fps: int = 30, height: int = 192, caption: str = "",
+    films: dict[str, np.ndarray],
+    alt: str,
+    *,
+    fps: int = 30,
+    height: int = 192,
+    caption: str = "",
 ) -> None:
     """Show looping films side by side, each uint8 (T, H, W, 3); they need no kernel and no network.
 
@@ -152,13 +197,18 @@ def film(
     blocks = []
     for label, frames in films.items():
         movie = base64.b64encode(_encode_mp4(np.asarray(frames), fps)).decode()
-        blocks.append(_framed(label, (
-            f'<video autoplay loop muted playsinline controls height="{height}" '
-            f'aria-label="{html.escape(f"{label}: {alt}", quote=True)}" '
-            f'poster="{png_url(np.asarray(frames[0]))}" '
-            f'style="image-rendering:pixelated;max-width:100%;{_border(label)}" '
-            f'src="data:video/mp4;base64,{movie}"></video>'
-        )))
+        blocks.append(
+            _framed(
+                label,
+                (
+                    f'<video autoplay loop muted playsinline controls height="{height}" '
+                    f'aria-label="{html.escape(f"{label}: {alt}", quote=True)}" '
+                    f'poster="{png_url(np.asarray(frames[0]))}" '
+                    f'style="image-rendering:pixelated;max-width:100%;{_border(label)}" '
+                    f'src="data:video/mp4;base64,{movie}"></video>'
+                ),
+            )
+        )
     display(HTML(_card(f'<div class="wm-films">{"".join(blocks)}</div>', caption)))
 
 

@@ -4,7 +4,7 @@ Each plays N slots at once. A slot's randomness comes from its episode's seed al
 is the same whichever slot plays it and whatever the others do. N slots, A action dims.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import gymnasium as gym
@@ -116,9 +116,37 @@ def still(space: Box, rng: np.random.Generator) -> Callable[[], Actions]:
 POLICIES = {f.__name__: f for f in (uniform, held, brownian, original, still)}
 
 
+class Mixture:
+    """Several policies that take turns: episode seed s is played by member s mod their number.
+
+    Every member follows every slot, and the slot's seed decides whose action is played.
+    """
+
+    def __init__(self, members: Sequence[Policy]) -> None:
+        self.members = list(members)
+        self.name = ",".join(member.name for member in members)
+        self.player = np.zeros(0, dtype=int)
+
+    def member(self, seed: int) -> Policy:
+        """Who plays the episode with this seed."""
+        return self.members[seed % len(self.members)]
+
+    def reset(self, seeds: list[int], mask: NDArray[np.bool_]) -> None:
+        self.player = np.array(seeds) % len(self.members)
+        for member in self.members:
+            member.reset(seeds, mask)
+
+    def act(self, observations: NDArray) -> Actions:
+        proposed = np.stack([member.act(observations) for member in self.members])  # (M, N, A)
+        return proposed[self.player, np.arange(len(observations))]
+
+
 def make_policy(name: str, space: gym.Space) -> Slotted:
     """The policy of that name for a game whose single action space is `space`, a Box."""
     assert isinstance(space, Box)
     if name not in POLICIES:
-        raise UserError(f"no policy '{name}': choose one of {', '.join(POLICIES)}")
+        raise UserError(
+            f"no policy '{name}': choose from {', '.join(POLICIES)}, or name a run folder or "
+            "'pretrained' for an agent that explores"
+        )
     return Slotted(name, space)

@@ -18,7 +18,8 @@ class CollectConfig:
 
     GROWS: ClassVar = ("episodes",)
     policy: str
-    """uniform, held, brownian, original (car only) or still: see wmlib.policies"""
+    """uniform, held, brownian, original (car only) or still (wmlib.policies), a run folder or
+    "pretrained" (an agent that explores); several, with commas between them, take turns"""
     episodes: int
     """episodes to store"""
     max_episode_steps: int
@@ -27,6 +28,8 @@ class CollectConfig:
     """shorter episodes are dropped; Doom 101, as in the released code (the text is silent)"""
     game: Literal["reference", "batched"] = "reference"
     """the real game in processes, or the batched simulator (CarRacing only)"""
+    exploration: float = 0.5
+    """an agent's noise: each episode has a share of this, in half ranges of the action"""
     num_envs: int = 2
     """games played side by side; the episodes do not depend on it"""
 

@@ -51,8 +51,13 @@ def _curve(
 
 
 def _band(
-    ax: Axes, x: Sequence[float], mean: Sequence[float], sem: Sequence[float], label: str,
-    colour: str, dash: str,
+    ax: Axes,
+    x: Sequence[float],
+    mean: Sequence[float],
+    sem: Sequence[float],
+    label: str,
+    colour: str,
+    dash: str,
 ) -> None:
     y, e = np.array(mean), np.array(sem)
     ax.plot(x, y, dash, color=colour, label=label, marker="o" if len(y) < 4 else None)
@@ -91,8 +96,12 @@ def temperature_scores(results: Path = report.PUBLISHED) -> Figure:
         if not points:
             continue
         ax.errorbar(
-            list(points), [s.mean for s in points.values()], [s.sem for s in points.values()],
-            color=colour, capsize=3, label=label,
+            list(points),
+            [s.mean for s in points.values()],
+            [s.sem for s in points.values()],
+            color=colour,
+            capsize=3,
+            label=label,
         )
         for tau, s in points.items():
             ax.plot([tau] * len(s.each), s.each, "o", color=colour, alpha=0.6, markersize=4)
@@ -147,9 +156,7 @@ FIGURES: dict[str, tuple[Callable[[Path], Figure], str]] = {
     "doom_temperature": (temperature_scores, "Doom: dream and real score against temperature"),
 }
 
-_INK = (
-    "<style>svg{color:#24292f}@media(prefers-color-scheme:dark){svg{color:#d1d7de}}</style>"
-)
+_INK = "<style>svg{color:#24292f}@media(prefers-color-scheme:dark){svg{color:#d1d7de}}</style>"
 
 
 def draw_all(results: Path, folder: Path) -> dict[str, str]:

@@ -16,17 +16,15 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from wmlib.policies import Policy, make_policy
-from wmlib.presets import TASKS, CollectConfig, Task
-from wmlib.runs import PICTURE_ID, RunFolder, UserError, stage_manifest
-from wmlib.seeds import TRAINING, check
+from wmlib.policies import Mixture, Policy, make_policy
+from wmlib.presets import TASKS
+from wmlib.runs import PICTURE_ID, UserError
 from wmlib.store import Episode, RolloutStore, sample_frames
 
 __all__ = [
     "Episode",
     "RolloutStore",
     "collect",
-    "collect_run",
     "play",
     "sample_frames",
 ]
@@ -145,7 +143,8 @@ def collect(
         frames, start = 0, time.perf_counter()
         for episode in play(env, player, queue.next, record):
             keep = episode.length >= min_episode_steps
-            store.append(episode, player.name, keep)
+            who = player.member(episode.seed) if isinstance(player, Mixture) else player
+            store.append(episode, who.name, keep)
             queue.finished(keep)
             frames += episode.length
             bar.set_postfix_str(f"{frames / (time.perf_counter() - start):.0f} frames/s")
@@ -194,32 +193,3 @@ def _env_id(task: str, game: str) -> str:
     if env_id is None:
         raise UserError(f"{task} has no game '{game}': choose reference")
     return env_id
-
-
-def collect_run(run: RunFolder, task: Task, config: CollectConfig, seed: int) -> RolloutStore:
-    """Stage 1 of a run: fill RUN/rollouts as the preset says, and write its manifest.
-
-    `seed` is the run's; run 0 plays the training seeds from 100,000 on, run 1 from 120,000 on, …
-    """
-    first = TRAINING.start + 20_000 * seed
-    check("training", first, config.episodes)
-    folder = run.stage("rollouts", create=True)
-    with stage_manifest(folder, "collect", config, seed, "cpu") as result:
-        store = collect(
-            task.name,
-            config.policy,
-            config.episodes,
-            first,
-            folder,
-            config.num_envs,
-            config.game,
-            config.max_episode_steps,
-            config.min_episode_steps,
-        )
-        result |= {
-            "episodes": len(store),
-            "frames": store.n_frames,
-            "dropped": len(store.dropped),
-            "bytes_per_frame": round(store.bytes_per_frame()),
-        }
-    return store

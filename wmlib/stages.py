@@ -1,4 +1,4 @@
-"""The last two stages of a run, put together from their parts: evolve C, score the agent."""
+"""The stages of a run that need an agent: collect, evolve C, score; put together from parts."""
 
 from collections.abc import Callable
 from contextlib import ExitStack, closing
@@ -15,9 +15,39 @@ from wmlib.agent import evaluate, find_agent, load_agent
 from wmlib.controller import Controller
 from wmlib.dream import FeatureVectorEnv
 from wmlib.evolution import Arena, evolve, standard_error
-from wmlib.memory import MDNRNN
-from wmlib.presets import EvaluateConfig, EvolveConfig, Task
+from wmlib.exploring import make_player
+from wmlib.presets import CollectConfig, EvaluateConfig, EvolveConfig, Task
+from wmlib.rollouts import RolloutStore, collect
 from wmlib.runs import RunFolder, UserError
+
+
+def collect_run(run: RunFolder, task: Task, config: CollectConfig, seed: int) -> RolloutStore:
+    """Stage 1 of a run: fill RUN/rollouts as the preset says, and write its manifest.
+
+    `seed` is the run's; run 0 plays the training seeds from 100,000 on, run 1 from 120,000 on, …
+    """
+    first = seeds.TRAINING.start + 20_000 * seed
+    seeds.check("training", first, config.episodes)
+    folder = run.stage("rollouts", create=True)
+    with runs.stage_manifest(folder, "collect", config, seed, "cpu") as result:
+        store = collect(
+            task.name,
+            make_player(config.policy, task, config.exploration),
+            config.episodes,
+            first,
+            folder,
+            config.num_envs,
+            config.game,
+            config.max_episode_steps,
+            config.min_episode_steps,
+        )
+        result |= {
+            "episodes": len(store),
+            "frames": store.n_frames,
+            "dropped": len(store.dropped),
+            "bytes_per_frame": round(store.bytes_per_frame()),
+        }
+    return store
 
 
 def training_world(
@@ -26,19 +56,12 @@ def training_world(
     """The feature environment that C is evolved in; made anew inside every worker process."""
     agent = load_agent(run_path, task, controller=None)
     if config.random_memory:
-        agent.memory = untrained_like(agent.memory, seed)
+        agent.memory = agent.memory.untrained_copy(seed)
     if config.world == "dream":
         return agent.dream(
             config.slots, config.tau, max_episode_steps=config.max_episode_steps, device=device
         )
     return agent.real(config.slots, config.max_episode_steps, config.game, device)
-
-
-def untrained_like(memory: MDNRNN, seed: int) -> MDNRNN:
-    """An M of the same shape that has learned nothing, the same for the same seed."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return memory.untrained_copy()
 
 
 def evolve_run(
@@ -57,7 +80,8 @@ def evolve_run(
         if config.real_episodes:
             make_game = partial(agent.real, 2, config.max_episode_steps)
             check = _real_check(stack.enter_context(closing(Arena(make_game))), controller, config)
-        result |= evolve(arena, controller, config, folder, seed, check)
+        facts = {"memory_seed": seed} if config.random_memory else {}
+        result |= evolve(arena, controller, config, folder, seed, check, **facts)
 
 
 def _real_check(
