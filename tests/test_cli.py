@@ -30,6 +30,8 @@ def call(capsys, *args):
         (["evaluate", "--task", "car_racing", "--weights", "nowhere"], "not a folder"),
         (["evaluate", "--task", "car_racing", "--episodes", "0"], "play at least 1"),
         (["iterate", "--task", "car_racing"], "iterate plays the pendulum"),
+        (["dream-gradient", "--task", "car_racing"], "needs an M with a reward head"),
+        (["dream-gradient", "--task", "pendulum"], "no finished round: run .*iterate"),
         (["train-vision", "--task", "car_racing", "--device", "tpu"], "choose auto, cpu or cuda"),
     ],
 )

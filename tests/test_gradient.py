@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from wmlib.gradient import GradientConfig, ascend, dream_return
+from wmlib.gradient import ascend, dream_return
 from wmlib.iterative import random_agent
-from wmlib.presets import ITERATE_PRESETS, get_task
+from wmlib.presets import ITERATE_PRESETS, GradientConfig, get_task
 
 
 @pytest.fixture

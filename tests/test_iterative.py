@@ -1,15 +1,18 @@
 """The iterative procedure runs, stores every round, and resumes without playing anything twice."""
 
+import json
 from dataclasses import replace
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
 
+from wmlib.cli import main
 from wmlib.exploring import ExploringPolicy
 from wmlib.iterative import StateVision, iterate, random_agent
 from wmlib.presets import ITERATE_PRESETS, get_task
-from wmlib.runs import RunFolder
+from wmlib.runs import Metrics, RunFolder
 from wmlib.store import RolloutStore
 
 TINY = ITERATE_PRESETS["tiny"]
@@ -55,3 +58,19 @@ def test_rounds_add_data_and_a_second_call_adds_nothing(tmp_path):
     first = (tmp_path / "round_02/controller/controller.safetensors").read_bytes()
     assert iterate(run, SHORT, seed=0, device=torch.device("cpu")) == rows
     assert (tmp_path / "round_02/controller/controller.safetensors").read_bytes() == first
+
+
+@pytest.mark.slow
+def test_a_finished_round_can_be_dreamed_and_climbed(tmp_path, capsys):
+    iterate(RunFolder(tmp_path), replace(SHORT, iterations=1), 0, torch.device("cpu"))
+    dreams = gym.make_vec("wmlib/PendulumHangingDream-v0", num_envs=3, weights=tmp_path)
+    features, _ = dreams.reset(seed=[1, 2, 3])
+    assert features.shape == (3, 3 + SHORT.memory.n_h)
+    flags = ("--updates", "5", "--dreams", "8", "--horizon", "5")
+    command = ["dream-gradient", "--task", "pendulum", "--run-dir", str(tmp_path), *flags]
+    assert main(command) == 0
+    first = capsys.readouterr().out
+    assert set(json.loads(first)) >= {"dream_return", "real_return", "evolved_real_return", "n"}
+    assert len(Metrics(tmp_path / "gradient/metrics.jsonl").read()) == 5
+    assert main(command) == 0  # finished: the same line again
+    assert capsys.readouterr().out == first

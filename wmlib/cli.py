@@ -20,6 +20,7 @@ from wmlib.presets import (
     CollectConfig,
     EvaluateConfig,
     EvolveConfig,
+    GradientConfig,
     IterateConfig,
     MemoryConfig,
     Preset,
@@ -107,6 +108,15 @@ class Iterate(Common):
     """The iterative procedure on the pendulum: play, learn M, learn C in M, again."""
 
     iterate: Annotated[IterateConfig, tyro.conf.arg(name="")] = dataclasses.field(default=None)  # type: ignore[assignment]
+
+
+@dataclass
+class DreamGradient(Common):
+    """Train C by backpropagation through the dream of an iterate run; prints one JSON line."""
+
+    gradient: Annotated[GradientConfig, tyro.conf.arg(name="")] = dataclasses.field(
+        default_factory=GradientConfig
+    )
 
 
 @dataclass
@@ -220,6 +230,18 @@ def iterate(common: Common, config: IterateConfig) -> None:
         print(json.dumps(row))
 
 
+def dream_gradient(common: Common, config: GradientConfig) -> None:
+    """C by gradient through the dream."""
+    from wmlib.gradient import ascend_run
+
+    if common.task != "pendulum":
+        raise UserError(
+            f"dream-gradient needs an M with a reward head, as the pendulum's, not {common.task}: "
+            "--task pendulum"
+        )
+    print(json.dumps(ascend_run(common.run, config, common.seed)))
+
+
 def _skip(folder: Path, command: str, config: Any, seed: int) -> bool:
     done = runs.begin_stage(folder, config, seed)
     if done:
@@ -237,6 +259,7 @@ COMMANDS: dict[str, type] = {
     "evaluate": Evaluate,
     "run": Run,
     "iterate": Iterate,
+    "dream-gradient": DreamGradient,
     "play": Play,
     "report": Report,
 }
@@ -261,11 +284,13 @@ def _parse(name: str, kind: type, args: list[str]) -> Any:
     if first != args and not any(a.startswith("--task") for a in args):
         first += ["--task", next(iter(TASKS))]  # help without a task shows the first one's numbers
     common, _ = tyro.cli(Common, args=first, return_unknown_args=True, prog=program)
-    if kind is Iterate:
+    if kind in (Iterate, DreamGradient):
         if common.preset not in ITERATE_PRESETS:
             raise UserError(
                 f"no preset '{common.preset}': choose one of {', '.join(ITERATE_PRESETS)}"
             )
+        if kind is DreamGradient:
+            return tyro.cli(kind, args=args, default=kind(common.task, common.preset), prog=program)
         rounds = Iterate(common.task, common.preset, iterate=ITERATE_PRESETS[common.preset])
         return tyro.cli(Iterate, args=args, default=rounds, prog=program)
     preset = get_preset(common.task, common.preset)
@@ -292,6 +317,7 @@ def _dispatch(flags: Any) -> None:
         Evaluate: lambda: evaluate(flags, task, flags.evaluate, flags.weights, flags.controller),
         Run: lambda: run_all(flags, task, flags.stages),
         Iterate: lambda: iterate(flags, flags.iterate),
+        DreamGradient: lambda: dream_gradient(flags, flags.gradient),
         Play: lambda: _play(flags, task),
     }
     return actions[type(flags)]()

@@ -10,32 +10,20 @@ mean and width, not the choice (which has no derivative).
 Letters: B dreams side by side, T steps, P parameters of C.
 """
 
-from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from wmlib.agent import Agent
+from wmlib.controller import save_controllers
 from wmlib.dream import features
+from wmlib.iterative import last_round, real_score
 from wmlib.mixture import sample_mixture
-
-
-@dataclass(frozen=True)
-class GradientConfig:
-    """Gradient ascent on the predicted return."""
-
-    updates: int = 100
-    """steps of Adam"""
-    dreams: int = 64
-    """dreams per update"""
-    horizon: int = 50
-    """steps of each dream: the gradient passes through all of them"""
-    learning_rate: float = 0.02
-    """Adam"""
-    clip: float = 1.0
-    """largest norm of one update's gradient"""
-    tau: float = 1.0
-    """temperature of the dreams"""
+from wmlib.presets import GradientConfig
+from wmlib.runs import Metrics, RunFolder, UserError, begin_stage, read_json, stage_manifest
+from wmlib.training import update_generator
 
 
 def dream_return(
@@ -66,7 +54,7 @@ def dream_return(
 
 
 def ascend(
-    agent: Agent, params: Tensor, config: GradientConfig, seed: int
+    agent: Agent, params: Tensor, config: GradientConfig, seed: int, progress: bool = False
 ) -> tuple[Tensor, list[dict[str, float]]]:
     """Follow the gradient of the predicted return; returns the last params and one row an update.
 
@@ -76,7 +64,7 @@ def ascend(
     params = params.clone().requires_grad_(True)
     optimizer = torch.optim.Adam([params], config.learning_rate, maximize=True)
     rows = []
-    for _ in range(config.updates):
+    for _ in tqdm(range(config.updates), "gradient", unit="update", disable=not progress):
         value = dream_return(agent, params, config.dreams, config.horizon, generator, config.tau)
         (gradient,) = torch.autograd.grad(value, params)
         params.grad = gradient
@@ -88,3 +76,40 @@ def ascend(
         optimizer.step()
         rows.append({"dream_return": float(value.detach()), "gradient_norm": norm})
     return params.detach(), rows
+
+
+def ascend_run(run: RunFolder, config: GradientConfig, seed: int) -> dict[str, Any]:
+    """C by gradient in the last M of an `iterate` run, into RUN/gradient.
+
+    It begins with small random weights. Returns what the manifest keeps: the dream's return at the
+    first and the last update, and real returns on validation seeds, with those of the C that
+    CMA-ES found in the same M beside them.
+    """
+    agent = last_round(run.path)
+    folder = run.stage("gradient", create=True)
+    if begin_stage(folder, config, seed):
+        return read_json(folder / "manifest.json")["result"]
+    assert agent.controller is not None
+    with stage_manifest(folder, "dream-gradient", config, seed, torch.device("cpu")) as result:
+        evolved = real_score(agent)
+        start = 0.1 * torch.randn(agent.controller.n_params, generator=update_generator(seed, 0))
+        try:
+            params, rows = ascend(agent, start, config, seed, progress=True)
+        except FloatingPointError as error:
+            raise UserError(f"dream-gradient: {error} (--gradient.horizon)") from error
+        metrics = Metrics(folder / "metrics.jsonl")
+        metrics.resume_at("update", 0)
+        for update, row in enumerate(rows, start=1):
+            metrics.append(update=update, **row)
+        agent.controllers = {"params": params.half().float()}
+        save_controllers(folder / "controller.safetensors", agent.controller, agent.controllers)
+        score = real_score(agent)
+        result |= {
+            "dream_return": [rows[0]["dream_return"], rows[-1]["dream_return"]],
+            "real_return": score["mean"],
+            "real_sem": score["sem"],
+            "evolved_real_return": evolved["mean"],
+            "evolved_real_sem": evolved["sem"],
+            "n": score["n"],
+        }
+    return read_json(folder / "manifest.json")["result"]

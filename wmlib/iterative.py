@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from wmlib import seeds
 from wmlib.agent import Agent, evaluate
 from wmlib.controller import load_controllers
+from wmlib.dream import DreamEnv
 from wmlib.evolution import Arena, evolve
 from wmlib.exploring import ExploringPolicy
 from wmlib.latents import encode_run
@@ -28,6 +29,7 @@ from wmlib.presets import IterateConfig, Task, get_task
 from wmlib.rollouts import collect
 from wmlib.runs import (
     RunFolder,
+    UserError,
     begin_stage,
     is_finished,
     load_weights,
@@ -90,6 +92,21 @@ def load_round(folder: Path, task: Task) -> Agent:
     return agent
 
 
+def last_round(folder: str | Path) -> Agent:
+    """The agent that the last finished round of an `iterate` run left."""
+    finished = [path for path in sorted(Path(folder).glob("round_*")) if is_finished(path)]
+    if not finished:
+        raise UserError(
+            f"{folder} has no finished round: run `python -m wmlib iterate --task pendulum` first"
+        )
+    return load_round(finished[-1], get_task("pendulum"))
+
+
+def make_dream(num_envs: int, weights: str | Path, tau: float = 1.0, **kwargs: Any) -> DreamEnv:
+    """The vector entry point of `wmlib/PendulumHangingDream-v0`: `weights` is an `iterate` run."""
+    return last_round(weights).dream(num_envs, tau, **kwargs)
+
+
 def iterate(
     run: RunFolder, config: IterateConfig, seed: int, device: torch.device
 ) -> list[dict[str, Any]]:
@@ -137,7 +154,7 @@ def _round(
     encode_run(folder, vision, store, device)  # type: ignore[arg-type]
     train_memory(folder, config.memory, seed, device, task)
     chosen = _evolve(folder, task, config, seed, device)
-    score = _score(load_round(folder.path, task))
+    score = real_score(load_round(folder.path, task))
     return {
         "round": number,
         "real_steps": store.n_frames,
@@ -169,7 +186,7 @@ def _evolve(
     return result
 
 
-def _score(agent: Agent) -> dict[str, Any]:
+def real_score(agent: Agent) -> dict[str, Any]:
     """The real game, without exploration, on validation seeds."""
     env = agent.real(SCORE_EPISODES // 2)
     assert agent.controller is not None

@@ -63,13 +63,14 @@ class Latents:
         return is_first, is_last, is_end
 
     def split(self) -> tuple[np.ndarray, np.ndarray]:
-        """Episodes to train on and to validate on: every 20th is held out, at least one.
+        """Episodes to train on and to validate on: every 19th is held out, at least one.
 
-        The rule uses no seed, so an episode stays on its side when episodes are added.
+        The rule uses no seed, so an episode stays on its side when episodes are added. 19 is prime:
+        policies that take turns (wmlib.policies.Mixture) are all in it.
         """
         if len(self) < 2:
             raise UserError("train-memory needs at least 2 episodes: collect more")
-        every = min(20, len(self))
+        every = min(19, len(self))
         held_out = np.arange(len(self)) % every == every - 1
         return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 

@@ -152,6 +152,24 @@ class IterateConfig:
 
 
 @dataclass(frozen=True)
+class GradientConfig:
+    """C by backpropagation through the dream: gradient ascent on the return that M predicts."""
+
+    updates: int = 100
+    """steps of Adam"""
+    dreams: int = 64
+    """dreams per update"""
+    horizon: int = 50
+    """steps of each dream: the gradient passes through all of them"""
+    learning_rate: float = 0.02
+    """Adam"""
+    clip: float = 1.0
+    """largest norm of one update's gradient"""
+    tau: float = 1.0
+    """temperature of the dreams"""
+
+
+@dataclass(frozen=True)
 class Preset:
     """All stages of one run."""
 

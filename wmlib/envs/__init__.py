@@ -30,3 +30,4 @@ def register_all() -> None:
             vector_entry_point="wmlib.agent:make_dream",
             kwargs={"task": task},
         )
+    register("wmlib/PendulumHangingDream-v0", vector_entry_point="wmlib.iterative:make_dream")
