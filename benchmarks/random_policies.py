@@ -58,7 +58,10 @@ def stored(task: str, store: RolloutStore) -> tuple[str, dict]:
         raise SystemExit(f"{store.path} was not played in the real game of {task}")
     rows = sorted(store.index + store.dropped, key=lambda row: row["episode"])
     returns, lengths = (np.array([row[key] for row in rows]) for key in ("return", "length"))
-    return store.facts["policy"], summary(task, returns, lengths) | {"first_seed": rows[0]["seed"]}
+    names = {row["policy"] for row in rows}
+    if len(names) > 1:
+        raise SystemExit(f"{store.path} holds several policies: {', '.join(sorted(names))}")
+    return names.pop(), summary(task, returns, lengths) | {"first_seed": rows[0]["seed"]}
 
 
 def summary(task: str, returns: np.ndarray, lengths: np.ndarray) -> dict:

@@ -14,7 +14,7 @@ from wmlib.probes import CountProbe
 
 DOOM = TASKS["doom_take_cover"]
 N_Z = 6
-FIRST = CountProbe(np.eye(N_Z)[:1], np.zeros(1))
+FIRST = CountProbe(((np.eye(N_Z)[:1], np.zeros(1)),))
 """Counts 1 where the first latent is above 0."""
 
 

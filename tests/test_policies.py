@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box
 
+from wmlib.cli import main
 from wmlib.exploring import make_player
+from wmlib.latents import load_latents
 from wmlib.policies import POLICIES, make_policy
 from wmlib.presets import get_task
-from wmlib.rollouts import collect
+from wmlib.rollouts import RolloutStore, collect
 from wmlib.runs import UserError
 
 CAR = Box(np.array([-1, 0, 0], np.float32), np.array([1, 1, 1], np.float32))
@@ -105,6 +107,25 @@ def test_a_mixture_with_the_published_agent_collects_real_episodes(tmp_path):
         progress=False,
     )
     assert [row["policy"] for row in store.index] == ["original", "pretrained"] * 2
-    assert store.facts["policy"] == "original,pretrained"
     # an agent that was trained finds road tiles at once; 120 steps cost it 12 points
     assert np.mean([row["return"] for row in store.index[1::2]]) > 0
+
+
+@pytest.mark.slow
+def test_a_second_round_adds_episodes_of_another_policy_and_m_notices(tmp_path, capsys):
+    where = ["--task", "car_racing", "--preset", "tiny", "--run-dir", str(tmp_path)]
+    played = ["--max-episode-steps", "60", "--num-envs", "4", "--game", "batched"]
+    collect_more = ["collect", *where, *played]
+    trained = ["train-vision", *where, "--frames", "200", "--epochs", "1"]
+    memory = ["train-memory", *where, "--updates", "2"]
+    first = [*collect_more, "--episodes", "4", "--policy", "original"]
+    for command in (first, trained, memory):
+        assert main(command) == 0
+    assert main([*collect_more, "--episodes", "6", "--policy", "pretrained"]) == 0
+    who = [row["policy"] for row in RolloutStore(tmp_path / "rollouts").index]
+    assert who == ["original"] * 4 + ["pretrained"] * 2
+    assert main(trained) == 0  # V stays as it is, the new episodes are encoded
+    assert len(load_latents(tmp_path / "latents")) == 6
+    capsys.readouterr()
+    assert main(memory) == 2
+    assert "was trained on 4 episodes and there are 6 now" in capsys.readouterr().err

@@ -15,8 +15,10 @@ from wmlib.runs import UserError
 @dataclass(frozen=True)
 class Settings:
     GROWS: ClassVar = ("rounds",)
+    CHANGES: ClassVar = ("who",)
     size: int = 3
     rounds: int = 1
+    who: str = "a"
 
 
 def test_weights_survive_as_float16_with_their_facts(tmp_path):
@@ -100,7 +102,7 @@ def test_a_stage_is_finished_only_if_it_ended_without_error(tmp_path):
         result["loss"] = 1.0
     manifest = runs.read_json(tmp_path / "manifest.json")
     assert manifest["seed"] == 7
-    assert manifest["config"] == {"size": 3, "rounds": 1}
+    assert manifest["config"] == {"size": 3, "rounds": 1, "who": "a"}
     assert manifest["result"] == {"loss": 1.0}
     assert manifest["sha256"]["w.safetensors"] == runs.sha256(tmp_path / "w.safetensors")
 
@@ -120,6 +122,15 @@ def test_a_finished_stage_may_go_on_for_longer_but_not_shorter(tmp_path):
     assert runs.begin_stage(tmp_path, Settings(rounds=9), seed=1) is False
     with pytest.raises(UserError, match="rounds 9 → 5"):
         runs.begin_stage(tmp_path, Settings(rounds=5), seed=1)
+
+
+def test_what_may_change_only_changes_when_it_goes_on(tmp_path):
+    runs.begin_stage(tmp_path, Settings(rounds=5), seed=1)
+    with pytest.raises(UserError, match="who a → b"):
+        runs.begin_stage(tmp_path, Settings(rounds=5, who="b"), seed=1)
+    assert runs.begin_stage(tmp_path, Settings(rounds=6, who="b"), seed=1) is False
+    with pytest.raises(UserError, match="size 3 → 4"):
+        runs.begin_stage(tmp_path, Settings(4, rounds=7, who="b"), seed=1)
 
 
 def test_a_missing_stage_names_the_command_to_run(tmp_path):

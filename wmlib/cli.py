@@ -150,9 +150,7 @@ def collect(common: Common, task: Task, config: CollectConfig) -> None:
     """Stage 1."""
     from wmlib.stages import collect_run
 
-    folder = common.run.stage("rollouts", create=True)
-    if not _skip(folder, "collect", config, common.seed):
-        collect_run(common.run, task, config, common.seed)
+    collect_run(common.run, task, config, common.seed)
 
 
 def train_vision(common: Common, task: Task, config: VisionConfig) -> None:
@@ -162,12 +160,8 @@ def train_vision(common: Common, task: Task, config: VisionConfig) -> None:
 
     common.run.require("rollouts", "train-vision")
     device = runs.pick_device(common.device)
-    folder = common.run.stage("vision", create=True)
-    if not _skip(folder, "train-vision", config, common.seed):
-        vision.train_vision(common.run, config, common.seed, device, task)
-    if not runs.is_finished(common.run.stage("latents", create=True)):
-        vae = vision.load_vision(folder / "vision.safetensors", task)
-        latents.encode_run(common.run, vae, RolloutStore(common.run.stage("rollouts")), device)
+    vae = vision.train_vision(common.run, config, common.seed, device, task)
+    latents.encode_run(common.run, vae, RolloutStore(common.run.stage("rollouts")), device)
 
 
 def train_memory(common: Common, task: Task, config: MemoryConfig) -> None:
@@ -175,9 +169,7 @@ def train_memory(common: Common, task: Task, config: MemoryConfig) -> None:
     from wmlib.memory import train_memory as train
 
     common.run.require("latents", "train-memory")
-    folder = common.run.stage("memory", create=True)
-    if not _skip(folder, "train-memory", config, common.seed):
-        train(common.run, config, common.seed, runs.pick_device(common.device), task)
+    train(common.run, config, common.seed, runs.pick_device(common.device), task)
 
 
 def evolve(common: Common, task: Task, config: EvolveConfig, output: str = "controller") -> None:
@@ -185,9 +177,8 @@ def evolve(common: Common, task: Task, config: EvolveConfig, output: str = "cont
     from wmlib.stages import evolve_run
 
     common.run.require("memory", "evolve")
-    folder = common.run.stage(output, create=True)
-    if not _skip(folder, "evolve", config, common.seed):
-        evolve_run(common.run, folder, task, config, common.seed, runs.pick_device(common.device))
+    device = runs.pick_device(common.device)
+    evolve_run(common.run, output, task, config, common.seed, device)
 
 
 def evaluate(
@@ -240,13 +231,6 @@ def dream_gradient(common: Common, config: GradientConfig) -> None:
             "--task pendulum"
         )
     print(json.dumps(ascend_run(common.run, config, common.seed)))
-
-
-def _skip(folder: Path, command: str, config: Any, seed: int) -> bool:
-    done = runs.begin_stage(folder, config, seed)
-    if done:
-        print(f"{command}: already finished in {folder}", file=sys.stderr)
-    return done
 
 
 # ---------------------------------------------------------------- parsing

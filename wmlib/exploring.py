@@ -86,7 +86,8 @@ def make_player(names: str, task: Task, exploration: float) -> Policy:
     members: list[Policy] = []
     for name in names.split(","):
         if name == "pretrained" or Path(name).is_dir():
-            members.append(ExploringPolicy(find_agent(name, task), exploration, True, name))
+            label = name if name == "pretrained" else "agent"  # no path of a machine in an index
+            members.append(ExploringPolicy(find_agent(name, task), exploration, True, label))
         else:
             members.append(make_policy(name, action_space(task)))
     return members[0] if len(members) == 1 else Mixture(members)

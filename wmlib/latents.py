@@ -8,7 +8,7 @@ action is not stored.
 Letters: n steps of all episodes together, E episodes, N_z, N_a.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,15 @@ import numpy as np
 import torch
 import zarr
 
-from wmlib.runs import RunFolder, UserError, save_weights, sha256, stage_manifest
+from wmlib.runs import (
+    RunFolder,
+    UserError,
+    is_finished,
+    read_json,
+    save_weights,
+    sha256,
+    stage_manifest,
+)
 from wmlib.training import Prefetch, autocast
 
 if TYPE_CHECKING:  # vision.py needs nothing from here, but memory.py should not load V
@@ -104,6 +112,8 @@ def encode_run(run: RunFolder, vae: "VAE", store: "RolloutStore", device: torch.
     """
     folder = run.stage("latents", create=True)
     config = EncodeConfig(sha256(run.stage("vision") / "vision.safetensors"), len(store))
+    if is_finished(folder) and read_json(folder / "manifest.json")["config"] == asdict(config):
+        return
     group = zarr.open_group(folder / "data", mode="a")
     if group.attrs.get("vision_sha256") != config.vision_sha256:  # new, or made with another V
         group = zarr.open_group(folder / "data", mode="w")

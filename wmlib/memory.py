@@ -25,6 +25,7 @@ from wmlib.runs import (
     begin_stage,
     fit_weights,
     load_weights,
+    read_json,
     save_weights,
     stage_manifest,
 )
@@ -203,9 +204,15 @@ def train_memory(
     Returns M as it is published (float16 weights).
     """
     folder = run.stage("memory", create=True)
-    if begin_stage(folder, config, seed):
-        return load_memory(folder / WEIGHTS, task).to(device)
     latents = load_latents(run.stage("latents"))
+    if begin_stage(folder, config, seed):
+        trained_on = read_json(folder / "manifest.json")["result"].get("episodes", len(latents))
+        if trained_on != len(latents):
+            raise UserError(
+                f"{folder} was trained on {trained_on} episodes and there are {len(latents)} now: "
+                "delete that folder to train M again, or keep the old data in another run folder"
+            )
+        return load_memory(folder / WEIGHTS, task).to(device)
     with stage_manifest(folder, "memory", config, seed, device) as result:
         torch.manual_seed(seed)
         memory = MDNRNN(
@@ -218,7 +225,8 @@ def train_memory(
         ).to(device)
         result |= _fit(memory, latents, folder, config, seed, device)
         held_out = validate(memory, latents, latents.split()[1], device)
-        result |= {"held_out_episodes": len(latents.split()[1]), **held_out}
+        counts = {"episodes": len(latents), "held_out_episodes": len(latents.split()[1])}
+        result |= counts | held_out
         save_weights(folder / WEIGHTS, memory.state_dict(), task=task.name, **memory.shape)
     (folder / "checkpoint.safetensors").unlink(missing_ok=True)
     return load_memory(folder / WEIGHTS, task).to(device)

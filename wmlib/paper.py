@@ -19,6 +19,7 @@ class Row:
 
 CAR_RACING = (
     Row("V and M, C linear on (z, h)", "main", (906, 21)),
+    Row("as above, V and M of the first round", "first_round"),
     Row("V alone, C linear on z", "z_only", (632, 251)),
     Row("V alone, C with 40 hidden units", "z_hidden", (788, 141)),
     # Tallec et al., "Reproducing World Models" (ctallec/world-models, docs)

@@ -14,9 +14,10 @@ from wmlib.runs import UserError
 
 @dataclass(frozen=True)
 class CollectConfig:
-    """Stage 1: play a policy that knows nothing and store what it sees."""
+    """Stage 1: play a policy and store what it sees; a later round may add episodes of another."""
 
     GROWS: ClassVar = ("episodes",)
+    CHANGES: ClassVar = ("policy", "exploration")
     policy: str
     """uniform, held, brownian, original (car only) or still (wmlib.policies), a run folder or
     "pretrained" (an agent that explores); several, with commas between them, take turns"""

@@ -1,4 +1,4 @@
-"""Linear probes: what one linear map can read out of z or h (chapter 5).
+"""Probes: what can be read out of z or h (chapters 5 and 9).
 
 If a linear map predicts the car's speed from h on episodes it was not fitted on, then h knows the
 speed, in a form that the linear C can use. A probe says nothing about what a deeper network could
@@ -10,12 +10,15 @@ Letters: n rows, D features.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
+from torch import nn
 
 from wmlib.runs import UserError, load_weights, save_weights
 
@@ -25,7 +28,7 @@ PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
 @dataclass(frozen=True)
 class LinearProbe:
-    """x (n, D) -> x @ weight + bias (n,): a value, or log-odds if fitted to yes and no."""
+    """x (n, D) -> x @ weight + bias (n,)."""
 
     weight: NDArray[np.float64]
     """(D,)"""
@@ -57,30 +60,6 @@ def fit_ridge(x: NDArray, y: NDArray, penalty: float = 1e-3) -> LinearProbe:
     gram = u.T @ u + penalty * len(u) * np.eye(u.shape[1])
     weight = np.linalg.solve(gram, u.T @ (y - y.mean()))
     return _on_raw(weight, float(y.mean()), mean, scale)
-
-
-def fit_logistic(x: NDArray, y: NDArray, penalty: float = 1e-3, steps: int = 50) -> LinearProbe:
-    """Logistic regression of bool y (n,) by Newton's method; the probe gives log-odds.
-
-    The same penalty as in `fit_ridge`; it also keeps the weights finite where yes and no can be
-    separated without error.
-    """
-    _check(x, y)
-    y = np.asarray(y, bool)
-    if y.all() or not y.any():
-        raise ValueError("fit_logistic needs rows with yes and rows with no")
-    u, mean, scale = _standardised(x)
-    u = np.hstack([u, np.ones((len(u), 1))])
-    ridge = np.diag([penalty * len(u)] * (u.shape[1] - 1) + [1e-9])
-    w = np.zeros(u.shape[1])
-    for _ in range(steps):
-        p = 1 / (1 + np.exp(-np.clip(u @ w, -30, 30)))
-        hessian = (u * (p * (1 - p))[:, None]).T @ u + ridge
-        change = np.linalg.solve(hessian, u.T @ (y - p) - ridge @ w)
-        w += change
-        if np.abs(change).max() < 1e-8:
-            break
-    return _on_raw(w[:-1], float(w[-1]), mean, scale)
 
 
 @dataclass(frozen=True)
@@ -145,21 +124,27 @@ def _choose(x: NDArray, y: NDArray, episode: NDArray, penalties: Sequence[float]
 
 @dataclass(frozen=True)
 class CountProbe:
-    """How many things z shows: a logistic probe for each of "at least 1", …, "at least M".
+    """How many things z shows: a small network with an output for each of "at least 1", …, "M".
 
-    The count is the number of probes whose probability is above 1/2. "Fireballs" in this book, in
+    The count is the number of outputs whose probability is above 1/2. "Fireballs" in this book, in
     pictures and in dreams alike, are what the published probe of this kind counts: it was fitted
-    to ViZDoom's own labels.
+    to ViZDoom's own labels. It is no linear probe, for it shall count well, not tell what C sees.
     """
 
-    weight: NDArray[np.float64]
-    """(M, N_z)"""
-    bias: NDArray[np.float64]
-    """(M,)"""
+    layers: tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...]
+    """weight (n_out, n_in) and bias (n_out,) of each layer; ReLU between two"""
+
+    @property
+    def most(self) -> int:
+        """M, the largest count."""
+        return len(self.layers[-1][1])
 
     def log_odds(self, z: NDArray) -> NDArray[np.float64]:
         """(..., M) log-odds of "at least m", from z (..., N_z)."""
-        return np.asarray(z, np.float64) @ self.weight.T + self.bias
+        x = np.asarray(z, np.float64)
+        for place, (weight, bias) in enumerate(self.layers):
+            x = (x if place == 0 else np.maximum(x, 0)) @ weight.T + bias
+        return x
 
     def __call__(self, z: NDArray) -> NDArray[np.int64]:
         """(...,) counts of z (..., N_z); M means M or more."""
@@ -169,7 +154,7 @@ class CountProbe:
         """Precision and recall of "at least one", and the count's correlation with the truth."""
         said, true = self(z), np.asarray(counts)
         both = ((said > 0) & (true > 0)).sum()
-        capped = np.minimum(true, len(self.bias))
+        capped = np.minimum(true, self.most)
         return {
             "precision": float(both / max((said > 0).sum(), 1)),
             "recall": float(both / max((true > 0).sum(), 1)),
@@ -187,10 +172,31 @@ def correlation(x: NDArray, y: NDArray) -> float:
     return float(np.corrcoef(x, y)[0, 1])
 
 
-def fit_counts(z: NDArray, counts: NDArray, most: int, penalty: float = 1e-4) -> CountProbe:
-    """One logistic regression for each of "at least 1" to "at least `most`", on z (n, N_z)."""
-    probes = [fit_logistic(z, np.asarray(counts) >= m, penalty) for m in range(1, most + 1)]
-    return CountProbe(np.stack([p.weight for p in probes]), np.array([p.bias for p in probes]))
+HIDDEN = (128, 64)
+"""Units of the hidden layers of a CountProbe."""
+
+
+def fit_counts(
+    z: NDArray, counts: NDArray, most: int, epochs: int = 12, seed: int = 0
+) -> CountProbe:
+    """A network on z (n, N_z) for "at least 1" to "at least `most`", by AdamW on cross-entropy."""
+    x = torch.from_numpy(np.asarray(z, np.float32))
+    steps = torch.arange(1, most + 1)
+    y = (torch.from_numpy(np.asarray(counts))[:, None] >= steps).float()  # (n, M)
+    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        torch.manual_seed(seed)
+        sizes = [x.shape[1], *HIDDEN, most]
+        linear = [nn.Linear(n_in, n_out) for n_in, n_out in pairwise(sizes)]
+        net = nn.Sequential(*(m for layer in linear for m in (layer, nn.ReLU())))[:-1]
+        optimizer = torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=0.05)
+        for _ in range(epochs):
+            for rows in torch.randperm(len(x)).split(256):
+                loss = F.binary_cross_entropy_with_logits(net(x[rows]), y[rows])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+    arrays = [[p.detach().double().numpy() for p in layer.parameters()] for layer in linear]
+    return CountProbe(tuple((weight, bias) for weight, bias in arrays))
 
 
 PUBLISHED = {"fireballs": "doom_take_cover"}
@@ -198,7 +204,10 @@ PUBLISHED = {"fireballs": "doom_take_cover"}
 
 def save_probe(path: Path, probe: CountProbe, **facts: Any) -> None:
     """Store a probe as float16 safetensors with a manifest; `facts` say what it was fitted to."""
-    tensors = {"weight": torch.from_numpy(probe.weight), "bias": torch.from_numpy(probe.bias)}
+    tensors: dict[str, torch.Tensor] = {}
+    for place, (weight, bias) in enumerate(probe.layers):
+        tensors |= {f"weight_{place}": torch.from_numpy(weight)}
+        tensors |= {f"bias_{place}": torch.from_numpy(bias)}
     save_weights(path, tensors, **facts)
 
 
@@ -210,7 +219,9 @@ def load_probe(name: str, path: Path | None = None) -> CountProbe:
         folder = Path(str(resources.files("wmlib"))) / "pretrained" / PUBLISHED[name]
         path = folder / "probes" / f"{name}.safetensors"
     tensors, _ = load_weights(path)
-    return CountProbe(tensors["weight"].double().numpy(), tensors["bias"].double().numpy())
+    arrays = {key: tensor.double().numpy() for key, tensor in tensors.items()}
+    pairs = ((arrays[f"weight_{i}"], arrays[f"bias_{i}"]) for i in range(len(arrays) // 2))
+    return CountProbe(tuple(pairs))
 
 
 def _check(x: NDArray, y: NDArray) -> None:

@@ -111,13 +111,13 @@ def collect(
     Episode i has the environment seed `seed` + i and the policy's randomness comes from the same
     number, so what is stored does not depend on `num_envs` (games side by side) nor on
     interruptions: the same call goes on where the last one stopped. `policy` is a name from
-    wmlib.policies or an object like them. `game` is "reference" or "batched". `options` go to the
+    wmlib.policies or an object like them; a store may hold episodes of several, its index says
+    who played. `game` is "reference" or "batched". `options` go to the
     environment.
     """
     facts = {
         "task": task,
         "game": game,
-        "policy": policy if isinstance(policy, str) else policy.name,
         "seed": seed,
         "max_episode_steps": max_episode_steps,
         "min_episode_steps": min_episode_steps,

@@ -348,7 +348,8 @@ def begin_stage(folder: Path, config: Any, seed: int) -> bool:
 
     A folder started with other settings is refused, so that a resumed training never mixes two.
     How many games are played side by side changes no result, and so may change; what a config
-    names in GROWS (episodes to collect, generations) may become more.
+    names in GROWS (episodes to collect, generations) may become more, and what it names in
+    CHANGES (the policy that plays the new episodes) may be another then.
     """
     fields = {k: v for k, v in dataclasses.asdict(config).items() if k not in ONLY_SPEED}
     wanted = json.loads(json.dumps({"config": fields, "seed": seed}))
@@ -360,9 +361,9 @@ def begin_stage(folder: Path, config: Any, seed: int) -> bool:
     if started != wanted:
         old, new = ({**s["config"], "seed": s["seed"]} for s in (started, wanted))
         changed = [key for key in new if old.get(key) != new[key]]
-        if set(changed) <= set(getattr(config, "GROWS", ())) and all(
-            new[key] > old[key] for key in changed
-        ):
+        grows, changes = (set(getattr(config, name, ())) for name in ("GROWS", "CHANGES"))
+        grown = [key for key in changed if key in grows and new[key] > old[key]]
+        if grown and set(changed) <= {*grown, *changes}:
             (folder / "manifest.json").unlink(missing_ok=True)  # it goes on, so it is not finished
             write_json(claim, wanted)
             return False
@@ -371,4 +372,7 @@ def begin_stage(folder: Path, config: Any, seed: int) -> bool:
             f"{folder} was started with other settings ({told}): "
             "use another --run-dir, or delete that folder to start again"
         )
-    return is_finished(folder)
+    if is_finished(folder):
+        print(f"{folder}: already finished", file=sys.stderr)
+        return True
+    return False

@@ -1,5 +1,6 @@
 """The stages of a run that need an agent: collect, evolve C, score; put together from parts."""
 
+from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from functools import partial
@@ -29,6 +30,8 @@ def collect_run(run: RunFolder, task: Task, config: CollectConfig, seed: int) ->
     first = seeds.TRAINING.start + 20_000 * seed
     seeds.check("training", first, config.episodes)
     folder = run.stage("rollouts", create=True)
+    if runs.begin_stage(folder, config, seed):
+        return RolloutStore(folder)
     with runs.stage_manifest(folder, "collect", config, seed, "cpu") as result:
         store = collect(
             task.name,
@@ -43,6 +46,7 @@ def collect_run(run: RunFolder, task: Task, config: CollectConfig, seed: int) ->
         )
         result |= {
             "episodes": len(store),
+            "policies": dict(Counter(row["policy"] for row in store.index)),
             "frames": store.n_frames,
             "dropped": len(store.dropped),
             "bytes_per_frame": round(store.bytes_per_frame()),
@@ -65,11 +69,17 @@ def training_world(
 
 
 def evolve_run(
-    run: RunFolder, folder: Path, task: Task, config: EvolveConfig, seed: int, device: torch.device
+    run: RunFolder, output: str, task: Task, config: EvolveConfig, seed: int, device: torch.device
 ) -> None:
-    """Stage 4: evolve C in the world that `config` names; writes controller and learning curve."""
+    """Stage 4: evolve C in the world that `config` names.
+
+    Leaves controllers and the learning curve in RUN/`output`.
+    """
     if config.workers and device.type == "cuda":
         raise UserError("--workers spreads over CPU processes; with --device cuda use --slots")
+    folder = run.stage(output, create=True)
+    if runs.begin_stage(folder, config, seed):
+        return
     agent = load_agent(run.path, task, controller=None)
     controller = agent.new_controller(config.controller)
     make_world = partial(training_world, run.path, task, config, seed, str(device))
@@ -78,7 +88,8 @@ def evolve_run(
         arena = stack.enter_context(closing(Arena(make_world, config.workers)))
         check: Callable[[Tensor], dict] = lambda mean: {}  # noqa: E731
         if config.real_episodes:
-            make_game = partial(agent.real, 2, config.max_episode_steps)
+            games = min(8, config.real_episodes)
+            make_game = partial(agent.real, games, config.max_episode_steps)
             check = _real_check(stack.enter_context(closing(Arena(make_game))), controller, config)
         facts = {"memory_seed": seed} if config.random_memory else {}
         result |= evolve(arena, controller, config, folder, seed, check, **facts)
