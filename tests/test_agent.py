@@ -16,9 +16,10 @@ from wmlib.agent import (
     make_games,
     pretrained_folder,
 )
+from wmlib.configs import EvaluateConfig
 from wmlib.controller import save_controllers
 from wmlib.memory import MDNRNN
-from wmlib.presets import TASKS, EvaluateConfig
+from wmlib.presets import TASKS
 from wmlib.runs import UserError, save_weights
 from wmlib.stages import evaluate_run
 from wmlib.vision import VAE

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from wmlib import seeds
+from wmlib.configs import EvolveConfig
 from wmlib.evolution import Arena, evolve, generation_seeds, play, start_search
-from wmlib.presets import EvolveConfig
 
 CONFIG = EvolveConfig("dream", 6, population=8, episodes=2, evaluate_every=3, evaluate_episodes=4)
 

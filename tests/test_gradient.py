@@ -3,9 +3,10 @@
 import pytest
 import torch
 
+from wmlib.configs import GradientConfig
 from wmlib.gradient import ascend, dream_return
 from wmlib.iterative import random_agent
-from wmlib.presets import ITERATE_PRESETS, GradientConfig, get_task
+from wmlib.presets import ITERATE_PRESETS, get_task
 
 
 @pytest.fixture

@@ -14,9 +14,7 @@ from typing import Annotated, Any
 import tyro
 
 from wmlib import runs, seeds
-from wmlib.presets import (
-    ITERATE_PRESETS,
-    TASKS,
+from wmlib.configs import (
     CollectConfig,
     EvaluateConfig,
     EvolveConfig,
@@ -24,11 +22,9 @@ from wmlib.presets import (
     IterateConfig,
     MemoryConfig,
     Preset,
-    Task,
     VisionConfig,
-    get_preset,
-    get_task,
 )
+from wmlib.presets import ITERATE_PRESETS, TASKS, Task, get_preset, get_task
 from wmlib.runs import RunFolder, UserError
 
 

@@ -23,8 +23,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from wmlib import seeds
+from wmlib.configs import EvolveConfig
 from wmlib.controller import Controller, save_controllers
-from wmlib.presets import EvolveConfig
 from wmlib.runs import Metrics, UserError
 
 

@@ -19,13 +19,14 @@ from torch import Tensor, nn
 
 from wmlib import seeds
 from wmlib.agent import Agent, evaluate
+from wmlib.configs import IterateConfig
 from wmlib.controller import load_controllers
 from wmlib.dream import DreamEnv
 from wmlib.evolution import Arena, evolve
 from wmlib.exploring import ExploringPolicy
 from wmlib.latents import encode_run
 from wmlib.memory import MDNRNN, load_memory, train_memory
-from wmlib.presets import IterateConfig, Task, get_task
+from wmlib.presets import Task, get_task
 from wmlib.rollouts import collect
 from wmlib.runs import (
     RunFolder,

@@ -16,9 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from wmlib.configs import MemoryConfig
 from wmlib.latents import Latents, load_latents
 from wmlib.mixture import nll
-from wmlib.presets import MemoryConfig, Task
+from wmlib.presets import Task
 from wmlib.runs import (
     RunFolder,
     UserError,

@@ -13,11 +13,12 @@ from tqdm import tqdm
 
 from wmlib import runs, seeds
 from wmlib.agent import evaluate, find_agent, load_agent
+from wmlib.configs import CollectConfig, EvaluateConfig, EvolveConfig
 from wmlib.controller import Controller
 from wmlib.dream import FeatureVectorEnv
 from wmlib.evolution import Arena, evolve, standard_error
 from wmlib.exploring import make_player
-from wmlib.presets import CollectConfig, EvaluateConfig, EvolveConfig, Task
+from wmlib.presets import Task
 from wmlib.rollouts import RolloutStore, collect
 from wmlib.runs import RunFolder, UserError
 

@@ -18,7 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wmlib.presets import Task, VisionConfig
+from wmlib.configs import VisionConfig
+from wmlib.presets import Task
 from wmlib.rollouts import RolloutStore, sample_frames
 from wmlib.runs import (
     RunFolder,

@@ -1,0 +1,178 @@
+"""What a run depends on: one frozen dataclass for each stage.
+
+Every field is a flag of the stage's command (wmlib.cli) and lands in its manifest; its docstring is
+the help. The numbers are in wmlib.presets. Where the paper's text and its released code disagree,
+the line under the field says which one we follow (appendix "Details that matter" has the list).
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+
+@dataclass(frozen=True)
+class CollectConfig:
+    """Stage 1: play a policy and store what it sees; a later round may add episodes of another."""
+
+    GROWS: ClassVar = ("episodes",)
+    CHANGES: ClassVar = ("policy", "exploration")
+    policy: str
+    """uniform, held, brownian, original (car only) or still (wmlib.policies), a run folder or
+    "pretrained" (an agent that explores); several, with commas between them, take turns"""
+    episodes: int
+    """episodes to store"""
+    max_episode_steps: int
+    """an episode is cut after this many steps (the games' own caps: 1,000 and 2,100)"""
+    min_episode_steps: int = 1
+    """shorter episodes are dropped; Doom 101, as in the released code (the text is silent)"""
+    game: Literal["reference", "batched"] = "reference"
+    """the real game in processes, or the batched simulator (CarRacing only)"""
+    exploration: float = 0.5
+    """an agent's noise: each episode has a share of this, in half ranges of the action"""
+    num_envs: int = 2
+    """games played side by side; the episodes do not depend on it"""
+
+
+@dataclass(frozen=True)
+class VisionConfig:
+    """Stage 2: V, the variational autoencoder."""
+
+    n_z: int
+    """latent dimensions N_z"""
+    frames: int
+    """frames drawn from the store and held in memory (12,288 bytes each)"""
+    epochs: int
+    """passes over these frames; text: 1, released code: 10, which is what `paper` follows"""
+    batch_size: int = 100
+    """frames per update"""
+    learning_rate: float = 1e-4
+    """Adam"""
+    learning_rate_decay: float = 1.0
+    """factor per update (original: constant); short trainings end better with a falling rate"""
+    kl_tolerance: float = 0.5
+    """KL below this many nats per latent dimension costs nothing (released code only)"""
+
+
+@dataclass(frozen=True)
+class MemoryConfig:
+    """Stage 3: M, the mixture-density recurrent network."""
+
+    n_h: int
+    """LSTM units N_h"""
+    updates: int
+    """gradient steps; `paper` follows the released code (4,000 car, 24,400 Doom), not the text"""
+    n_mixtures: int = 5
+    """Gaussians per latent dimension; each dimension has a mixture of its own (released code)"""
+    heads: tuple[str, ...] = ()
+    """what M predicts besides z': any of end, reward, action"""
+    restart_input: bool = False
+    """tell M with an input that a new episode begins (released Doom code)"""
+    batching: Literal["episodes", "streams"] = "episodes"
+    """whole episodes from h = 0 (car), or long streams that carry h over windows (Doom)"""
+    batch_size: int = 100
+    """episodes or streams per update"""
+    window: int = 1000
+    """steps per update: the longest episode (car), the window of a stream (Doom: 500)"""
+    learning_rate: float = 1e-3
+    """Adam"""
+    learning_rate_decay: float = 1.0
+    """factor per update (released Doom code: 0.99999)"""
+    gradient_clip: float = 1.0
+    """every entry of the gradient is clipped to ± this (released code)"""
+    end_weight: float = 10.0
+    """weight of the frames where the episode ends (released Doom code)"""
+    reward_weight: float = 1.0
+    """weight of the reward head's squared error; small where rewards are large"""
+
+
+@dataclass(frozen=True)
+class EvolveConfig:
+    """Stage 4: C, evolved by CMA-ES."""
+
+    GROWS: ClassVar = ("generations",)
+    world: Literal["real", "dream"]
+    """where candidates play: the game behind V and M, or M alone"""
+    generations: int
+    """CMA-ES updates"""
+    population: int = 64
+    """candidates per generation"""
+    episodes: int = 16
+    """episodes per candidate; its fitness is their mean return"""
+    sigma0: float = 0.1
+    """first standard deviation of the search"""
+    controller: Literal["linear", "z", "hidden"] = "linear"
+    """linear on all features, linear on z alone, or z through 40 tanh units"""
+    random_memory: bool = False
+    """put an untrained M in front of C (the control experiment of chapter 7)"""
+    max_episode_steps: int = 1000
+    """an episode is cut after this many steps"""
+    game: Literal["reference", "batched"] = "reference"
+    """world = real: the real game in processes, or the batched simulator (CarRacing only)"""
+    tau: float = 1.0
+    """world = dream: temperature. Paper's best 1.15; released code 1.25; we state ours"""
+    slots: int = 16
+    """episodes played side by side; the results do not depend on it"""
+    workers: int = 0
+    """spread the candidates over this many processes (0: play them all in this one)"""
+    evaluate_every: int = 25
+    """evaluate the mean of the distribution every this many generations"""
+    evaluate_episodes: int = 64
+    """episodes of that evaluation, on validation seeds"""
+    real_episodes: int = 0
+    """world = dream: also play that mean in the real game, this many validation episodes"""
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """Stage 5: score in the real game."""
+
+    episodes: int
+    """episodes, one for each of the seeds seed, seed + 1, …"""
+    slots: int = 2
+    """games played side by side; the results do not depend on it"""
+    max_episode_steps: int = 1000
+    """an episode is cut after this many steps"""
+
+
+@dataclass(frozen=True)
+class IterateConfig:
+    """The iterative procedure (paper, section "Iterative Training Procedure"), on the pendulum."""
+
+    iterations: int
+    """rounds of play, M, C"""
+    episodes: int
+    """real episodes played in each round"""
+    exploration: float
+    """standard deviation of the noise on C's actions while collecting, as a share of the range"""
+    memory: MemoryConfig
+    """M is trained from scratch in each round, on all data so far"""
+    evolve: EvolveConfig
+    """C is evolved in M in each round, from zeros"""
+
+
+@dataclass(frozen=True)
+class GradientConfig:
+    """C by backpropagation through the dream: gradient ascent on the return that M predicts."""
+
+    updates: int = 100
+    """steps of Adam"""
+    dreams: int = 64
+    """dreams per update"""
+    horizon: int = 50
+    """steps of each dream: the gradient passes through all of them"""
+    learning_rate: float = 0.02
+    """Adam"""
+    clip: float = 1.0
+    """largest norm of one update's gradient"""
+    tau: float = 1.0
+    """temperature of the dreams"""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """All stages of one run."""
+
+    collect: CollectConfig
+    vision: VisionConfig
+    memory: MemoryConfig
+    evolve: EvolveConfig
+    evaluate: EvaluateConfig
