@@ -83,7 +83,7 @@ _CAR_PAPER = Preset(
     EvaluateConfig(episodes=100, slots=16),
 )
 _CAR_SMALL = Preset(
-    CollectConfig("brownian", 400, 1000, game="batched", num_envs=64),
+    CollectConfig("original,brownian", 400, 1000, game="batched", num_envs=64),
     replace(
         _CAR_PAPER.vision,
         frames=150_000,
@@ -150,21 +150,16 @@ _DOOM_PAPER = Preset(
     EvaluateConfig(episodes=500, slots=16, max_episode_steps=2100),
 )
 _DOOM_SMALL = Preset(
-    replace(_DOOM_PAPER.collect, episodes=1600, num_envs=6),
+    replace(_DOOM_PAPER.collect, policy="held,brownian", episodes=1600, num_envs=6),
     replace(
         _DOOM_PAPER.vision,
         frames=250_000,
-        epochs=2,
-        learning_rate=6e-4,
-        learning_rate_decay=0.9994,
+        epochs=4,
+        batch_size=50,
+        learning_rate=1e-3,
+        learning_rate_decay=0.99985,
     ),
-    replace(
-        _DOOM_PAPER.memory,
-        updates=2000,
-        batch_size=40,
-        window=200,
-        learning_rate_decay=0.9988,
-    ),
+    replace(_DOOM_PAPER.memory, updates=2400, window=100, learning_rate_decay=0.9988),
     replace(
         _DOOM_PAPER.evolve,
         generations=60,
