@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from wmlib import seeds
+from wmlib.exploring import make_player
 from wmlib.latents import encode_frames
 from wmlib.presets import get_task
 from wmlib.rollouts import RolloutStore, collect
@@ -21,7 +22,9 @@ from wmlib.runs import RunFolder
 from wmlib.vision import load_vision
 
 FACTS = {"car_racing": "speed", "doom_take_cover": "fireballs"}
-POLICIES = {"car_racing": "brownian", "doom_take_cover": "held"}
+POLICIES = {"car_racing": "original,pretrained", "doom_take_cover": "held"}
+"""The published agent drives every other lap: V and M shall be looked at where they are used."""
+EXPLORATION = 0.5
 EPISODES, STEPS = 4, 160
 """Episodes of frames, and their length; Doom's deaths come later."""
 LATENT_EPISODES = 24
@@ -34,7 +37,7 @@ def play(task: str, episodes: int, seed: int, shortest: int, longest: int, **mor
     options = {"labels": True} if task == "doom_take_cover" else {}
     return collect(
         task,
-        POLICIES[task],
+        make_player(POLICIES[task], get_task(task), EXPLORATION),
         episodes,
         seed,
         path,
