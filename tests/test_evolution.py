@@ -1,6 +1,11 @@
 """CMA-ES finds optima, resumes to the last bit, and the slot queue plays every job once."""
 
 import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from functools import partial
@@ -10,7 +15,8 @@ import numpy as np
 import pytest
 import torch
 
-from wmlib import seeds
+from wmlib import runs, seeds
+from wmlib.agent import pretrained_folder
 from wmlib.configs import EvolveConfig
 from wmlib.evolution import Arena, evolve, generation_seeds, play, start_search
 
@@ -118,6 +124,44 @@ def test_evolution_improves_and_resumes_to_the_last_bit(tmp_path):
     first, last = rows(whole)[0]["fitness"], rows(whole)[-1]["fitness"]
     assert np.mean(last) > np.mean(first)
     assert chosen["generation"] in (3, 6)
+
+
+def published_run(folder):
+    """A run folder with the published V and M of the car, and no C."""
+    for name in ("vision", "memory", "latents"):
+        shutil.copytree(pretrained_folder("car_racing") / name, folder / name)
+        runs.write_json(folder / name / "manifest.json", {})
+    return folder
+
+
+@pytest.mark.slow
+def test_a_search_ended_by_kill_9_goes_on_to_the_same_controller(tmp_path):
+    flags = "--generations 30 --population 4 --episodes 1 --max-episode-steps 40 --slots 4"
+    flags += " --game batched --evaluate-every 10 --evaluate-episodes 4"
+    command = [sys.executable, "-m", "wmlib", "evolve", "--task", "car_racing", *flags.split()]
+
+    def start(folder):
+        where = ["--preset", "tiny", "--run-dir", str(folder)]
+        return subprocess.Popen([*command, *where], stderr=subprocess.DEVNULL)
+
+    whole, broken = published_run(tmp_path / "whole"), published_run(tmp_path / "broken")
+    assert start(whole).wait(timeout=300) == 0
+    process, log = start(broken), broken / "controller" / "metrics.jsonl"
+    while process.poll() is None and not (log.exists() and len(log.read_text().split("\n")) > 5):
+        time.sleep(0.005)
+    process.kill()
+    assert process.wait(timeout=60) == -signal.SIGKILL
+    assert not (broken / "controller" / "controller.safetensors").exists()
+    assert start(broken).wait(timeout=300) == 0
+    names = ("controller/controller.safetensors", "controller/metrics.jsonl")
+    assert (whole / names[0]).read_bytes() == (broken / names[0]).read_bytes()
+    logs = (
+        [json.loads(x) for x in (f / names[1]).read_text().split("\n")[:-1]]
+        for f in (whole, broken)
+    )
+    one, other = ([{k: v for k, v in row.items() if k != "seconds"} for row in log] for log in logs)
+    assert one == other
+    assert len(one) == 30
 
 
 def test_generation_seeds_come_from_the_training_range_and_differ():
