@@ -108,7 +108,7 @@ _CAR_SMALL = Preset(
         slots=128,
         evaluate_every=5,
     ),
-    EvaluateConfig(episodes=100),
+    EvaluateConfig(episodes=100, slots=8),
 )
 _CAR_TINY = Preset(
     CollectConfig("brownian", 8, 100),
@@ -162,15 +162,13 @@ _DOOM_SMALL = Preset(
     replace(_DOOM_PAPER.memory, updates=2400, window=100, learning_rate_decay=0.9988),
     replace(
         _DOOM_PAPER.evolve,
-        generations=60,
-        population=32,
-        episodes=8,
-        slots=128,
+        generations=40,
+        slots=256,
         evaluate_every=5,
         evaluate_episodes=128,
-        real_episodes=32,
+        real_episodes=48,
     ),
-    replace(_DOOM_PAPER.evaluate, episodes=500, slots=4),
+    _DOOM_PAPER.evaluate,
 )
 _DOOM_TINY = Preset(
     replace(_DOOM_PAPER.collect, episodes=12, max_episode_steps=300, num_envs=2),
