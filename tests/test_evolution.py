@@ -19,6 +19,7 @@ from wmlib import runs, seeds
 from wmlib.agent import pretrained_folder
 from wmlib.configs import EvolveConfig
 from wmlib.evolution import Arena, evolve, generation_seeds, play, start_search
+from wmlib.runs import load_weights
 
 CONFIG = EvolveConfig("dream", 6, population=8, episodes=2, evaluate_every=3, evaluate_episodes=4)
 
@@ -103,16 +104,18 @@ def test_every_job_is_played_once_whatever_the_number_of_slots(num_envs):
     assert (played.returns[[i for i in range(20) if i % 3 == 0]] == 0).all()
 
 
-def test_evolution_improves_and_resumes_to_the_last_bit(tmp_path):
+@pytest.mark.parametrize("average", [1, 3])
+def test_evolution_improves_and_resumes_to_the_last_bit(tmp_path, average):
+    config = replace(CONFIG, average=average)
     whole, torn = tmp_path / "whole", tmp_path / "torn"
     for folder in (whole, torn):
         folder.mkdir()
     arena = Arena(partial(Targets, 5))
-    chosen = evolve(arena, CONTROLLER, CONFIG, whole, seed=4)
-    evolve(arena, CONTROLLER, replace(CONFIG, generations=3), torn, seed=4)
+    chosen = evolve(arena, CONTROLLER, config, whole, seed=4)
+    evolve(arena, CONTROLLER, replace(config, generations=3), torn, seed=4)
     with open(torn / "metrics.jsonl", "a") as file:
         file.write('{"generation": 4, "fitn')  # killed while writing
-    evolve(arena, CONTROLLER, CONFIG, torn, seed=4)
+    evolve(arena, CONTROLLER, config, torn, seed=4)
 
     def rows(folder):
         lines = (folder / "metrics.jsonl").read_text().splitlines()
@@ -124,6 +127,19 @@ def test_evolution_improves_and_resumes_to_the_last_bit(tmp_path):
     first, last = rows(whole)[0]["fitness"], rows(whole)[-1]["fitness"]
     assert np.mean(last) > np.mean(first)
     assert chosen["generation"] in (3, 6)
+
+
+def test_the_scored_mean_is_the_average_of_the_last_ones(tmp_path):
+    config = replace(CONFIG, generations=3, evaluate_every=1)
+    arena = Arena(partial(Targets, 5))
+    stored = {}
+    for average in (1, 2):
+        (folder := tmp_path / str(average)).mkdir()
+        evolve(arena, CONTROLLER, replace(config, average=average), folder, seed=4)
+        stored[average] = load_weights(folder / "controller.safetensors")[0]
+    two, three = (stored[1][f"generation_{g:05d}"] for g in (2, 3))
+    assert torch.allclose(stored[2]["generation_00003"], (two + three) / 2, atol=2e-3)
+    assert torch.equal(stored[2]["generation_00001"], stored[1]["generation_00001"])
 
 
 def published_run(folder):

@@ -114,9 +114,12 @@ class EvolveConfig:
     workers: int = 0
     """spread the candidates over this many processes (0: play them all in this one)"""
     evaluate_every: int = 25
-    """evaluate the mean of the distribution every this many generations"""
+    """evaluate the mean of the search distribution every this many generations"""
     evaluate_episodes: int = 64
     """episodes of that evaluation, on validation seeds"""
+    average: int = 1
+    """evaluate, and store, the mean averaged over this many generations (original: 1); where
+    fitness is noisy the mean wanders about its goal, and the average of its places is nearer"""
     real_episodes: int = 0
     """world = dream: also play that mean in the real game, this many validation episodes"""
 

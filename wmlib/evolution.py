@@ -10,6 +10,7 @@ same seeds, so that they are compared on equal tracks.
 
 import multiprocessing
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -193,18 +194,30 @@ def _rounded(x: np.ndarray) -> Tensor:
     return torch.from_numpy(np.asarray(x)).half().float()
 
 
-def _replay(search: cma.CMAEvolutionStrategy, rows: list[dict]) -> dict[int, Tensor]:
-    """Bring a fresh search to where the log ends; returns the means that were evaluated.
+class Means:
+    """The means of the search distribution, generation by generation, for those to be scored."""
+
+    def __init__(self, average: int) -> None:
+        self.last: deque[np.ndarray] = deque(maxlen=average)
+        self.scored: dict[int, Tensor] = {}
+
+    def score(self, generation: int) -> Tensor:
+        """Keep the average of the last means as this generation's controller."""
+        self.scored[generation] = _rounded(np.mean(self.last, axis=0))
+        return self.scored[generation]
+
+
+def _replay(search: cma.CMAEvolutionStrategy, rows: list[dict], means: Means) -> None:
+    """Bring a fresh search and its means to where the log ends.
 
     ask() draws the same candidates again and tell() gets the logged fitness, so the state is the
     same to the last bit, with nothing pickled.
     """
-    means = {}
     for row in rows:
         search.tell(search.ask(), [-f for f in row["fitness"]])
+        means.last.append(search.mean.copy())
         if "mean_return" in row:
-            means[row["generation"]] = _rounded(search.mean)
-    return means
+            means.score(row["generation"])
 
 
 def evolve(
@@ -227,7 +240,8 @@ def evolve(
     rows = metrics.read()
     metrics.resume_at("generation", len(rows))  # a torn last line would spoil the next
     search = start_search(controller.n_params, config, seed)
-    means = _replay(search, rows)
+    means = Means(config.average)
+    _replay(search, rows, means)
     bar = tqdm(total=None, unit=" steps", unit_scale=True, desc="evolve C", disable=None)
     for generation in range(len(rows) + 1, config.generations + 1):
         start = time.perf_counter()
@@ -241,6 +255,7 @@ def evolve(
             raise UserError(f"evolve: a return of generation {generation} is not finite")
         fitness = returns.mean(axis=1)
         search.tell(candidates, (-fitness).tolist())
+        means.last.append(search.mean.copy())
         row = {
             "generation": generation,
             "fitness": fitness.tolist(),
@@ -250,15 +265,14 @@ def evolve(
             "steps": int(played.lengths.sum()),
         }
         if generation % config.evaluate_every == 0 or generation == config.generations:
-            means[generation] = _rounded(search.mean)
-            row |= _score_mean(arena, controller, config, means[generation])
-            row |= check(means[generation])
+            mean = means.score(generation)
+            row |= _score_mean(arena, controller, config, mean) | check(mean)
         row["seconds"] = round(time.perf_counter() - start, 2)
         metrics.append(**row)
         rows.append(row)
         _describe(bar, rows, config)
     bar.close()
-    return _choose(controller, folder, rows, means, facts)
+    return _choose(controller, folder, rows, means.scored, facts)
 
 
 def _score_mean(arena: Arena, controller: Controller, config: EvolveConfig, mean: Tensor) -> dict:
@@ -286,6 +300,16 @@ def _describe(bar: tqdm, rows: list[dict], config: EvolveConfig) -> None:
     bar.set_description_str(text)
 
 
+def _worth(row: dict) -> float:
+    """The mean less its standard error, so that a score from few episodes is not chosen by luck.
+
+    Where the real game was asked too (on validation seeds), it decides.
+    """
+    if "real_return" in row:
+        return row["real_return"] - row["real_sem"]
+    return row["mean_return"] - row["sem"]
+
+
 def _choose(
     controller: Controller,
     folder: Path,
@@ -294,8 +318,7 @@ def _choose(
     facts: dict[str, Any],
 ) -> dict:
     scored = [row for row in rows if "mean_return" in row]
-    # Where the real game was asked too (on validation seeds), it decides.
-    best = max(scored, key=lambda row: row.get("real_return", row["mean_return"]))
+    best = max(scored, key=_worth)
     named = {f"generation_{g:05d}": mean for g, mean in means.items()}
     named["params"] = means[best["generation"]]
     chosen = {key: best[key] for key in ("generation", "mean_return", "sem")}

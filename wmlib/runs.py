@@ -358,6 +358,9 @@ def begin_stage(folder: Path, config: Any, seed: int) -> bool:
         write_json(claim, wanted)
         return False
     started = read_json(claim)
+    # A field that is newer than the folder had its default then.
+    defaults = {f.name: f.default for f in dataclasses.fields(config) if f.name in fields}
+    started["config"] = {k: started["config"].get(k, defaults.get(k)) for k in wanted["config"]}
     if started != wanted:
         old, new = ({**s["config"], "seed": s["seed"]} for s in (started, wanted))
         changed = [key for key in new if old.get(key) != new[key]]
