@@ -17,7 +17,7 @@ import torch
 
 from wmlib import runs
 from wmlib.agent import Agent
-from wmlib.evolution import play
+from wmlib.arena import play
 from wmlib.memory import MDNRNN
 from wmlib.presets import TASKS
 from wmlib.vision import VAE

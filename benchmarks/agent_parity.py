@@ -14,7 +14,7 @@ import numpy as np
 
 from wmlib import report, runs
 from wmlib.agent import evaluate, load_pretrained
-from wmlib.evolution import standard_error
+from wmlib.arena import standard_error
 
 BAR = 20
 """points"""

@@ -18,7 +18,7 @@ from gymnasium.vector import AutoresetMode
 from tqdm import tqdm
 
 from wmlib import runs, seeds
-from wmlib.evolution import standard_error
+from wmlib.arena import standard_error
 from wmlib.policies import make_policy
 from wmlib.presets import get_task
 from wmlib.rollouts import RolloutStore, play

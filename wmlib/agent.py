@@ -16,9 +16,9 @@ from gymnasium.vector import AutoresetMode
 from torch import Tensor
 
 from wmlib import noise
+from wmlib.arena import play, standard_error
 from wmlib.controller import Controller, load_controllers
 from wmlib.dream import Z_NOISE, DreamEnv, FeatureVectorEnv, n_features
-from wmlib.evolution import play, standard_error
 from wmlib.memory import MDNRNN, load_memory
 from wmlib.presets import Task, get_task
 from wmlib.runs import RunFolder, UserError, load_weights

@@ -1,21 +1,15 @@
 """CMA-ES over C, on any environment that emits features, real or dreamed (paper, appendix
 "Evolution Strategies").
 
-Population × episodes is one queue of (candidate, seed) jobs over the N slots of a vector
-environment: a slot whose episode ends takes the next job, so batches stay full and no episode
-waits for another. Noise depends on (seed, step) alone (`wmlib.noise`), so N changes nothing but
-speed. Fitness is the mean return over the episodes; every candidate of a generation plays the
-same seeds, so that they are compared on equal tracks.
+Fitness is the mean return over the episodes; every candidate of a generation plays the same seeds,
+so that they are compared on equal tracks. The search goes on bit for bit from its log.
 """
 
-import multiprocessing
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import cma
 import numpy as np
@@ -24,146 +18,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from wmlib import seeds
+from wmlib.arena import Arena, standard_error
 from wmlib.configs import EvolveConfig
 from wmlib.controller import Controller, save_controllers
 from wmlib.runs import Metrics, UserError
-
-
-class FeatureEnv(Protocol):
-    """A vector environment, autoreset off, that emits torch float32 features (N, F)."""
-
-    num_envs: int
-
-    def reset(self, *, seed: Any, options: Any) -> tuple[Tensor, dict]:
-        """Begin episodes in the slots of options["reset_mask"] (N,), one seed for each slot."""
-
-    def step(self, actions: Tensor) -> tuple[Tensor, np.ndarray, np.ndarray, np.ndarray, dict]:
-        """Actions (N, A) -> features, rewards, terminated, truncated (N,), info."""
-
-    def close(self) -> None:
-        """Free what it holds."""
-
-
-@dataclass
-class Played:
-    """What `play` measured: one return and one length for each job."""
-
-    returns: np.ndarray
-    lengths: np.ndarray
-
-
-@torch.inference_mode()
-def play(
-    env: FeatureEnv,
-    controller: Controller,
-    params: Tensor,
-    jobs: Sequence[tuple[int, int]],
-    progress: Callable[[int], object] = lambda steps: None,
-) -> Played:
-    """Play every job (row of `params` (P, n_params), episode seed) once; order is kept.
-
-    `progress` is called with the number of live steps after each step of the batch.
-    """
-    n = env.num_envs
-    returns, lengths = np.zeros(len(jobs)), np.zeros(len(jobs), dtype=np.int64)
-    job_of_slot = np.full(n, -1)  # -1: idle
-    slot_params = params[torch.zeros(n, dtype=torch.long)]  # (N, n_params)
-    free, waiting, features = np.ones(n, dtype=bool), 0, torch.empty(0)
-    while True:
-        if free.any():
-            # Idle slots are reset too (an ended game cannot be stepped), to a seed nobody reads.
-            slot_seeds: list[int | None] = [None] * n
-            for slot in np.flatnonzero(free):
-                job_of_slot[slot] = waiting if waiting < len(jobs) else -1
-                candidate, slot_seeds[slot] = jobs[min(waiting, len(jobs) - 1)]
-                slot_params[slot] = params[candidate]
-                waiting += 1
-            if (job_of_slot < 0).all():
-                return Played(returns, lengths)
-            features, _ = env.reset(seed=slot_seeds, options={"reset_mask": free.copy()})
-        actions = controller.act(slot_params, features)
-        features, reward, terminated, truncated, _ = env.step(actions)
-        live = job_of_slot >= 0
-        returns[job_of_slot[live]] += np.asarray(reward, dtype=np.float64)[live]
-        lengths[job_of_slot[live]] += 1
-        free = np.asarray(terminated) | np.asarray(truncated)
-        progress(int(live.sum()))
-
-
-# ---------------------------------------------------------------- candidates over processes
-
-_worker_env: FeatureEnv | None = None
-
-
-def _start_worker(make_env: Callable[[], FeatureEnv]) -> None:
-    global _worker_env
-    torch.set_num_threads(1)  # one core per process: the processes are the parallelism
-    _worker_env = make_env()
-
-
-def _play_in_worker(
-    controller: Controller, params: np.ndarray, jobs: list[tuple[int, int]]
-) -> Played:
-    assert _worker_env is not None
-    return play(_worker_env, controller, torch.from_numpy(params), jobs)
-
-
-class Arena:
-    """Where candidates play: in this process, or spread over `workers` processes.
-
-    A worker that dies raises `BrokenProcessPool` here instead of hanging; an error in a worker
-    arrives with its own traceback.
-    """
-
-    def __init__(self, make_env: Callable[[], FeatureEnv], workers: int = 0) -> None:
-        self.pool = None
-        self.env = None
-        if workers:
-            self.pool = ProcessPoolExecutor(
-                workers,
-                mp_context=multiprocessing.get_context("spawn"),
-                initializer=_start_worker,
-                initargs=(make_env,),
-            )
-            self.workers = workers
-        else:
-            self.env = make_env()
-
-    def play(
-        self,
-        controller: Controller,
-        params: Tensor,
-        jobs: Sequence[tuple[int, int]],
-        progress: Callable[[int], object] = lambda steps: None,
-    ) -> Played:
-        """As `play`; with processes, job i goes to process i mod workers."""
-        if self.env is not None:
-            device_params = params.to(getattr(self.env, "device", "cpu"))
-            return play(self.env, controller, device_params, jobs, progress)
-        assert self.pool is not None
-        shares = [list(jobs[i :: self.workers]) for i in range(self.workers)]
-        futures = [
-            self.pool.submit(_play_in_worker, controller, params.numpy(), share)
-            for share in shares
-            if share
-        ]
-        played = Played(np.zeros(len(jobs)), np.zeros(len(jobs), dtype=np.int64))
-        for i, future in enumerate(futures):
-            share = future.result()
-            played.returns[i :: self.workers] = share.returns
-            played.lengths[i :: self.workers] = share.lengths
-            progress(int(share.lengths.sum()))
-        return played
-
-    def close(self) -> None:
-        """Stop the processes or close the environment."""
-        if self.pool is not None:
-            self.pool.shutdown(cancel_futures=True)
-        if self.env is not None:
-            self.env.close()
-
-
-# ---------------------------------------------------------------- the search
 
 
 def start_search(n_params: int, config: EvolveConfig, seed: int) -> cma.CMAEvolutionStrategy:
@@ -280,13 +138,6 @@ def _score_mean(arena: Arena, controller: Controller, config: EvolveConfig, mean
     jobs = [(0, first + i) for i in range(config.evaluate_episodes)]
     returns = arena.play(controller, mean[None], jobs).returns
     return {"mean_return": float(returns.mean()), "sem": float(standard_error(returns))}
-
-
-def standard_error(returns: np.ndarray) -> float:
-    """Standard error of the mean; 0 for a single episode, which cannot tell."""
-    if len(returns) < 2:
-        return 0.0
-    return float(np.std(returns, ddof=1) / np.sqrt(len(returns)))
 
 
 def _describe(bar: tqdm, rows: list[dict], config: EvolveConfig) -> None:

@@ -19,10 +19,11 @@ from torch import Tensor, nn
 
 from wmlib import seeds
 from wmlib.agent import Agent, evaluate
+from wmlib.arena import Arena
 from wmlib.configs import IterateConfig
 from wmlib.controller import load_controllers
 from wmlib.dream import DreamEnv
-from wmlib.evolution import Arena, evolve
+from wmlib.evolution import evolve
 from wmlib.exploring import ExploringPolicy
 from wmlib.latents import encode_run
 from wmlib.memory import MDNRNN, load_memory, train_memory

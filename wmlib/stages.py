@@ -13,10 +13,11 @@ from tqdm import tqdm
 
 from wmlib import runs, seeds
 from wmlib.agent import evaluate, find_agent, load_agent
+from wmlib.arena import Arena, standard_error
 from wmlib.configs import CollectConfig, EvaluateConfig, EvolveConfig
 from wmlib.controller import Controller
 from wmlib.dream import FeatureVectorEnv
-from wmlib.evolution import Arena, evolve, standard_error
+from wmlib.evolution import evolve
 from wmlib.exploring import make_player
 from wmlib.presets import Task
 from wmlib.rollouts import RolloutStore, collect
