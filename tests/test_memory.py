@@ -136,7 +136,7 @@ def test_ends_weigh_ten_times():
 def test_learns_dynamics_end_reward_and_only_with_the_right_alignment():
     """One action too late, 0.69 nats per dim would be lost and no end foreseen."""
     torch.manual_seed(0)
-    latents = toy_latents(64)
+    latents = toy_latents(160)
     train, held_out = latents.split()
     memory = MDNRNN(2, 1, 32, heads=("end", "reward"))
     data = EpisodeBatches(latents, train, 32, 40, seed=0)
@@ -152,5 +152,5 @@ def test_learns_dynamics_end_reward_and_only_with_the_right_alignment():
     assert found["val_floor"] < found["val_nll"] < found["val_floor"] + 0.6
     assert found["val_ends"] >= 2
     assert found["val_end_recall"] > 0.9
-    assert found["val_end_precision"] > 0.5
+    assert found["val_end_precision"] > 0.3  # ends weigh ten times: a false alarm is cheap
     assert parts["reward"] < 0.1  # its variance is 1.3
