@@ -205,15 +205,10 @@ def train_memory(
     Returns M as it is published (float16 weights).
     """
     folder = run.stage("memory", create=True)
-    latents = load_latents(run.stage("latents"))
     if begin_stage(folder, config, seed):
-        trained_on = read_json(folder / "manifest.json")["result"].get("episodes", len(latents))
-        if trained_on != len(latents):
-            raise UserError(
-                f"{folder} was trained on {trained_on} episodes and there are {len(latents)} now: "
-                "delete that folder to train M again, or keep the old data in another run folder"
-            )
+        _refuse_other_data(folder, run.stage("latents"))
         return load_memory(folder / WEIGHTS, task).to(device)
+    latents = load_latents(run.stage("latents"))
     with stage_manifest(folder, "memory", config, seed, device) as result:
         torch.manual_seed(seed)
         memory = MDNRNN(
@@ -231,6 +226,17 @@ def train_memory(
         save_weights(folder / WEIGHTS, memory.state_dict(), task=task.name, **memory.shape)
     (folder / "checkpoint.safetensors").unlink(missing_ok=True)
     return load_memory(folder / WEIGHTS, task).to(device)
+
+
+def _refuse_other_data(folder: Path, latents: Path) -> None:
+    """UserError if the data grew after the M in `folder` was trained."""
+    there = read_json(latents / "manifest.json")["result"]["episodes"]
+    trained_on = read_json(folder / "manifest.json")["result"].get("episodes", there)
+    if trained_on != there:
+        raise UserError(
+            f"{folder} was trained on {trained_on} episodes and there are {there} now: "
+            "delete that folder to train M again, or keep the old data in another run folder"
+        )
 
 
 def _fit(

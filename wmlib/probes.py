@@ -206,8 +206,8 @@ def save_probe(path: Path, probe: CountProbe, **facts: Any) -> None:
     """Store a probe as float16 safetensors with a manifest; `facts` say what it was fitted to."""
     tensors: dict[str, torch.Tensor] = {}
     for place, (weight, bias) in enumerate(probe.layers):
-        tensors |= {f"weight_{place}": torch.from_numpy(weight)}
-        tensors |= {f"bias_{place}": torch.from_numpy(bias)}
+        tensors[f"weight_{place}"] = torch.from_numpy(weight)
+        tensors[f"bias_{place}"] = torch.from_numpy(bias)
     save_weights(path, tensors, **facts)
 
 
