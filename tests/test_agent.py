@@ -20,9 +20,10 @@ from wmlib.configs import EvaluateConfig
 from wmlib.controller import save_controllers
 from wmlib.memory import MDNRNN
 from wmlib.presets import TASKS
-from wmlib.runs import UserError, save_weights
+from wmlib.runs import UserError
 from wmlib.stages import evaluate_run
 from wmlib.vision import VAE
+from wmlib.weights import save_weights
 
 DOOM, CAR = TASKS["doom_take_cover"], TASKS["car_racing"]
 

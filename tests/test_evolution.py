@@ -20,7 +20,7 @@ from wmlib.agent import pretrained_folder
 from wmlib.arena import Arena, play
 from wmlib.configs import EvolveConfig
 from wmlib.evolution import evolve, generation_seeds, start_search
-from wmlib.runs import load_weights
+from wmlib.weights import load_weights
 
 CONFIG = EvolveConfig("dream", 6, population=8, episodes=2, evaluate_every=3, evaluate_episodes=4)
 

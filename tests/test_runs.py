@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 import torch
 
-from wmlib import runs
+from wmlib import runs, weights
 from wmlib.runs import UserError
 
 
@@ -23,8 +23,8 @@ class Settings:
 
 def test_weights_survive_as_float16_with_their_facts(tmp_path):
     w = torch.randn(4, 3)
-    runs.save_weights(tmp_path / "w.safetensors", {"w": w}, task="car_racing")
-    tensors, facts = runs.load_weights(tmp_path / "w.safetensors")
+    weights.save_weights(tmp_path / "w.safetensors", {"w": w}, task="car_racing")
+    tensors, facts = weights.load_weights(tmp_path / "w.safetensors")
     assert torch.equal(tensors["w"], w.half().float())
     assert facts["task"] == "car_racing"
     assert facts["shapes"] == {"w": [4, 3]}
@@ -33,26 +33,26 @@ def test_weights_survive_as_float16_with_their_facts(tmp_path):
 
 def test_a_flipped_byte_is_found(tmp_path):
     path = tmp_path / "w.safetensors"
-    runs.save_weights(path, {"w": torch.randn(100)})
+    weights.save_weights(path, {"w": torch.randn(100)})
     data = bytearray(path.read_bytes())
     data[-5] ^= 1
     path.write_bytes(data)
     with pytest.raises(UserError, match="damaged"):
-        runs.load_weights(path)
+        weights.load_weights(path)
 
 
 def test_weights_for_other_pictures_are_refused(tmp_path):
     path = tmp_path / "w.safetensors"
-    runs.save_weights(path, {"w": torch.randn(3)})
+    weights.save_weights(path, {"w": torch.randn(3)})
     facts = json.loads(path.with_suffix(".json").read_text())
     path.with_suffix(".json").write_text(json.dumps(facts | {"picture": "other"}))
     with pytest.raises(UserError, match="trained on pictures 'other'"):
-        runs.load_weights(path)
+        weights.load_weights(path)
 
 
 def test_shapes_that_do_not_fit_are_named():
     with pytest.raises(UserError, match=r"weight: file \(2, 2\), model \(5, 4\)"):
-        runs.fit_weights(torch.nn.Linear(4, 5), {"weight": torch.zeros(2, 2)}, "x")
+        weights.fit_weights(torch.nn.Linear(4, 5), {"weight": torch.zeros(2, 2)}, "x")
 
 
 def test_a_training_is_restored_exactly(tmp_path):
@@ -65,14 +65,14 @@ def test_a_training_is_restored_exactly(tmp_path):
     model = torch.nn.Linear(4, 2)
     optimizer = torch.optim.Adam(model.parameters())
     step(model, optimizer, torch.ones(3, 4))
-    tensors = runs.training_tensors(model, optimizer)
-    runs.save_checkpoint(tmp_path / "c.safetensors", tensors, {"update": 1})
+    tensors = weights.training_tensors(model, optimizer)
+    weights.save_checkpoint(tmp_path / "c.safetensors", tensors, {"update": 1})
     step(model, optimizer, torch.ones(3, 4))
 
     twin = torch.nn.Linear(4, 2)
     twin_optimizer = torch.optim.Adam(twin.parameters())
-    tensors, state = runs.load_checkpoint(tmp_path / "c.safetensors")
-    runs.restore_training(twin, twin_optimizer, tensors)
+    tensors, state = weights.load_checkpoint(tmp_path / "c.safetensors")
+    weights.restore_training(twin, twin_optimizer, tensors)
     assert state == {"update": 1}
     step(twin, twin_optimizer, torch.ones(3, 4))
     assert torch.equal(model.weight, twin.weight)
@@ -97,7 +97,7 @@ def test_a_stage_is_finished_only_if_it_ended_without_error(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert not runs.is_finished(tmp_path)
-    runs.save_weights(tmp_path / "w.safetensors", {"w": torch.zeros(1)})
+    weights.save_weights(tmp_path / "w.safetensors", {"w": torch.zeros(1)})
     with runs.stage_manifest(tmp_path, "vision", Settings(), 7, "cpu") as result:
         result["loss"] = 1.0
     manifest = runs.read_json(tmp_path / "manifest.json")

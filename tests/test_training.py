@@ -13,8 +13,9 @@ import pytest
 import torch
 
 from wmlib.rollouts import Episode, RolloutStore
-from wmlib.runs import RunFolder, UserError, load_weights
+from wmlib.runs import RunFolder, UserError
 from wmlib.training import Keeper, Prefetch
+from wmlib.weights import load_weights
 
 # ---------------------------------------------------------------- batches made ahead
 

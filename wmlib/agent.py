@@ -21,9 +21,10 @@ from wmlib.controller import Controller, load_controllers
 from wmlib.dream import Z_NOISE, DreamEnv, FeatureVectorEnv, n_features
 from wmlib.memory import MDNRNN, load_memory
 from wmlib.presets import Task, get_task
-from wmlib.runs import RunFolder, UserError, load_weights
+from wmlib.runs import RunFolder, UserError
 from wmlib.training import autocast
 from wmlib.vision import VAE, load_vision
+from wmlib.weights import load_weights
 
 
 class GameFeatures(FeatureVectorEnv):

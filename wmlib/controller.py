@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from wmlib.presets import Task
-from wmlib.runs import UserError, load_weights, save_weights
+from wmlib.runs import UserError
+from wmlib.weights import load_weights, save_weights
 
 HIDDEN = 40
 """tanh units of the `hidden` variant (paper: 1,443 parameters for CarRacing)"""

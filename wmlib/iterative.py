@@ -34,12 +34,11 @@ from wmlib.runs import (
     UserError,
     begin_stage,
     is_finished,
-    load_weights,
     read_json,
-    save_weights,
     stage_manifest,
     write_json,
 )
+from wmlib.weights import load_weights, save_weights
 
 X_SCALE = (1.0, 1.0, 0.5)
 """of cos, sin and angular velocity: the last matters most where it is small, near the bottom"""

@@ -22,11 +22,11 @@ from wmlib.runs import (
     UserError,
     is_finished,
     read_json,
-    save_weights,
     sha256,
     stage_manifest,
 )
 from wmlib.training import Prefetch, autocast
+from wmlib.weights import save_weights
 
 if TYPE_CHECKING:  # vision.py needs nothing from here, but memory.py should not load V
     from wmlib.rollouts import RolloutStore

@@ -20,18 +20,10 @@ from wmlib.configs import MemoryConfig
 from wmlib.latents import Latents, load_latents
 from wmlib.mixture import nll
 from wmlib.presets import Task
-from wmlib.runs import (
-    RunFolder,
-    UserError,
-    begin_stage,
-    fit_weights,
-    load_weights,
-    read_json,
-    save_weights,
-    stage_manifest,
-)
+from wmlib.runs import RunFolder, UserError, begin_stage, read_json, stage_manifest
 from wmlib.sequences import Batch, EpisodeBatches, StreamBatches
 from wmlib.training import Keeper, Prefetch, autocast
+from wmlib.weights import fit_weights, load_weights, save_weights
 
 WEIGHTS = "memory.safetensors"
 HEADS = ("end", "reward", "action")

@@ -20,7 +20,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import nn
 
-from wmlib.runs import UserError, load_weights, save_weights
+from wmlib.runs import UserError
+from wmlib.weights import load_weights, save_weights
 
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """Ridge penalties tried; relative to the number of rows and to standardised features."""

@@ -19,14 +19,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from wmlib.runs import (
-    Metrics,
-    UserError,
-    load_checkpoint,
-    restore_training,
-    save_checkpoint,
-    training_tensors,
-)
+from wmlib.runs import Metrics, UserError
+from wmlib.weights import load_checkpoint, restore_training, save_checkpoint, training_tensors
 
 Batch = TypeVar("Batch")
 

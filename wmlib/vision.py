@@ -21,16 +21,9 @@ from torch import Tensor, nn
 from wmlib.configs import VisionConfig
 from wmlib.presets import Task
 from wmlib.rollouts import RolloutStore, sample_frames
-from wmlib.runs import (
-    RunFolder,
-    UserError,
-    begin_stage,
-    fit_weights,
-    load_weights,
-    save_weights,
-    stage_manifest,
-)
+from wmlib.runs import RunFolder, UserError, begin_stage, stage_manifest
 from wmlib.training import Keeper, Prefetch, autocast, update_generator, update_rng
+from wmlib.weights import fit_weights, load_weights, save_weights
 
 WEIGHTS = "vision.safetensors"
 
