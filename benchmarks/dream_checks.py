@@ -14,7 +14,7 @@ import torch
 
 from wmlib import cheating, report, seeds
 from wmlib.agent import Agent, load_agent
-from wmlib.latents import load_latents
+from wmlib.latents import encode_frames, load_latents
 from wmlib.memory import validate
 from wmlib.presets import get_task
 from wmlib.probes import CountProbe, load_probe
@@ -24,6 +24,7 @@ from wmlib.runs import RunFolder, UserError, is_finished, sha256, write_json
 TASK = "doom_take_cover"
 TAUS = (0.1, 0.5, 1.0, 1.15, 1.3)
 DREAMS, STEPS, REAL = 64, 600, 8
+CPU = torch.device("cpu")
 
 
 def fireballs(agent: Agent, probe: CountProbe) -> dict:
@@ -45,16 +46,25 @@ def fireballs(agent: Agent, probe: CountProbe) -> dict:
     return found
 
 
-def labelled(run: RunFolder) -> dict:
-    """What ViZDoom's own labels say of the random policy's episodes, at most STEPS steps each."""
+def labelled(run: RunFolder, agent: Agent, probe: CountProbe) -> dict:
+    """The random policy's labelled episodes, by ViZDoom's labels and by the probe on their z."""
     store = RolloutStore(run.stage("labelled"))
-    n = len(store)
-    counts, alive = np.zeros((STEPS, n), dtype=int), np.zeros((STEPS, n), dtype=bool)
-    for i in range(n):
-        seen = cheating.visible(store.extra(i, "fireball_boxes"))[:STEPS]
-        counts[: len(seen), i], alive[: len(seen), i] = seen, True
+    rng = np.random.default_rng(0)
+    alive = np.zeros((STEPS, len(store)), dtype=bool)
+    counts = {"labels, held": alive.astype(int), "probe, held": alive.astype(int)}
+    for i in range(len(store)):
+        frames = store.frames(i, slice(STEPS))
+        mu, logvar = (x.astype(np.float32) for x in encode_frames(agent.vision, frames, CPU))
+        z = mu + np.exp(logvar / 2) * rng.standard_normal(mu.shape, np.float32)
+        alive[: len(z), i] = True
+        counts["probe, held"][: len(z), i] = probe(z)
+        counts["labels, held"][: len(z), i] = cheating.visible(
+            store.extra(i, "fireball_boxes")[:STEPS]
+        )
     ended = np.array([r["terminated"] and r["length"] <= STEPS for r in store.index])
-    return cheating.describe(cheating.Watched(counts, alive, ended))
+    return {
+        by: cheating.describe(cheating.Watched(seen, alive, ended)) for by, seen in counts.items()
+    }
 
 
 def main(run_dir: str) -> None:
@@ -70,8 +80,8 @@ def main(run_dir: str) -> None:
         "memory_sha256": sha256(run.stage("memory") / "memory.safetensors"),
         "end_head": cheating.end_head(agent.memory, latents, held_out),
         "teacher_forced": cheating.teacher_forced(agent.memory, latents, held_out, probe)
-        | validate(agent.memory, latents, held_out, torch.device("cpu")),
-        "fireballs": fireballs(agent, probe) | {"labels, held": labelled(run)},
+        | validate(agent.memory, latents, held_out, CPU),
+        "fireballs": fireballs(agent, probe) | labelled(run, agent, probe),
     }
     try:
         result["by_generation"] = cheating.by_generation(report.load_run(TASK, "main"))
