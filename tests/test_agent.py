@@ -1,6 +1,7 @@
 """The agent in the real games: one `play` for training and score, and the same return again."""
 
 import json
+from dataclasses import replace
 
 import gymnasium as gym
 import numpy as np
@@ -21,6 +22,7 @@ from wmlib.controller import save_controllers
 from wmlib.memory import MDNRNN
 from wmlib.presets import TASKS
 from wmlib.runs import UserError
+from wmlib.scoring import Scores
 from wmlib.stages import evaluate_run
 from wmlib.vision import VAE
 from wmlib.weights import save_weights
@@ -128,6 +130,31 @@ def test_evaluate_writes_what_it_prints(doom, tmp_path):
     assert result["reference"]
     assert result["seeds"] == "test"
     assert json.loads((tmp_path / "evaluation.json").read_text())["returns"] == result["returns"]
+
+
+def test_an_interrupted_score_goes_on_and_a_look_does_not_replace_it(doom, tmp_path, monkeypatch):
+    save(doom, tmp_path)
+    config = EvaluateConfig(episodes=3, slots=1, max_episode_steps=30)
+    cpu = torch.device("cpu")
+    keep, played = Scores.keep, []
+
+    def stop_after_two(self, seed, total, length):
+        keep(self, seed, total, length)
+        played.append(seed)
+        if len(played) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Scores, "keep", stop_after_two)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_run(tmp_path, DOOM, config, 1000, cpu)
+    assert not (tmp_path / "evaluation.json").exists()
+    whole = evaluate_run(tmp_path, DOOM, config, 1000, cpu)
+    assert played == [1000, 1001, 1002]  # nothing twice
+    look = evaluate_run(tmp_path, DOOM, replace(config, episodes=1), 1999, cpu)
+    assert look["n"] == 1
+    assert json.loads((tmp_path / "evaluation.json").read_text())["n"] == whole["n"] == 3
+    mixed = evaluate_run(tmp_path, DOOM, replace(config, episodes=4), 1998, cpu)
+    assert mixed["seeds"] is None  # 2000 and 2001 are no test seeds
 
 
 def test_only_the_reference_games_call_themselves_so():

@@ -190,7 +190,8 @@ def test_encoding_goes_on_after_a_crash_and_when_data_grows(run, monkeypatch):
     with pytest.raises(RuntimeError, match="power cut"):
         encode_run(run, vae, store, CPU)
     assert not (run.stage("latents") / "manifest.json").exists()
-    assert len(load_latents(run.stage("latents"))) == 1
+    with pytest.raises(UserError, match="has no latents, or not all of them"):
+        load_latents(run.stage("latents"))
     encode_run(run, vae, store, CPU)
     assert calls == [4, 9, 9, 6]  # the first episode was not encoded again
     check_stored(run, vae, store)
@@ -201,12 +202,26 @@ def test_encoding_goes_on_after_a_crash_and_when_data_grows(run, monkeypatch):
     assert len(check_stored(run, vae, store)) == 4
 
 
-def test_another_v_means_other_latents(run):
+def test_another_v_means_other_latents(run, monkeypatch):
     run, vae, store = run
     encode_run(run, vae, store, CPU)
     other = VAE(6)
     path = run.stage("vision") / "vision.safetensors"
     save_weights(path, other.state_dict(), task="doom_take_cover", n_z=6)
+    encode, calls = other.encode, []
+
+    def break_in_the_second(x):
+        calls.append(len(x))
+        if len(calls) == 2:
+            raise RuntimeError("power cut")
+        return encode(x)
+
+    monkeypatch.setattr("wmlib.latents.BLOCK", 4)  # one episode a block
+    monkeypatch.setattr(other, "encode", break_in_the_second)
+    with pytest.raises(RuntimeError, match="power cut"):
+        encode_run(run, other, store, CPU)
+    with pytest.raises(UserError, match="not all of them"):  # the first V's are gone
+        load_latents(run.stage("latents"))
     encode_run(run, other, store, CPU)
     assert check_stored(run, other, store).mu.shape[1] == 6
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 import torch
 
-from wmlib import runs, weights
+from wmlib import claims, runs, weights
 from wmlib.runs import UserError
 
 
@@ -91,14 +91,14 @@ def test_metrics_skip_a_torn_line_and_cut_back_to_a_checkpoint(tmp_path):
 
 def test_a_stage_is_finished_only_if_it_ended_without_error(tmp_path):
     def interrupted():
-        with runs.stage_manifest(tmp_path, "vision", Settings(), 0, "cpu"):
+        with claims.stage_manifest(tmp_path, "vision", Settings(), 0, "cpu"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert not runs.is_finished(tmp_path)
     weights.save_weights(tmp_path / "w.safetensors", {"w": torch.zeros(1)})
-    with runs.stage_manifest(tmp_path, "vision", Settings(), 7, "cpu") as result:
+    with claims.stage_manifest(tmp_path, "vision", Settings(), 7, "cpu") as result:
         result["loss"] = 1.0
     manifest = runs.read_json(tmp_path / "manifest.json")
     assert manifest["seed"] == 7
@@ -108,29 +108,68 @@ def test_a_stage_is_finished_only_if_it_ended_without_error(tmp_path):
 
 
 def test_a_folder_started_with_other_settings_is_refused(tmp_path):
-    assert runs.begin_stage(tmp_path, Settings(3), seed=1) is False
-    assert runs.begin_stage(tmp_path, Settings(3), seed=1) is False
+    assert claims.begin_stage(tmp_path, Settings(2), seed=1) is False
+    assert claims.begin_stage(tmp_path, Settings(3), seed=1) is False  # nothing was made with 2
+    (tmp_path / "metrics.jsonl").touch()
+    assert claims.begin_stage(tmp_path, Settings(3), seed=1) is False
     with pytest.raises(UserError, match="size 3 → 4"):
-        runs.begin_stage(tmp_path, Settings(4), seed=1)
+        claims.begin_stage(tmp_path, Settings(4), seed=1)
 
 
 def test_a_finished_stage_may_go_on_for_longer_but_not_shorter(tmp_path):
-    runs.begin_stage(tmp_path, Settings(rounds=5), seed=1)
-    with runs.stage_manifest(tmp_path, "evolve", Settings(rounds=5), 1, "cpu"):
-        pass
-    assert runs.begin_stage(tmp_path, Settings(rounds=5), seed=1) is True
-    assert runs.begin_stage(tmp_path, Settings(rounds=9), seed=1) is False
+    claims.begin_stage(tmp_path, Settings(rounds=5), seed=1)
+    with claims.stage_manifest(tmp_path, "evolve", Settings(rounds=5), 1, "cpu"):
+        (tmp_path / "metrics.jsonl").touch()
+    assert claims.begin_stage(tmp_path, Settings(rounds=5), seed=1) is True
+    assert claims.begin_stage(tmp_path, Settings(rounds=9), seed=1) is False
     with pytest.raises(UserError, match="rounds 9 → 5"):
-        runs.begin_stage(tmp_path, Settings(rounds=5), seed=1)
+        claims.begin_stage(tmp_path, Settings(rounds=5), seed=1)
 
 
 def test_what_may_change_only_changes_when_it_goes_on(tmp_path):
-    runs.begin_stage(tmp_path, Settings(rounds=5), seed=1)
+    claims.begin_stage(tmp_path, Settings(rounds=5), seed=1)
+    (tmp_path / "metrics.jsonl").touch()
     with pytest.raises(UserError, match="who a → b"):
-        runs.begin_stage(tmp_path, Settings(rounds=5, who="b"), seed=1)
-    assert runs.begin_stage(tmp_path, Settings(rounds=6, who="b"), seed=1) is False
+        claims.begin_stage(tmp_path, Settings(rounds=5, who="b"), seed=1)
+    assert claims.begin_stage(tmp_path, Settings(rounds=6, who="b"), seed=1) is False
     with pytest.raises(UserError, match="size 3 → 4"):
-        runs.begin_stage(tmp_path, Settings(4, rounds=7, who="b"), seed=1)
+        claims.begin_stage(tmp_path, Settings(4, rounds=7, who="b"), seed=1)
+
+
+def test_a_stage_made_from_other_inputs_is_refused(tmp_path):
+    assert claims.begin_stage(tmp_path, Settings(), 1, {"vision": "0" * 64}) is False
+    (tmp_path / "metrics.jsonl").touch()
+    with pytest.raises(UserError, match=r"other data or weights \(vision 000000000000 → 111"):
+        claims.begin_stage(tmp_path, Settings(), 1, {"vision": "1" * 64})
+
+
+def test_two_processes_do_not_work_in_one_folder(tmp_path):
+    with claims.stage_manifest(tmp_path, "evolve", Settings(), 1, "cpu"):
+        second = claims.stage_manifest(tmp_path, "evolve", Settings(), 1, "cpu")
+        with pytest.raises(UserError, match="another process is at work"):
+            second.__enter__()
+    with claims.stage_manifest(tmp_path, "evolve", Settings(), 1, "cpu"):
+        pass  # the folder is free again
+
+
+def test_a_damaged_line_in_the_middle_of_a_log_is_not_passed_over(tmp_path):
+    log = runs.Metrics(tmp_path / "metrics.jsonl")
+    for update in range(3):
+        log.append(update=update)
+    whole = log.path.read_text()
+    log.path.write_text(whole + '{"upd')
+    assert [row["update"] for row in log.read()] == [0, 1, 2]  # torn at the end: a crash
+    log.path.write_text(whole.replace('{"update": 1}', '{"upda'))
+    with pytest.raises(UserError, match="line 2 of 3 is damaged"):
+        log.resume_at("update", 2)
+    assert log.path.read_text().count("\n") == 3  # and nothing was cut off
+
+
+def test_a_json_file_without_what_it_needs_is_named(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "metrics.jsonl").touch()
+    with pytest.raises(UserError, match=r"config\.json is damaged \(it has no config, seed"):
+        claims.begin_stage(tmp_path, Settings(), 1)
 
 
 def test_a_missing_stage_names_the_command_to_run(tmp_path):

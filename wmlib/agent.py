@@ -11,17 +11,24 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 import torch
 from gymnasium.vector import AutoresetMode
 from torch import Tensor
 
 from wmlib import noise
 from wmlib.arena import play, standard_error
+from wmlib.claims import CLAIM
 from wmlib.controller import Controller, load_controllers
 from wmlib.dream import Z_NOISE, DreamEnv, FeatureVectorEnv, n_features
 from wmlib.memory import MDNRNN, load_memory
 from wmlib.presets import Task, get_task
-from wmlib.runs import RunFolder, UserError
+from wmlib.runs import (
+    RunFolder,
+    UserError,
+    read_json,
+    sha256,
+)
 from wmlib.training import autocast
 from wmlib.vision import VAE, load_vision
 from wmlib.weights import load_weights
@@ -133,7 +140,7 @@ class Agent:
         device: torch.device | str = "cpu",
     ) -> GameFeatures:
         """The real game behind V and M, as features."""
-        steps = max_episode_steps or self.task.max_episode_steps
+        steps = self.task.max_episode_steps if max_episode_steps is None else max_episode_steps
         on_gpu = {"device": "cuda"} if torch.device(device).type == "cuda" else {}
         kwargs = on_gpu if game == "batched" else {}
         games = make_games(self.task, num_envs, steps, game, **kwargs)
@@ -178,9 +185,31 @@ def load_agent(folder: str | Path, task: Task, controller: str | None = "control
             raise UserError(
                 f"{path} expects {agent.controller.n_features} features, V and M give {expected}"
             )
+        _refuse_other_teachers(run.path, controller)
         if "memory_seed" in facts:  # C was evolved behind an M that had learned nothing
             agent.memory = memory.untrained_copy(facts["memory_seed"])
     return agent
+
+
+def weights_of(run_path: Path, controller: str | None = None) -> dict[str, str]:
+    """SHA-256 of V's and M's weights in a run folder, and of C's if `controller` names it."""
+    files = {part: run_path / part / f"{part}.safetensors" for part in ("vision", "memory")}
+    if controller is not None:
+        files["controller"] = run_path / controller / "controller.safetensors"
+    return {part: sha256(path) for part, path in files.items()}
+
+
+def _refuse_other_teachers(run_path: Path, controller: str) -> None:
+    """UserError if C was evolved behind another V or M than the folder holds now."""
+    claim = run_path / controller / CLAIM
+    evolved = read_json(claim).get("inputs", {}) if claim.is_file() else {}
+    now = weights_of(run_path)
+    changed = [part for part, found in evolved.items() if now[part] != found]
+    if changed:
+        raise UserError(
+            f"{run_path / controller} was evolved behind another {' and '.join(changed)}: "
+            "delete that folder and run evolve again"
+        )
 
 
 def pretrained_folder(task: str) -> Path:
@@ -222,17 +251,31 @@ def evaluate(
     episodes: int,
     first_seed: int,
     progress: Callable[[int], object] = lambda steps: None,
+    known: dict[int, tuple[float, int]] | None = None,
+    keep: Callable[[int, float, int], object] = lambda seed, total, length: None,
 ) -> dict[str, Any]:
-    """Play seeds first_seed, first_seed + 1, … once each; mean, std, standard error, returns."""
-    jobs = [(0, first_seed + i) for i in range(episodes)]
-    played = play(env, controller, params[None].to(env.device), jobs, progress)
+    """Play seeds first_seed, first_seed + 1, … once each; mean, std, standard error, returns.
+
+    `known` are (return, length) of seeds that need not be played again; `keep` is called with
+    (seed, return, length) of every episode that ends.
+    """
+    every, known = range(first_seed, first_seed + episodes), dict(known or {})
+    jobs = [(0, seed) for seed in every if seed not in known]
+
+    def finished(job: int, total: float, length: int) -> None:
+        known[jobs[job][1]] = total, length
+        keep(jobs[job][1], total, length)
+
+    if jobs:
+        play(env, controller, params[None].to(env.device), jobs, progress, finished)
+    returns = np.array([known[seed][0] for seed in every])
     return {
         "task": env.task.name,
-        "mean": float(played.returns.mean()),
-        "std": float(played.returns.std(ddof=1)) if episodes > 1 else 0.0,
-        "sem": standard_error(played.returns),
+        "mean": float(returns.mean()),
+        "std": float(returns.std(ddof=1)) if episodes > 1 else 0.0,
+        "sem": standard_error(returns),
         "n": episodes,
         "first_seed": first_seed,
-        "returns": played.returns.round(4).tolist(),
-        "lengths": played.lengths.tolist(),
+        "returns": returns.round(4).tolist(),
+        "lengths": [known[seed][1] for seed in every],
     }

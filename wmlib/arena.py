@@ -49,10 +49,12 @@ def play(
     params: Tensor,
     jobs: Sequence[tuple[int, int]],
     progress: Callable[[int], object] = lambda steps: None,
+    finished: Callable[[int, float, int], object] = lambda job, total, length: None,
 ) -> Played:
     """Play every job (row of `params` (P, n_params), episode seed) once; order is kept.
 
-    `progress` is called with the number of live steps after each step of the batch.
+    `progress` is called with the number of live steps after each step of the batch, `finished`
+    with (place in `jobs`, return, length) when an episode ends.
     """
     n = env.num_envs
     returns, lengths = np.zeros(len(jobs)), np.zeros(len(jobs), dtype=np.int64)
@@ -78,6 +80,8 @@ def play(
         lengths[job_of_slot[live]] += 1
         free = np.asarray(terminated) | np.asarray(truncated)
         progress(int(live.sum()))
+        for job in job_of_slot[free & live].tolist():
+            finished(job, float(returns[job]), int(lengths[job]))
 
 
 # ---------------------------------------------------------------- candidates over processes
@@ -126,7 +130,7 @@ class Arena:
         jobs: Sequence[tuple[int, int]],
         progress: Callable[[int], object] = lambda steps: None,
     ) -> Played:
-        """As `play`; with processes, job i goes to process i mod workers."""
+        """As `play`; with processes, the jobs are dealt into one share for each."""
         if self.env is not None:
             device_params = params.to(getattr(self.env, "device", "cpu"))
             return play(self.env, controller, device_params, jobs, progress)

@@ -5,7 +5,6 @@ the defaults. A stage reads what the one before left in --run-dir, and goes on w
 """
 
 import dataclasses
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,8 @@ from typing import Annotated, Any
 
 import tyro
 
-from wmlib import runs, seeds
+from wmlib import commands, runs, seeds
+from wmlib.commands import Common
 from wmlib.configs import (
     CollectConfig,
     EvaluateConfig,
@@ -24,29 +24,8 @@ from wmlib.configs import (
     Preset,
     VisionConfig,
 )
-from wmlib.presets import ITERATE_PRESETS, TASKS, Task, get_preset, get_task
-from wmlib.runs import RunFolder, UserError
-
-
-@dataclass
-class Common:
-    """What every command needs to know."""
-
-    task: str
-    """car_racing, doom_take_cover or pendulum"""
-    preset: str = "small"
-    """tiny (minutes), small (about an hour on a laptop or in Colab) or paper (one GPU)"""
-    device: str = "auto"
-    """auto, cpu or cuda"""
-    run_dir: Path | None = None
-    """the run folder; default runs/TASK-PRESET"""
-    seed: int = 0
-    """seed of the whole run; each stage derives its own"""
-
-    @property
-    def run(self) -> RunFolder:
-        """The run folder these flags mean."""
-        return RunFolder(self.run_dir or Path("runs") / f"{self.task}-{self.preset}")
+from wmlib.presets import ITERATE_PRESETS, TASKS, get_preset, get_task
+from wmlib.runs import UserError
 
 
 @dataclass
@@ -139,96 +118,6 @@ class Report:
     """its results table is replaced between two markers"""
 
 
-# ---------------------------------------------------------------- the stages
-
-
-def collect(common: Common, task: Task, config: CollectConfig) -> None:
-    """Stage 1."""
-    from wmlib.stages import collect_run
-
-    collect_run(common.run, task, config, common.seed)
-
-
-def train_vision(common: Common, task: Task, config: VisionConfig) -> None:
-    """Stage 2, and the encoding after which nothing touches a frame."""
-    from wmlib import latents, vision
-    from wmlib.rollouts import RolloutStore
-
-    common.run.require("rollouts", "train-vision")
-    device = runs.pick_device(common.device)
-    vae = vision.train_vision(common.run, config, common.seed, device, task)
-    latents.encode_run(common.run, vae, RolloutStore(common.run.stage("rollouts")), device)
-
-
-def train_memory(common: Common, task: Task, config: MemoryConfig) -> None:
-    """Stage 3."""
-    from wmlib.memory import train_memory as train
-
-    common.run.require("latents", "train-memory")
-    train(common.run, config, common.seed, runs.pick_device(common.device), task)
-
-
-def evolve(common: Common, task: Task, config: EvolveConfig, output: str = "controller") -> None:
-    """Stage 4."""
-    from wmlib.stages import evolve_run
-
-    common.run.require("memory", "evolve")
-    device = runs.pick_device(common.device)
-    evolve_run(common.run, output, task, config, common.seed, device)
-
-
-def evaluate(
-    common: Common,
-    task: Task,
-    config: EvaluateConfig,
-    weights: str | None = None,
-    controller: str = "controller",
-) -> None:
-    """Stage 5: ends with one JSON line."""
-    from wmlib.stages import evaluate_run
-
-    result = evaluate_run(
-        common.run.path if weights is None else weights,
-        task,
-        config,
-        common.seed,
-        runs.pick_device(common.device),
-        controller,
-    )
-    print(json.dumps({key: result[key] for key in ("task", "mean", "std", "sem", "n")}))
-
-
-def run_all(common: Common, task: Task, preset: Preset) -> None:
-    """All five stages; finished ones are passed over."""
-    collect(common, task, preset.collect)
-    train_vision(common, task, preset.vision)
-    train_memory(common, task, preset.memory)
-    evolve(common, task, preset.evolve)
-    evaluate(dataclasses.replace(common, seed=seeds.TEST.start), task, preset.evaluate)
-
-
-def iterate(common: Common, config: IterateConfig) -> None:
-    """The iterative procedure; prints one JSON line for each round."""
-    from wmlib.iterative import iterate as run_rounds
-
-    if common.task != "pendulum":
-        raise UserError(f"iterate plays the pendulum so far, not {common.task}: --task pendulum")
-    for row in run_rounds(common.run, config, common.seed, runs.pick_device(common.device)):
-        print(json.dumps(row))
-
-
-def dream_gradient(common: Common, config: GradientConfig) -> None:
-    """C by gradient through the dream."""
-    from wmlib.gradient import ascend_run
-
-    if common.task != "pendulum":
-        raise UserError(
-            f"dream-gradient needs an M with a reward head, as the pendulum's, not {common.task}: "
-            "--task pendulum"
-        )
-    print(json.dumps(ascend_run(common.run, config, common.seed)))
-
-
 # ---------------------------------------------------------------- parsing
 
 COMMANDS: dict[str, type] = {
@@ -289,26 +178,21 @@ def _dispatch(flags: Any) -> None:
 
         return write_report(flags.results, flags.readme)
     task = get_task(flags.task)
+    runs.pick_device(flags.device)  # before any work
     actions = {
-        Collect: lambda: collect(flags, task, flags.collect),
-        TrainVision: lambda: train_vision(flags, task, flags.vision),
-        TrainMemory: lambda: train_memory(flags, task, flags.memory),
-        Evolve: lambda: evolve(flags, task, flags.evolve, flags.output),
-        Evaluate: lambda: evaluate(flags, task, flags.evaluate, flags.weights, flags.controller),
-        Run: lambda: run_all(flags, task, flags.stages),
-        Iterate: lambda: iterate(flags, flags.iterate),
-        DreamGradient: lambda: dream_gradient(flags, flags.gradient),
-        Play: lambda: _play(flags, task),
+        Collect: lambda: commands.collect(flags, task, flags.collect),
+        TrainVision: lambda: commands.train_vision(flags, task, flags.vision),
+        TrainMemory: lambda: commands.train_memory(flags, task, flags.memory),
+        Evolve: lambda: commands.evolve(flags, task, flags.evolve, flags.output),
+        Evaluate: lambda: commands.evaluate(
+            flags, task, flags.evaluate, flags.weights, flags.controller
+        ),
+        Run: lambda: commands.run_all(flags, task, flags.stages),
+        Iterate: lambda: commands.iterate(flags, flags.iterate),
+        DreamGradient: lambda: commands.dream_gradient(flags, flags.gradient),
+        Play: lambda: commands.play(flags, task, flags.weights, flags.output, flags.steps),
     }
     return actions[type(flags)]()
-
-
-def _play(flags: Play, task: Task) -> None:
-    from wmlib.agent import find_agent
-    from wmlib.video import write_video
-
-    agent = find_agent(flags.run.path if flags.weights is None else flags.weights, task)
-    write_video(agent, flags.seed, flags.output, flags.steps)
 
 
 def main(args: list[str] | None = None) -> int:
@@ -329,6 +213,6 @@ def main(args: list[str] | None = None) -> int:
         print(f"error: {error}; what was finished is kept, run the command again", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("stopped: the same command goes on from here", file=sys.stderr)
+        print("stopped: what was finished is kept; the same command goes on", file=sys.stderr)
         return 130
     return 0

@@ -5,12 +5,36 @@ the help. The numbers are in wmlib.presets. Where the paper's text and its relea
 the line under the field says which one we follow (appendix "Details that matter" has the list).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar, Literal
+
+from wmlib.runs import UserError
+
+MAY_BE_ZERO = {"workers", "real_episodes", "exploration", "kl_tolerance", "end_weight"}
+AT_LEAST = {"population": 2}
+
+
+class _Checked:
+    """Refuses numbers that make no sense: counts are at least 1, everything else is above 0."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):  # type: ignore[arg-type]
+            value, flag = getattr(self, field.name), field.name.replace("_", "-")
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                continue
+            if field.name in MAY_BE_ZERO:
+                wrong, rule = value < 0, "0 or more"
+            elif isinstance(value, int):
+                least = AT_LEAST.get(field.name, 1)
+                wrong, rule = value < least, f"at least {least}"
+            else:
+                wrong, rule = not value > 0, "above 0"
+            if wrong:
+                raise UserError(f"--{flag} {value}: must be {rule}")
 
 
 @dataclass(frozen=True)
-class CollectConfig:
+class CollectConfig(_Checked):
     """Stage 1: play a policy and store what it sees; a later round may add episodes of another."""
 
     GROWS: ClassVar = ("episodes",)
@@ -33,7 +57,7 @@ class CollectConfig:
 
 
 @dataclass(frozen=True)
-class VisionConfig:
+class VisionConfig(_Checked):
     """Stage 2: V, the variational autoencoder."""
 
     n_z: int
@@ -53,7 +77,7 @@ class VisionConfig:
 
 
 @dataclass(frozen=True)
-class MemoryConfig:
+class MemoryConfig(_Checked):
     """Stage 3: M, the mixture-density recurrent network."""
 
     n_h: int
@@ -62,7 +86,7 @@ class MemoryConfig:
     """gradient steps; `paper` follows the released code (4,000 car, 24,400 Doom), not the text"""
     n_mixtures: int = 5
     """Gaussians per latent dimension; each dimension has a mixture of its own (released code)"""
-    heads: tuple[str, ...] = ()
+    heads: tuple[Literal["end", "reward", "action"], ...] = ()
     """what M predicts besides z': any of end, reward, action"""
     restart_input: bool = False
     """tell M with an input that a new episode begins (released Doom code)"""
@@ -85,7 +109,7 @@ class MemoryConfig:
 
 
 @dataclass(frozen=True)
-class EvolveConfig:
+class EvolveConfig(_Checked):
     """Stage 4: C, evolved by CMA-ES."""
 
     GROWS: ClassVar = ("generations",)
@@ -110,7 +134,7 @@ class EvolveConfig:
     tau: float = 1.0
     """world = dream: temperature. Paper's best 1.15; released code 1.25; we state ours"""
     slots: int = 16
-    """episodes played side by side; the results do not depend on it"""
+    """episodes played side by side, in each process; the results do not depend on it"""
     workers: int = 0
     """spread the candidates over this many processes (0: play them all in this one)"""
     evaluate_every: int = 25
@@ -125,7 +149,7 @@ class EvolveConfig:
 
 
 @dataclass(frozen=True)
-class EvaluateConfig:
+class EvaluateConfig(_Checked):
     """Stage 5: score in the real game."""
 
     episodes: int
@@ -137,9 +161,10 @@ class EvaluateConfig:
 
 
 @dataclass(frozen=True)
-class IterateConfig:
+class IterateConfig(_Checked):
     """The iterative procedure (paper, section "Iterative Training Procedure"), on the pendulum."""
 
+    GROWS: ClassVar = ("iterations",)
     iterations: int
     """rounds of play, M, C"""
     episodes: int
@@ -153,7 +178,7 @@ class IterateConfig:
 
 
 @dataclass(frozen=True)
-class GradientConfig:
+class GradientConfig(_Checked):
     """C by backpropagation through the dream: gradient ascent on the return that M predicts."""
 
     updates: int = 100

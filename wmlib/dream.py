@@ -12,6 +12,7 @@ from typing import Any, Literal
 import gymnasium as gym
 import numpy as np
 import torch
+from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode
 from torch import Tensor
 
@@ -75,15 +76,15 @@ class FeatureVectorEnv(gym.vector.VectorEnv):
         mask = np.ones(self.num_envs, dtype=bool) if mask is None else np.asarray(mask)
         if mask.shape != (self.num_envs,) or mask.dtype != bool:
             raise ValueError(f"reset_mask must be bool of shape ({self.num_envs},)")
-        if seed is None or isinstance(seed, int):
-            first = int(self.np_random.integers(2**31)) if seed is None else seed
-            seed = [first + i for i in range(self.num_envs)]
+        if isinstance(seed, int | np.integer):  # one seed also decides what unseeded resets draw
+            self._np_random, self._np_random_seed = seeding.np_random(int(seed))
+            seed = [int(seed) + i for i in range(self.num_envs)]
         seed = [
             int(self.np_random.integers(2**31)) if s is None and m else s
-            for s, m in zip(seed, mask, strict=True)
+            for s, m in zip(seed or [None] * self.num_envs, mask, strict=True)
         ]
         where = torch.from_numpy(mask).to(self.device)
-        given = torch.tensor([s or 0 for s in seed], device=self.device)
+        given = torch.tensor([int(s or 0) for s in seed], device=self.device)
         self.seeds = torch.where(where, given, self.seeds)
         self.steps = torch.where(where, 0, self.steps)
         self.restart = torch.where(where, 1.0, self.restart)

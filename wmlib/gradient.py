@@ -17,12 +17,18 @@ from torch import Tensor
 from tqdm import tqdm
 
 from wmlib.agent import Agent
+from wmlib.claims import begin_stage, stage_manifest
 from wmlib.configs import GradientConfig
 from wmlib.controller import save_controllers
 from wmlib.dream import features
 from wmlib.iterative import last_round, real_score
 from wmlib.mixture import sample_mixture
-from wmlib.runs import Metrics, RunFolder, UserError, begin_stage, read_json, stage_manifest
+from wmlib.runs import (
+    Metrics,
+    RunFolder,
+    UserError,
+    read_json,
+)
 from wmlib.training import update_generator
 
 

@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from wmlib import seeds
 from wmlib.agent import Agent, evaluate
 from wmlib.arena import Arena
-from wmlib.configs import IterateConfig
+from wmlib.claims import begin_stage, stage_manifest
+from wmlib.configs import EvolveConfig, IterateConfig
 from wmlib.controller import load_controllers
 from wmlib.dream import DreamEnv
 from wmlib.evolution import evolve
@@ -32,10 +33,8 @@ from wmlib.rollouts import collect
 from wmlib.runs import (
     RunFolder,
     UserError,
-    begin_stage,
     is_finished,
     read_json,
-    stage_manifest,
     write_json,
 )
 from wmlib.weights import load_weights, save_weights
@@ -66,15 +65,14 @@ class StateVision(nn.Module):
 def random_agent(task: Task, config: IterateConfig, seed: int) -> Agent:
     """M and C with random parameters: where the procedure begins."""
     generator = torch.Generator().manual_seed(seed)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        memory = MDNRNN(
-            len(X_SCALE),
-            task.n_actions,
-            config.memory.n_h,
-            config.memory.n_mixtures,
-            heads=config.memory.heads,
-        ).eval()
+    memory = MDNRNN(
+        len(X_SCALE),
+        task.n_actions,
+        config.memory.n_h,
+        config.memory.n_mixtures,
+        config.memory.restart_input,
+        config.memory.heads,
+    ).untrained_copy(seed)
     empty = torch.zeros(1, len(X_SCALE))
     agent = Agent(task, StateVision(), memory, (empty, empty))  # type: ignore[arg-type]
     agent.controller = agent.new_controller(config.evolve.controller)
@@ -112,19 +110,31 @@ def iterate(
     run: RunFolder, config: IterateConfig, seed: int, device: torch.device
 ) -> list[dict[str, Any]]:
     """All rounds; returns one row for each (see `_round`). Resumes where it stopped."""
+    _refuse_unused(config.evolve)
+    begin_stage(run.path, config, seed)
     task = get_task("pendulum")
     agent, rows = random_agent(task, config, seed), []
     for number in range(1, config.iterations + 1):
         folder = RunFolder(run.path / f"round_{number:02d}")
         folder.path.mkdir(parents=True, exist_ok=True)
         if not is_finished(folder.path):
-            begin_stage(folder.path, config, seed)
             with stage_manifest(folder.path, "iterate", config, seed, device) as result:
                 result |= _round(run, folder, agent, config, seed, number, device)
         agent = load_round(folder.path, task)
         rows.append(read_json(folder.path / "manifest.json")["result"])
     write_json(run.path / "rounds.json", rows)
     return rows
+
+
+def _refuse_unused(config: EvolveConfig) -> None:
+    """UserError for settings of `evolve` that have no meaning in a round."""
+    wanted = {"world": "dream", "random_memory": False, "workers": 0, "real_episodes": 0}
+    for name, value in wanted.items():
+        if getattr(config, name) != value:
+            raise UserError(
+                f"--evolve.{name.replace('_', '-')} {getattr(config, name)}: iterate evolves C in "
+                f"the dream, in one process, and scores it afterwards; leave it at {value}"
+            )
 
 
 def _round(

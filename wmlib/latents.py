@@ -11,19 +11,19 @@ Letters: n steps of all episodes together, E episodes, N_z, N_a.
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 import zarr
 
+from wmlib.claims import stage_manifest
 from wmlib.runs import (
     RunFolder,
     UserError,
     is_finished,
     read_json,
     sha256,
-    stage_manifest,
 )
 from wmlib.training import Prefetch, autocast
 from wmlib.weights import save_weights
@@ -83,12 +83,21 @@ class Latents:
         return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
 
+def identity(folder: Path) -> dict[str, Any]:
+    """What finished latents were made from (an EncodeConfig as a dict): what M is trained on."""
+    if not is_finished(folder):
+        raise UserError(f"{folder} has no latents, or not all of them: run train-vision first")
+    return read_json(folder / "manifest.json", "config")["config"]
+
+
 def load_latents(folder: Path) -> Latents:
     """Read RUN/latents, or say what is missing."""
-    try:
-        group = zarr.open_group(folder / "data", mode="r")
-    except FileNotFoundError:
-        raise UserError(f"{folder} has no latents: run train-vision first") from None
+    identity(folder)
+    return _read(zarr.open_group(folder / "data", mode="r"))
+
+
+def _read(group: zarr.Group) -> Latents:
+    """All that is encoded so far."""
     read = {name: np.asarray(array[:]) for name, array in group.arrays()}
     episodes = int(str(group.attrs["episodes"]))
     lengths = read.pop("lengths")[:episodes]
@@ -114,13 +123,14 @@ def encode_run(run: RunFolder, vae: "VAE", store: "RolloutStore", device: torch.
     config = EncodeConfig(sha256(run.stage("vision") / "vision.safetensors"), len(store))
     if is_finished(folder) and read_json(folder / "manifest.json")["config"] == asdict(config):
         return
+    (folder / "manifest.json").unlink(missing_ok=True)  # from here on it is not finished
     group = zarr.open_group(folder / "data", mode="a")
     if group.attrs.get("vision_sha256") != config.vision_sha256:  # new, or made with another V
         group = zarr.open_group(folder / "data", mode="w")
         group.attrs.update({"vision_sha256": config.vision_sha256, "episodes": 0, "steps": 0})
     with stage_manifest(folder, "latents", config, 0, device) as result:
         _encode(group, vae.to(device).eval(), store, device)
-        latents = load_latents(folder)
+        latents = _read(group)
         starts = latents.first[:-1][:: max(1, len(latents) // STARTS)][:STARTS]
         pair = {"mu": latents.mu[starts], "logvar": latents.logvar[starts]}
         tensors = {name: torch.from_numpy(array) for name, array in pair.items()}

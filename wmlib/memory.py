@@ -16,11 +16,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from wmlib.claims import begin_stage, stage_manifest
 from wmlib.configs import MemoryConfig
-from wmlib.latents import Latents, load_latents
+from wmlib.latents import Latents, identity, load_latents
 from wmlib.mixture import nll
 from wmlib.presets import Task
-from wmlib.runs import RunFolder, UserError, begin_stage, read_json, stage_manifest
+from wmlib.runs import (
+    RunFolder,
+    UserError,
+)
 from wmlib.sequences import Batch, EpisodeBatches, StreamBatches
 from wmlib.training import Keeper, Prefetch, autocast
 from wmlib.weights import fit_weights, load_weights, save_weights
@@ -197,8 +201,7 @@ def train_memory(
     Returns M as it is published (float16 weights).
     """
     folder = run.stage("memory", create=True)
-    if begin_stage(folder, config, seed):
-        _refuse_other_data(folder, run.stage("latents"))
+    if begin_stage(folder, config, seed, identity(run.stage("latents"))):
         return load_memory(folder / WEIGHTS, task).to(device)
     latents = load_latents(run.stage("latents"))
     with stage_manifest(folder, "memory", config, seed, device) as result:
@@ -218,17 +221,6 @@ def train_memory(
         save_weights(folder / WEIGHTS, memory.state_dict(), task=task.name, **memory.shape)
     (folder / "checkpoint.safetensors").unlink(missing_ok=True)
     return load_memory(folder / WEIGHTS, task).to(device)
-
-
-def _refuse_other_data(folder: Path, latents: Path) -> None:
-    """UserError if the data grew after the M in `folder` was trained."""
-    there = read_json(latents / "manifest.json")["result"]["episodes"]
-    trained_on = read_json(folder / "manifest.json")["result"].get("episodes", there)
-    if trained_on != there:
-        raise UserError(
-            f"{folder} was trained on {trained_on} episodes and there are {there} now: "
-            "delete that folder to train M again, or keep the old data in another run folder"
-        )
 
 
 def _fit(
@@ -305,7 +297,7 @@ def validate(
 
 def load_memory(path: Path, task: Task) -> MDNRNN:
     """M from published weights, in evaluation mode on the CPU; refuses another task's."""
-    tensors, facts = load_weights(path)
+    tensors, facts = load_weights(path, "task", *SHAPE)
     if facts["task"] != task.name:
         raise UserError(f"{path} holds an M for {facts['task']}, not for {task.name}")
     memory = MDNRNN(**{name: facts[name] for name in SHAPE})

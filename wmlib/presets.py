@@ -242,7 +242,7 @@ def get_task(name: str) -> Task:
 def get_preset(task: str, name: str) -> Preset:
     """The preset of a task, or a UserError that lists the names."""
     if task == "pendulum":
-        raise UserError("pendulum has no V: call wmlib.iterative.iterate (chapter 10)")
+        raise UserError("pendulum has no V: use `python -m wmlib iterate --task pendulum`")
     presets = PRESETS[get_task(task).name]
     if name not in presets:
         raise UserError(f"no preset '{name}' for {task}: choose one of {', '.join(presets)}")

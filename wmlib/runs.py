@@ -13,21 +13,18 @@ Files are replaced whole (written beside, then renamed), so a crash never leaves
 nothing is pickled: tensors live in safetensors (wmlib.weights), everything else in JSON.
 """
 
-import dataclasses
 import hashlib
 import json
 import os
 import platform
 import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from wmlib.envs.pool import cores
 
 PICTURE_ID = "rgb64-area-v1"
 """Names the way frames are cut and shrunk; weights made for other pictures are refused."""
@@ -100,14 +97,23 @@ def write_json(path: Path, value: Any) -> None:
     write_bytes(path, (json.dumps(value, indent=2) + "\n").encode())
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file, or say in one line what is wrong with it."""
+def read_json(path: Path, *keys: str) -> Any:
+    """Read a JSON file that has these keys, or say in one line what is wrong with it."""
     try:
-        return json.loads(path.read_text())
+        found = json.loads(path.read_text())
     except FileNotFoundError:
         raise UserError(f"{path} does not exist") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not valid JSON ({error}): delete it and run again") from None
+        raise UserError(
+            f"{path} is not valid JSON ({error}): delete the folder {path.parent} and make it again"
+        ) from None
+    missing = [key for key in keys if not isinstance(found, dict) or key not in found]
+    if missing:
+        raise UserError(
+            f"{path} is damaged (it has no {', '.join(missing)}): "
+            f"delete the folder {path.parent} and make it again"
+        )
+    return found
 
 
 def sha256(path: Path) -> str:
@@ -135,15 +141,23 @@ class Metrics:
             raise UserError(f"cannot write {self.path}: {error.strerror}") from error
 
     def read(self) -> list[dict[str, Any]]:
-        """All whole lines; a torn last line (a crash while writing) is left out."""
+        """All whole lines; a torn last line (a crash while writing) is left out.
+
+        A damaged line elsewhere is a UserError: what follows it must not be lost in silence.
+        """
         if not self.path.exists():
             return []
         rows = []
-        for line in self.path.read_text().splitlines():
+        lines = self.path.read_text().splitlines()
+        for number, line in enumerate(lines, start=1):
             try:
                 rows.append(json.loads(line))
             except json.JSONDecodeError:
-                break
+                if number < len(lines):
+                    raise UserError(
+                        f"{self.path}: line {number} of {len(lines)} is damaged: mend it, or cut "
+                        "the file off there to go on from that point"
+                    ) from None
         return rows
 
     def resume_at(self, key: str, value: int) -> None:
@@ -167,7 +181,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _git_commit() -> str | None:
+def git_commit() -> str | None:
     """The commit of the package's source, where it runs from a checkout."""
     command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
     try:
@@ -180,46 +194,7 @@ def device_name(device: torch.device | str) -> str:
     """A name for the hardware that a reader of a results table understands."""
     if torch.device(device).type == "cuda":
         return torch.cuda.get_device_name()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"CPU, {cores} cores"
-
-
-@contextmanager
-def stage_manifest(
-    folder: Path, stage: str, config: Any, seed: int, device: torch.device | str
-) -> Iterator[dict[str, Any]]:
-    """Time a stage and write its manifest at the end, if it ends without an error.
-
-    Yields a dict; what the stage puts in is stored under "result". Wall time adds up over
-    interruptions: `progress.json` keeps the seconds spent so far, and a stage that logs its time
-    itself says it as "seconds", which even kill -9 cannot make forget.
-    """
-    start = time.perf_counter()
-    spent_file = folder / "progress.json"
-    spent = read_json(spent_file)["seconds"] if spent_file.exists() else 0.0
-    result: dict[str, Any] = {}
-    try:
-        yield result
-    except BaseException:
-        write_json(spent_file, {"seconds": spent + time.perf_counter() - start})
-        raise
-    outputs = sorted(set(folder.glob("*.safetensors")) - {folder / "checkpoint.safetensors"})
-    write_json(
-        folder / "manifest.json",
-        {
-            "stage": stage,
-            "command": " ".join(["python -m wmlib", *sys.argv[1:]]),
-            "config": dataclasses.asdict(config),
-            "seed": seed,
-            "device": device_name(device),
-            "seconds": round(result.pop("seconds", spent + time.perf_counter() - start), 1),
-            "versions": versions(),
-            "git_commit": _git_commit(),
-            "sha256": {p.name: sha256(p) for p in outputs},
-            "result": result,
-        },
-    )
-    spent_file.unlink(missing_ok=True)
+    return f"CPU, {cores()} cores"
 
 
 def pick_device(name: str) -> torch.device:
@@ -231,45 +206,3 @@ def pick_device(name: str) -> torch.device:
     if name not in ("cpu", "cuda"):
         raise UserError(f"--device {name}: choose auto, cpu or cuda")
     return torch.device(name)
-
-
-ONLY_SPEED = ("num_envs", "slots", "workers")
-"""Settings that decide how fast a stage is and nothing else."""
-
-
-def begin_stage(folder: Path, config: Any, seed: int) -> bool:
-    """Claim a stage's folder for these settings; True if they are already finished there.
-
-    A folder started with other settings is refused, so that a resumed training never mixes two.
-    How many games are played side by side changes no result, and so may change; what a config
-    names in GROWS (episodes to collect, generations) may become more, and what it names in
-    CHANGES (the policy that plays the new episodes) may be another then.
-    """
-    fields = {k: v for k, v in dataclasses.asdict(config).items() if k not in ONLY_SPEED}
-    wanted = json.loads(json.dumps({"config": fields, "seed": seed}))
-    claim = folder / "config.json"
-    if not claim.exists():
-        write_json(claim, wanted)
-        return False
-    started = read_json(claim)
-    # A field that is newer than the folder had its default then.
-    defaults = {f.name: f.default for f in dataclasses.fields(config) if f.name in fields}
-    started["config"] = {k: started["config"].get(k, defaults.get(k)) for k in wanted["config"]}
-    if started != wanted:
-        old, new = ({**s["config"], "seed": s["seed"]} for s in (started, wanted))
-        changed = [key for key in new if old.get(key) != new[key]]
-        grows, changes = (set(getattr(config, name, ())) for name in ("GROWS", "CHANGES"))
-        grown = [key for key in changed if key in grows and new[key] > old[key]]
-        if grown and set(changed) <= {*grown, *changes}:
-            (folder / "manifest.json").unlink(missing_ok=True)  # it goes on, so it is not finished
-            write_json(claim, wanted)
-            return False
-        told = ", ".join(f"{key} {old.get(key)} → {new[key]}" for key in changed)
-        raise UserError(
-            f"{folder} was started with other settings ({told}): "
-            "use another --run-dir, or delete that folder to start again"
-        )
-    if is_finished(folder):
-        print(f"{folder}: already finished", file=sys.stderr)
-        return True
-    return False

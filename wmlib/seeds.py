@@ -18,9 +18,10 @@ TEST = range(1_000, 2_000)
 RANGES = {"training": TRAINING, "validation": VALIDATION, "test": TEST}
 
 
-def kind_of(seed: int) -> str | None:
-    """The name of the range that holds `seed`; None if it is in none of them."""
-    return next((name for name, seeds in RANGES.items() if seed in seeds), None)
+def kind_of(first: int, count: int = 1) -> str | None:
+    """The name of the range that holds the `count` seeds from `first` on; None if none does."""
+    last = first + count - 1
+    return next((n for n, seeds in RANGES.items() if first in seeds and last in seeds), None)
 
 
 def check(kind: str, first: int, count: int = 1) -> None:

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from wmlib import runs, seeds
-from wmlib.agent import evaluate, find_agent, load_agent
+from wmlib import claims, runs, seeds
+from wmlib.agent import Agent, evaluate, find_agent, load_agent, weights_of
 from wmlib.arena import Arena, standard_error
 from wmlib.configs import CollectConfig, EvaluateConfig, EvolveConfig
 from wmlib.controller import Controller
@@ -22,6 +22,7 @@ from wmlib.exploring import make_player
 from wmlib.presets import Task
 from wmlib.rollouts import RolloutStore, collect
 from wmlib.runs import RunFolder, UserError
+from wmlib.scoring import Scores
 
 
 def collect_run(run: RunFolder, task: Task, config: CollectConfig, seed: int) -> RolloutStore:
@@ -32,9 +33,9 @@ def collect_run(run: RunFolder, task: Task, config: CollectConfig, seed: int) ->
     first = seeds.TRAINING.start + 20_000 * seed
     seeds.check("training", first, config.episodes)
     folder = run.stage("rollouts", create=True)
-    if runs.begin_stage(folder, config, seed):
+    if claims.begin_stage(folder, config, seed):
         return RolloutStore(folder)
-    with runs.stage_manifest(folder, "collect", config, seed, "cpu") as result:
+    with claims.stage_manifest(folder, "collect", config, seed, "cpu") as result:
         store = collect(
             task.name,
             make_player(config.policy, task, config.exploration),
@@ -56,13 +57,19 @@ def collect_run(run: RunFolder, task: Task, config: CollectConfig, seed: int) ->
     return store
 
 
+def _teachers(run_path: Path, task: Task, config: EvolveConfig, seed: int) -> Agent:
+    """V and M that C is evolved behind; M untrained where `config` says so."""
+    agent = load_agent(run_path, task, controller=None)
+    if config.random_memory:
+        agent.memory = agent.memory.untrained_copy(seed)
+    return agent
+
+
 def training_world(
     run_path: Path, task: Task, config: EvolveConfig, seed: int, device: str
 ) -> FeatureVectorEnv:
     """The feature environment that C is evolved in; made anew inside every worker process."""
-    agent = load_agent(run_path, task, controller=None)
-    if config.random_memory:
-        agent.memory = agent.memory.untrained_copy(seed)
+    agent = _teachers(run_path, task, config, seed)
     if config.world == "dream":
         return agent.dream(
             config.slots, config.tau, max_episode_steps=config.max_episode_steps, device=device
@@ -79,14 +86,16 @@ def evolve_run(
     """
     if config.workers and device.type == "cuda":
         raise UserError("--workers spreads over CPU processes; with --device cuda use --slots")
+    if output in {*runs.NEEDS, "evaluation"} - {"controller"} or Path(output).name != output:
+        raise UserError(f"--output {output}: give a plain name that is not another stage's")
+    agent = _teachers(run.path, task, config, seed)
     folder = run.stage(output, create=True)
-    if runs.begin_stage(folder, config, seed):
+    if claims.begin_stage(folder, config, seed, weights_of(run.path)):
         return
-    agent = load_agent(run.path, task, controller=None)
     controller = agent.new_controller(config.controller)
     make_world = partial(training_world, run.path, task, config, seed, str(device))
     with ExitStack() as stack:
-        result = stack.enter_context(runs.stage_manifest(folder, "evolve", config, seed, device))
+        result = stack.enter_context(claims.stage_manifest(folder, "evolve", config, seed, device))
         arena = stack.enter_context(closing(Arena(make_world, config.workers)))
         check: Callable[[Tensor], dict] = lambda mean: {}  # noqa: E731
         if config.real_episodes:
@@ -118,26 +127,40 @@ def evaluate_run(
     device: torch.device,
     controller: str = "controller",
 ) -> dict[str, Any]:
-    """Stage 5: score an agent in the reference game; the result lands in its run folder."""
-    if config.episodes < 1:
-        raise UserError(f"--episodes {config.episodes}: play at least 1")
+    """Stage 5: score an agent in the reference game; the result lands in its run folder.
+
+    Episodes are kept as they end: an interrupted scoring goes on where it stopped. (The published
+    agent has no run folder, so its score is returned and nothing is kept.)
+    """
+    if first_seed < 0:
+        raise UserError(f"--seed {first_seed}: seeds are 0 or more")
     agent = find_agent(weights, task, controller)
-    assert agent.controller is not None
-    slots = min(config.slots, config.episodes)
-    env = agent.real(slots, config.max_episode_steps, device=device)
-    bar = tqdm(
-        unit=" steps", unit_scale=True, desc=f"play {config.episodes} episodes", disable=None
+    facts = {
+        "max_episode_steps": config.max_episode_steps,
+        "seeds": seeds.kind_of(first_seed, config.episodes),
+    }
+    if str(weights) == "pretrained":
+        return facts | _score(agent, config, first_seed, device)
+    hashes = weights_of(Path(weights), controller)
+    scores = Scores(
+        Path(weights), controller, facts | {"weights": hashes}, first_seed, config.episodes
     )
+    if scores.finished:
+        return scores.finished
+    return scores.store(_score(agent, config, first_seed, device, scores.known, scores.keep))
+
+
+def _score(
+    agent: Agent, config: EvaluateConfig, first_seed: int, device: torch.device, *kept: Any
+) -> dict[str, Any]:
+    """Play with a progress bar; `kept` as in wmlib.agent.evaluate."""
+    assert agent.controller is not None
+    slots, total = min(config.slots, config.episodes), config.episodes
+    env = agent.real(slots, config.max_episode_steps, device=device)
+    bar = tqdm(unit=" steps", unit_scale=True, desc=f"play {total} episodes", disable=None)
     try:
-        result = evaluate(
-            env, agent.controller, agent.params, config.episodes, first_seed, bar.update
-        )
+        result = evaluate(env, agent.controller, agent.params, total, first_seed, bar.update, *kept)
     finally:
         bar.close()
         env.close()
-    result["reference"] = bool(env.games.metadata.get("reference"))
-    result["seeds"] = seeds.kind_of(first_seed)
-    if str(weights) != "pretrained":
-        name = "evaluation.json" if controller == "controller" else f"{controller}.json"
-        runs.write_json(Path(weights) / name, result | {"versions": runs.versions()})
-    return result
+    return result | {"reference": bool(env.games.metadata.get("reference"))}

@@ -64,9 +64,12 @@ def write_video(agent: Agent, seed: int, path: Path, steps: int) -> float:
     """Play one episode of the real game (at most `steps`) and film it; returns its return."""
     if path.suffix != ".mp4":
         raise UserError(f"{path}: the video is an .mp4, name it so")
+    if steps < 1 or seed < 0:
+        raise UserError(f"--steps {steps}, --seed {seed}: at least 1 step, and a seed of 0 or more")
     path.parent.mkdir(parents=True, exist_ok=True)
     side, total = 64 * SCALE, 0.0
-    with av.open(str(path), "w") as container:
+    part = path.with_name(f"{path.stem}.part.mp4")  # an older film stays until this one is whole
+    with av.open(str(part), "w") as container:
         stream = container.add_stream("libx264", rate=FPS[agent.task.name])
         stream.width, stream.height = 3 * side + 4 * GAP, side + TITLE + 2 * GAP
         stream.pix_fmt, stream.options = "yuv420p", {"crf": "20"}
@@ -78,6 +81,7 @@ def write_video(agent: Agent, seed: int, path: Path, steps: int) -> float:
                 container.mux(packet)
         for packet in stream.encode():
             container.mux(packet)
+    part.replace(path)
     print(f"{path}: seed {seed}, return {total:.1f}")
     return total
 

@@ -18,10 +18,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from wmlib.claims import begin_stage, stage_manifest
 from wmlib.configs import VisionConfig
 from wmlib.presets import Task
 from wmlib.rollouts import RolloutStore, sample_frames
-from wmlib.runs import RunFolder, UserError, begin_stage, stage_manifest
+from wmlib.runs import (
+    RunFolder,
+    UserError,
+)
 from wmlib.training import Keeper, Prefetch, autocast, update_generator, update_rng
 from wmlib.weights import fit_weights, load_weights, save_weights
 
@@ -202,7 +206,7 @@ def _fit(
 
 def load_vision(path: Path, task: Task) -> VAE:
     """V from published weights, in evaluation mode on the CPU; refuses another task's."""
-    tensors, facts = load_weights(path)
+    tensors, facts = load_weights(path, "task", "n_z")
     if facts["task"] != task.name:
         raise UserError(f"{path} holds a V for {facts['task']}, not for {task.name}")
     vae = VAE(facts["n_z"])

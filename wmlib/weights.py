@@ -35,22 +35,22 @@ def save_weights(path: Path, tensors: dict[str, Tensor], **facts: Any) -> None:
     )
 
 
-def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read published weights as float32 tensors, with their manifest.
+def load_weights(path: Path, *facts_needed: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read published weights as float32 tensors, with their manifest, which has `facts_needed`.
 
     Raises UserError if the file is missing, damaged, not the one its manifest describes, or made
     for other pictures.
     """
-    facts = read_json(path.with_suffix(".json"))
+    facts = read_json(path.with_suffix(".json"), "sha256", "picture", *facts_needed)
     if not path.is_file():
         raise UserError(f"{path} does not exist")
     found = sha256(path)
-    if found != facts.get("sha256"):
+    if found != facts["sha256"]:
         raise UserError(
             f"{path} is damaged or was exchanged: its SHA-256 starts with {found[:12]}, its "
-            f"manifest says {str(facts.get('sha256'))[:12]}; fetch or train it again"
+            f"manifest says {str(facts['sha256'])[:12]}; fetch or train it again"
         )
-    if facts.get("picture") != PICTURE_ID:
+    if facts["picture"] != PICTURE_ID:
         raise UserError(
             f"{path} was trained on pictures '{facts.get('picture')}', this version of wmlib "
             f"makes '{PICTURE_ID}': train again"

@@ -1,6 +1,5 @@
 """The cars on the CPU: a few plain threads share the environments."""
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from wmlib.envs.pool import cores
 
 from . import drawing
 from .compilation import compiled
@@ -49,7 +50,7 @@ class CpuCars:
         self.ends = np.zeros(num_envs, np.int32)
         self._tolerance = np.float32(tolerance)
         self._draw = getattr(drawing, f"draw_{size}") if draw else lambda *args: None
-        threads = threads or len(os.sched_getaffinity(0))
+        threads = threads or cores()
         chunks = 1 if threads == 1 else threads * CHUNKS_PER_THREAD
         self._chunk = max(MIN_CHUNK, -(-num_envs // chunks))
         self._local = threading.local()
