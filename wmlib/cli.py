@@ -80,7 +80,7 @@ class Run(Common):
 
 @dataclass
 class Iterate(Common):
-    """The iterative procedure on the pendulum: play, learn M, learn C in M, again."""
+    """The iterative procedure on the pendulum (--task pendulum): play, learn M, then C in M."""
 
     iterate: Annotated[IterateConfig, tyro.conf.arg(name="")] = dataclasses.field(default=None)  # type: ignore[assignment]
 

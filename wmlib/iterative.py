@@ -109,11 +109,14 @@ def make_dream(num_envs: int, weights: str | Path, tau: float = 1.0, **kwargs: A
 def iterate(
     run: RunFolder, config: IterateConfig, seed: int, device: torch.device
 ) -> list[dict[str, Any]]:
-    """All rounds; returns one row for each (see `_round`). Resumes where it stopped."""
+    """All rounds; returns one row for each (see `_round`), and writes them to RUN/rounds.json.
+
+    Resumes where it stopped.
+    """
     _refuse_unused(config.evolve)
     begin_stage(run.path, config, seed)
     task = get_task("pendulum")
-    agent, rows = random_agent(task, config, seed), []
+    agent, manifests = random_agent(task, config, seed), []
     for number in range(1, config.iterations + 1):
         folder = RunFolder(run.path / f"round_{number:02d}")
         folder.path.mkdir(parents=True, exist_ok=True)
@@ -121,8 +124,12 @@ def iterate(
             with stage_manifest(folder.path, "iterate", config, seed, device) as result:
                 result |= _round(run, folder, agent, config, seed, number, device)
         agent = load_round(folder.path, task)
-        rows.append(read_json(folder.path / "manifest.json")["result"])
-    write_json(run.path / "rounds.json", rows)
+        manifests.append(read_json(folder.path / "manifest.json"))
+    rows = [manifest["result"] for manifest in manifests]
+    shared = ("command", "config", "seed", "device", "versions")
+    told = {key: manifests[-1][key] for key in shared}
+    told["seconds"] = round(sum(manifest["seconds"] for manifest in manifests), 1)
+    write_json(run.path / "rounds.json", told | {"rounds": rows})
     return rows
 
 
