@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from wmlib.agent import make_games
 from wmlib.policies import Mixture, Policy, make_policy
-from wmlib.presets import TASKS
-from wmlib.runs import PICTURE_ID, UserError
+from wmlib.presets import get_task
+from wmlib.runs import PICTURE_ID
 from wmlib.store import Episode, RolloutStore, sample_frames
 
 __all__ = [
@@ -115,6 +115,7 @@ def collect(
     who played. `game` is "reference" or "batched". `options` go to the
     environment.
     """
+    game_task = get_task(task)
     facts = {
         "task": task,
         "game": game,
@@ -128,15 +129,8 @@ def collect(
     if queue.missing == 0:
         store.close()
         return store
-    if max_episode_steps is not None:
-        options["max_episode_steps"] = max_episode_steps
-    env = gym.make_vec(
-        _env_id(task, game),
-        num_envs=min(num_envs, queue.missing),
-        vectorization_mode="vector_entry_point",
-        autoreset_mode=AutoresetMode.DISABLED,
-        **options,
-    )
+    steps = game_task.max_episode_steps if max_episode_steps is None else max_episode_steps
+    env = make_games(game_task, min(num_envs, queue.missing), steps, game, **options)
     bar = tqdm(total=episodes, initial=len(store), unit="ep", disable=not progress, desc=task)
     try:
         player = make_policy(policy, env.single_action_space) if isinstance(policy, str) else policy
@@ -184,12 +178,3 @@ class _Queue:
         """An episode was played; was it kept?"""
         self.in_flight -= 1
         self.missing -= keep
-
-
-def _env_id(task: str, game: str) -> str:
-    if task not in TASKS:
-        raise UserError(f"no task '{task}': choose one of {', '.join(TASKS)}")
-    env_id = {"reference": TASKS[task].env_id, "batched": TASKS[task].batched_id}.get(game)
-    if env_id is None:
-        raise UserError(f"{task} has no game '{game}': choose reference")
-    return env_id
