@@ -63,3 +63,23 @@ def test_the_wheel_plays_from_another_folder(tmp_path):
         cwd=tmp_path,
     )
     assert json.loads(out.splitlines()[-1])["n"] == 1
+
+
+def test_every_module_can_be_the_first_that_is_imported():
+    """No circle of imports that only works from one side."""
+    code = """
+import importlib, pkgutil, sys, warnings
+import wmlib
+warnings.simplefilter("ignore")  # the games are registered again
+names = [m.name for m in pkgutil.walk_packages(wmlib.__path__, "wmlib.")]
+for name in names:
+    if name == "wmlib.__main__" or "cuda" in name:
+        continue
+    for loaded in [m for m in sys.modules if m.split(".")[0] == "wmlib"]:
+        del sys.modules[loaded]
+    importlib.import_module(name)
+print(len(names))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-800:]
+    assert int(done.stdout) > 40

@@ -54,7 +54,7 @@ def collect(common: Common, task: Task, config: CollectConfig) -> None:
 def train_vision(common: Common, task: Task, config: VisionConfig) -> None:
     """Stage 2, and the encoding after which nothing touches a frame."""
     from wmlib import latents, vision
-    from wmlib.rollouts import RolloutStore
+    from wmlib.store import RolloutStore
 
     common.run.require("rollouts", "train-vision")
     device = runs.pick_device(common.device)

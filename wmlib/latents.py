@@ -29,7 +29,7 @@ from wmlib.training import Prefetch, autocast
 from wmlib.weights import save_weights
 
 if TYPE_CHECKING:  # vision.py needs nothing from here, but memory.py should not load V
-    from wmlib.rollouts import RolloutStore
+    from wmlib.store import RolloutStore
     from wmlib.vision import VAE
 
 BLOCK = 4096

@@ -21,11 +21,11 @@ from torch import Tensor, nn
 from wmlib.claims import begin_stage, stage_manifest
 from wmlib.configs import VisionConfig
 from wmlib.presets import Task
-from wmlib.rollouts import RolloutStore, sample_frames
 from wmlib.runs import (
     RunFolder,
     UserError,
 )
+from wmlib.store import RolloutStore, sample_frames
 from wmlib.training import Keeper, Prefetch, autocast, update_generator, update_rng
 from wmlib.weights import fit_weights, load_weights, save_weights
 
