@@ -229,3 +229,20 @@ def test_index_lines_are_plain_json(doom):
     lines = (doom.path / "index.jsonl").read_text().splitlines()
     assert {json.loads(line)["policy"] for line in lines} == {"held"}
     assert doom.facts["picture"] == "rgb64-area-v1"
+
+
+def test_a_damaged_index_or_store_is_one_line(tmp_path):
+    store = RolloutStore(tmp_path / "s", {"task": "x"})
+    for number in range(3):
+        store.append(made(number, 5), "held")
+    store.close()
+    index = tmp_path / "s" / "index.jsonl"
+    lines = index.read_text().splitlines(keepends=True)
+    index.write_text(lines[0] + lines[1][:20] + "\n" + lines[2])
+    with pytest.raises(UserError, match="line 2 is damaged: delete that line"):
+        RolloutStore(tmp_path / "s")
+    index.write_text(lines[0] + lines[2])  # as told
+    assert [row["episode"] for row in RolloutStore(tmp_path / "s").index] == [0, 2]
+    (tmp_path / "s" / "zarr.json").write_text("{")
+    with pytest.raises(UserError, match=r"zarr\.json is damaged"):
+        RolloutStore(tmp_path / "s")

@@ -24,6 +24,7 @@ from typing import Any, TextIO
 import numpy as np
 import zarr
 from numpy.typing import NDArray
+from tqdm import tqdm
 from zarr.codecs import ZstdCodec
 
 from wmlib.runs import UserError, versions
@@ -67,6 +68,10 @@ class RolloutStore:
             self._root = zarr.open_group(self.path, mode="r+" if self._lock else "r")
         except FileNotFoundError:
             raise UserError(f"{self.path} holds no rollouts: run collect first") from None
+        except json.JSONDecodeError:
+            raise UserError(
+                f"{self.path / 'zarr.json'} is damaged: delete {self.path} and collect again"
+            ) from None
         self.facts: dict[str, Any] = dict(self._root.attrs)
         self.refresh()
 
@@ -197,7 +202,16 @@ def _whole_rows(file: Path) -> list[dict[str, Any]]:
     """The rows of an index; a last line without its end was being written in a crash."""
     if not file.exists():
         return []
-    return [json.loads(line) for line in file.read_text().split("\n")[:-1]]
+    rows = []
+    for number, line in enumerate(file.read_text().split("\n")[:-1], start=1):
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            raise UserError(
+                f"{file}: line {number} is damaged: delete that line, and collect plays its "
+                "episode again"
+            ) from None
+    return rows
 
 
 def _drop_torn_row(file: Path) -> None:
@@ -220,7 +234,7 @@ def sample_frames(store: RolloutStore, count: int, seed: int) -> NDArray[np.uint
     starts = np.concatenate([[0], np.cumsum(lengths)])
     bounds = np.searchsorted(chosen, starts)  # chosen[bounds[i]:bounds[i + 1]] are in episode i
     sample: NDArray[np.uint8] | None = None
-    for i in range(len(store)):
+    for i in tqdm(range(len(store)), desc="read frames", unit="ep", disable=None):
         part = slice(bounds[i], bounds[i + 1])
         if part.start == part.stop:
             continue
