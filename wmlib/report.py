@@ -72,8 +72,11 @@ class Run:
         return next(row for row in self.curve if row["generation"] == generation)
 
     def at_budget(self, steps: int) -> dict[str, Any]:
-        """The last evaluated generation that needed at most so many game steps."""
-        rows = [row for row in self.curve if row["total_steps"] <= steps]
+        """The last evaluated generation that needed at most so many game steps, or 5 % more.
+
+        (Runs are evaluated every few generations, and a generation's steps differ a little.)
+        """
+        rows = [row for row in self.curve if row["total_steps"] <= 1.05 * steps]
         if not rows:
             raise UserError(f"{self.task}/{self.name} evaluated nothing within {steps} steps")
         return rows[-1]
