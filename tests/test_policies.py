@@ -128,4 +128,4 @@ def test_a_second_round_adds_episodes_of_another_policy_and_m_notices(tmp_path, 
     assert len(load_latents(tmp_path / "latents")) == 6
     capsys.readouterr()
     assert main(memory) == 2
-    assert "was trained on 4 episodes and there are 6 now" in capsys.readouterr().err
+    assert "was made from other data or weights (episodes 4 → 6)" in capsys.readouterr().err
