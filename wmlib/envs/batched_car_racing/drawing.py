@@ -36,6 +36,7 @@ from .state import State
 f32 = np.float32
 
 SIDE = 64
+BAND, BAND_SOURCE = 16, 21  # so many rows of the 64 x 64 picture come from so many of the screen
 LANES = 16  # float32 numbers in a vector register: boxes are widened to multiples of it
 
 
@@ -45,23 +46,23 @@ class Scratch(NamedTuple):
     outlines: Any
     cover: Any  # float32 (SCREEN, SCREEN): share of each pixel that the current shape covers
     paint: Any  # uint64 (SCREEN, SCREEN): what is painted so far, see `painted`
-    band: Any  # uint64 (SCREEN,): a row of the 64 x 64 picture before its columns shrink
-    columns: Any  # uint64 (SIDE,): the same row afterwards, times 63
-    channels: Any  # uint16 (4 SIDE,): view of `columns` as red, green, blue, nothing
-    bytes: Any  # uint8 (4 SIDE,): the same divided by 63
-    pixels: Any  # uint32 (SIDE,): view of `bytes`
+    band: Any  # uint64 (BAND SCREEN,): rows of the 64 x 64 picture before their columns shrink
+    columns: Any  # uint64 (BAND SIDE,): the same rows afterwards, times 63
+    channels: Any  # uint16 (4 BAND SIDE,): view of `columns` as red, green, blue, nothing
+    bytes: Any  # uint8 (4 BAND SIDE,): the same divided by 63
+    pixels: Any  # uint32 (BAND SIDE,): view of `bytes`
 
 
 def new_scratch() -> Scratch:
     """Working memory for one thread."""
     outlines = Outlines(np.empty((MAX_CORNERS, 2), f32), np.empty((MAX_SHAPES, 7), np.int32))
-    columns = np.empty(SIDE, np.uint64)
-    bytes_ = np.empty(4 * SIDE, np.uint8)
+    columns = np.empty(BAND * SIDE, np.uint64)
+    bytes_ = np.empty(4 * BAND * SIDE, np.uint8)
     return Scratch(
         outlines,
         np.empty((SCREEN, SCREEN), f32),
         np.empty((SCREEN, SCREEN), np.uint64),
-        np.empty(SCREEN, np.uint64),
+        np.empty(BAND * SCREEN, np.uint64),
         columns,
         columns.view(np.uint16),
         bytes_,
@@ -77,7 +78,11 @@ def cover_edge(cover, x_a, y_a, x_b, y_b, x0, x1, y0, y1):
         left, right, density = edge_in_row(x_a, y_a, x_b, y_b, row)
         left -= f32(x0)
         right -= f32(x0)
-        line = cover[row, x0:x1]
+        if density == f32(0) or right < f32(0):
+            continue
+        # Nothing right of the edge changes.
+        stop = min(x1, x0 + (int(right) // LANES + 1) * LANES)
+        line = cover[row, x0:stop]
         for j in range(line.size):
             line[j] += density * (swept(right - f32(j)) - swept(left - f32(j)))
 
@@ -153,20 +158,28 @@ def draw_dashboard(state, e, scratch, scores):
 
 
 @compiled
-def average_rows(paint, row, band):
-    """Row `row` of 64 as the average of the screen's rows, times 21; 16-bit colours in `band`."""
-    for j in range(SCREEN):
-        band[j] = np.uint64(0)
-    for source in range(row * 21 // 16, ((row + 1) * 21 - 1) // 16 + 1):
-        weight = np.uint64(min((source + 1) * 16, (row + 1) * 21) - max(source * 16, row * 21))
+def average_rows(paint, first, band):
+    """BAND rows as averages of BAND_SOURCE from `first` on, times 21; 16-bit colours in `band`.
+
+    Row r takes 21/16 rows of the screen, which lie in three: their shares in 1/16 are a, b, c.
+    (The last takes nothing from its third, the row behind the band.)
+    """
+    for r in range(BAND):
+        source = r * BAND_SOURCE // BAND
+        a = (source + 1) * BAND - r * BAND_SOURCE
+        b = min(BAND, BAND_SOURCE - a)
+        a, b, c = np.uint64(a), np.uint64(b), np.uint64(BAND_SOURCE - a - b)
+        upper, middle = paint[first + source], paint[first + source + 1]
+        lower = paint[first + source + 2]
+        row = band[r * SCREEN : (r + 1) * SCREEN]
         for j in range(SCREEN):
-            band[j] += weight * paint[source, j]
+            row[j] = a * upper[j] + b * middle[j] + c * lower[j]
 
 
 @compiled
 def average_columns(band, columns):
     """Three columns become two, times 3."""
-    for k in range(SIDE // 2):
+    for k in range(columns.size // 2):
         columns[2 * k] = np.uint64(2) * band[3 * k] + band[3 * k + 1]
         columns[2 * k + 1] = band[3 * k + 1] + np.uint64(2) * band[3 * k + 2]
 
@@ -174,19 +187,19 @@ def average_columns(band, columns):
 @compiled
 def divide(channels, result):
     """8-bit colours of 16-bit ones that are 63 times as large."""
-    for j in range(4 * SIDE):
+    for j in range(channels.size):
         result[j] = divided_by_63(channels[j])
 
 
 @compiled
-def store_row(pixels, out, row):
-    """Write `row` of RGB0 words as RGB bytes: four pixels of three bytes are three words."""
-    for k in range(SIDE // 4):
+def store(pixels, out):
+    """Write RGB0 words as RGB bytes: four pixels of three bytes are three words."""
+    for k in range(pixels.size // 4):
         a, b = pixels[4 * k], pixels[4 * k + 1]
         c, d = pixels[4 * k + 2], pixels[4 * k + 3]
-        out[row, 3 * k] = a & np.uint32(0xFFFFFF) | b << np.uint32(24)
-        out[row, 3 * k + 1] = b >> np.uint32(8) & np.uint32(0xFFFF) | c << np.uint32(16)
-        out[row, 3 * k + 2] = c >> np.uint32(16) & np.uint32(0xFF) | d << np.uint32(8)
+        out[3 * k] = a & np.uint32(0xFFFFFF) | b << np.uint32(24)
+        out[3 * k + 1] = b >> np.uint32(8) & np.uint32(0xFFFF) | c << np.uint32(16)
+        out[3 * k + 2] = c >> np.uint32(16) & np.uint32(0xFF) | d << np.uint32(8)
 
 
 @compiled
@@ -194,20 +207,22 @@ def shrink(paint, scratch, out):
     """The 64 x 64 picture from the screen's 84 x 96: OpenCV's INTER_AREA, exactly.
 
     Weights are whole numbers: of a source row in 1/16 (21 in all), of a column in 1/2 (3 in all).
-    `out`: uint32 (64, 48), the picture's bytes. One short loop a function: only so does the
-    compiler use vectors for each of them.
+    `out`: uint32 (64 * 48,), the picture's bytes. One short loop a function: only so does the
+    compiler use vectors for each of them. A band of rows at a time, because what was just written
+    in one width and is read in another must wait: row by row takes twice as long.
     """
-    for row in range(SIDE):
-        average_rows(paint, row, scratch.band)
+    words = BAND * SIDE * 3 // 4
+    for i in range(SIDE // BAND):
+        average_rows(paint, i * BAND_SOURCE, scratch.band)
         average_columns(scratch.band, scratch.columns)
         divide(scratch.channels, scratch.bytes)
-        store_row(scratch.pixels, out, row)
+        store(scratch.pixels, out[i * words : (i + 1) * words])
 
 
 @compiled
 def draw_64(state, first, last, scratch, out):
     """Draw environments `first` to `last` - 1 into `out` uint8 (N, 64, 64, 3)."""
-    words = out.reshape(out.shape[0], SIDE, 3 * SIDE).view(np.uint32)
+    words = out.reshape(out.shape[0], SIDE * SIDE * 3).view(np.uint32)
     for e in range(first, last):
         draw_world(state, e, scratch)
         shrink(scratch.paint, scratch, words[e])

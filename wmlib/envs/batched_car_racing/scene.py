@@ -5,6 +5,7 @@ is already covered. Every function works on one car and is compiled for CPU and 
 """
 
 import math
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -54,10 +55,8 @@ LEAST_MARK = f32(2)  # surface pixels; a smaller mark is not drawn
 
 
 @compiled
-def add_hull(state, e, camera, outlines, n, corner):
+def add_hull(camera, outlines, n, corner):
     """Append the hull's parts; returns the numbers of shapes and corners then."""
-    angle = state.hull_angle[e]
-    cos, sin = math.cos(angle), math.sin(angle)
     for part in range(4):
         count = HULL_CORNERS[part]
         for i in range(count):
@@ -66,8 +65,8 @@ def add_hull(state, e, camera, outlines, n, corner):
                 outlines,
                 corner + i,
                 camera,
-                state.hull_pos[e, 0] + cos * x - sin * y,
-                state.hull_pos[e, 1] + sin * x + cos * y,
+                camera.x + camera.cos * x - camera.sin * y,
+                camera.y + camera.sin * x + camera.cos * y,
             )
         seams = HULL_SEAMS[part]
         n = close_shape(outlines, n, corner, count, HULL_COLOR, GROW_DRAW_X, GROW_DRAW_Y, seams)
@@ -75,11 +74,33 @@ def add_hull(state, e, camera, outlines, n, corner):
     return n, corner
 
 
+class Wheel(NamedTuple):
+    """A wheel's place, the way it points, and how far it has rolled (radians)."""
+
+    x: Any
+    y: Any
+    cos: Any
+    sin: Any
+    phase: Any
+
+
 @compiled
-def add_wheel_band(state, e, w, camera, outlines, n, corner, low, high, color, seams):
-    """Append a band across wheel `w` from `low` to `high` (world units along it)."""
+def wheel_of(state, e, w):
+    """Wheel `w` of environment `e`, looked up once for all its bands."""
     angle = state.wheel_angle[e, w]
-    cos, sin = math.cos(angle), math.sin(angle)
+    position = state.wheel_pos
+    return Wheel(
+        position[e, w, 0],
+        position[e, w, 1],
+        math.cos(angle),
+        math.sin(angle),
+        state.wheel_phase[e, w],
+    )
+
+
+@compiled
+def add_wheel_band(wheel, camera, outlines, n, corner, low, high, color, seams):
+    """Append a band across a wheel from `low` to `high` (world units along it)."""
     for i in range(4):
         x = WHEEL_W if i == 1 or i == 2 else -WHEEL_W
         y = low if i < 2 else high
@@ -87,8 +108,8 @@ def add_wheel_band(state, e, w, camera, outlines, n, corner, low, high, color, s
             outlines,
             corner + i,
             camera,
-            state.wheel_pos[e, w, 0] + cos * x - sin * y,
-            state.wheel_pos[e, w, 1] + sin * x + cos * y,
+            wheel.x + wheel.cos * x - wheel.sin * y,
+            wheel.y + wheel.sin * x + wheel.cos * y,
         )
     n = close_shape(outlines, n, corner, 4, color, GROW_DRAW_X, GROW_DRAW_Y, seams)
     return n, corner + 4
@@ -109,19 +130,15 @@ def mark_of(phase):
 
 
 @compiled
-def add_wheel(state, e, w, camera, outlines, n, corner):
-    """Append wheel `w`: the grey mark that rolls over it, and the tyre on both sides of it."""
-    low, high = mark_of(state.wheel_phase[e, w])
+def add_wheel(wheel, camera, outlines, n, corner):
+    """Append a wheel: the grey mark that rolls over it, and the tyre on both sides of it."""
+    low, high = mark_of(wheel.phase)
     low, high = WHEEL_R * low, WHEEL_R * high
     if (high - low) * camera.zoom < LEAST_MARK:
-        return add_wheel_band(state, e, w, camera, outlines, n, corner, -WHEEL_R, WHEEL_R, BLACK, 0)
-    n, corner = add_wheel_band(
-        state, e, w, camera, outlines, n, corner, low, high, WHEEL_MARK_COLOR, 0
-    )
-    n, corner = add_wheel_band(
-        state, e, w, camera, outlines, n, corner, -WHEEL_R, low, BLACK, HIGH_SEAM
-    )
-    return add_wheel_band(state, e, w, camera, outlines, n, corner, high, WHEEL_R, BLACK, LOW_SEAM)
+        return add_wheel_band(wheel, camera, outlines, n, corner, -WHEEL_R, WHEEL_R, BLACK, 0)
+    n, corner = add_wheel_band(wheel, camera, outlines, n, corner, low, high, WHEEL_MARK_COLOR, 0)
+    n, corner = add_wheel_band(wheel, camera, outlines, n, corner, -WHEEL_R, low, BLACK, HIGH_SEAM)
+    return add_wheel_band(wheel, camera, outlines, n, corner, high, WHEEL_R, BLACK, LOW_SEAM)
 
 
 @compiled
@@ -199,9 +216,9 @@ def list_outlines(state, e, outlines, n, corner):
     Returns the number of shapes then, and the colour of what none of them covers.
     """
     camera = view_of(state, e)
-    n, corner = add_hull(state, e, camera, outlines, n, corner)
+    n, corner = add_hull(camera, outlines, n, corner)
     for w in range(3, -1, -1):
-        n, corner = add_wheel(state, e, w, camera, outlines, n, corner)
+        n, corner = add_wheel(wheel_of(state, e, w), camera, outlines, n, corner)
     n, corner = add_road(state, e, camera, outlines, n, corner)
     n, corner = add_grass(camera, outlines, n, corner)
     if field_fills_view(camera):
