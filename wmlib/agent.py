@@ -64,7 +64,7 @@ class GameFeatures(FeatureVectorEnv):
             mu, logvar = self.vision.encode(chosen)
         eps = noise.normal(self.seeds[rows], self.steps[rows], self.memory.n_z, Z_NOISE)
         z = self.z.clone()
-        z[rows] = mu.float() + torch.exp(logvar.float() / 2) * eps
+        z[rows] = VAE.sample(mu.float(), logvar.float(), eps)
         self.z = z
         self.pictures = pictures
 

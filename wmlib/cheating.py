@@ -25,6 +25,7 @@ from wmlib.mixture import sample_mixture
 from wmlib.policies import make_policy
 from wmlib.probes import CountProbe, correlation
 from wmlib.report import Run
+from wmlib.vision import VAE
 
 Act = Callable[[Tensor], Tensor]
 """Features (N, F) -> actions (N, A)."""
@@ -138,7 +139,7 @@ def forced(
     mu = torch.from_numpy(latents.mu[rows].astype(np.float32))
     logvar = torch.from_numpy(latents.logvar[rows].astype(np.float32))
     eps = torch.randn(mu.shape, generator=torch.Generator().manual_seed(seed + episode))
-    z = mu + torch.exp(logvar / 2) * eps
+    z = VAE.sample(mu, logvar, eps)
     a = torch.from_numpy(latents.actions[rows])
     restart = torch.zeros(1, len(z))
     restart[0, 0] = 1

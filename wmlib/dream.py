@@ -163,7 +163,7 @@ class DreamEnv(FeatureVectorEnv):
         pick = noise.uniform(self.seeds, self.steps, 1, START_NOISE)[:, 0]
         pick = (pick * len(self.start_mu)).long()
         eps = noise.normal(self.seeds, self.steps, self.memory.n_z, Z_NOISE)
-        z = self.start_mu[pick] + torch.exp(self.start_logvar[pick] / 2) * eps
+        z = VAE.sample(self.start_mu[pick], self.start_logvar[pick], eps)
         self.z = torch.where(where[:, None], z, self.z)
         return self.features(), {}
 

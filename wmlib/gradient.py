@@ -30,6 +30,7 @@ from wmlib.runs import (
     read_json,
 )
 from wmlib.training import update_generator
+from wmlib.vision import VAE
 
 
 def dream_return(
@@ -41,9 +42,8 @@ def dream_return(
     start_mu, start_logvar = agent.starts
     pick = torch.randint(len(start_mu), (dreams,), generator=generator)
     n_z = agent.memory.n_z
-    z = start_mu[pick] + torch.exp(start_logvar[pick] / 2) * torch.randn(
-        dreams, n_z, generator=generator
-    )
+    eps = torch.randn(dreams, n_z, generator=generator)
+    z = VAE.sample(start_mu[pick], start_logvar[pick], eps)
     state, restart = agent.memory.initial_state(dreams), torch.ones(dreams)
     every = params.expand(dreams, -1)
     total = torch.zeros(())
