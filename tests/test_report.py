@@ -137,7 +137,7 @@ def test_publish_copies_small_files_and_shared_stages_once(tmp_path):
     (vision / "manifest.json").write_text('{"seconds": 1}')
     (vision / "vision.safetensors").write_bytes(b"large")
     run, main = RunFolder(tmp_path / "run"), tmp_path / "results" / "main"
-    publish.publish_files(run, "other", main, main)
+    publish.publish_files(run, "other", main)
     assert sorted(str(p.relative_to(main)) for p in main.rglob("*.json*")) == [
         "controller/manifest.json",
         "controller/metrics.jsonl",
@@ -146,7 +146,7 @@ def test_publish_copies_small_files_and_shared_stages_once(tmp_path):
     ]
     assert not list(main.rglob("*.safetensors"))
     second = tmp_path / "results" / "second"
-    publish.publish_files(run, "other", second, main)
+    publish.publish_files(run, "other", second)
     assert [p.name for p in second.iterdir()] == ["evaluation.json"]  # all else is main's
 
 

@@ -4,8 +4,8 @@
     python tools/publish.py --task doom_take_cover --run-dir runs/doom --name tau_0.10_seed_0 \
         --controller tau_0.10_seed_0 --weights
 
-Small files are manifests, metrics and the evaluation. Stages that are the same as in the task's
-published run "main" (V and M, when only C differs) are not copied again.
+Small files are manifests, metrics and the evaluation. Stages that are the same as in another of
+the task's published runs (V and M, when only C differs) are not copied again, but for "main".
 """
 
 import shutil
@@ -46,12 +46,13 @@ class Publish:
     """also put the weights into the package (wmlib/pretrained/TASK): all of "main", else only C"""
 
 
-def publish_files(run: RunFolder, controller: str, target: Path, main: Path) -> list[Path]:
+def publish_files(run: RunFolder, controller: str, target: Path) -> list[Path]:
     """Copy the small files; returns what was written."""
     written = []
+    others = [] if target.name == "main" else [f for f in target.parent.glob("*") if f != target]
     for stage in STAGES:
         source = run.stage(controller if stage == "controller" else stage)
-        if not is_finished(source) or (target != main and _same(source, main / stage)):
+        if not is_finished(source) or any(_same(source, other / stage) for other in others):
             continue
         for name in SMALL:
             if (source / name).is_file():
@@ -113,7 +114,7 @@ def main(args: Publish) -> int:
         task = get_task(args.task)
         run = RunFolder(args.run_dir)
         results = ROOT / "results" / task.name
-        written = publish_files(run, args.controller, results / args.name, results / "main")
+        written = publish_files(run, args.controller, results / args.name)
         if args.weights:
             target = ROOT / "wmlib" / "pretrained" / task.name
             if args.name == "main":
