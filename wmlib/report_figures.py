@@ -12,17 +12,19 @@ from wmlib import paper, plots, report
 from wmlib.report import Run
 from wmlib.runs import UserError, write_bytes
 
-DASHES = ("-", "--", ":", "-.")
+Dash = str | tuple[int, tuple[int, ...]]
+DASHES: tuple[Dash, ...] = ("--", ":", "-.", (0, (6, 1, 1, 1, 1, 1)))
 
 
 def learning_curves(runs: Sequence[Run], labels: Sequence[str], unit: float = 1e6) -> Figure:
     """Mean return of the search distribution's mean against game steps (in `unit`), real games."""
-    fig, ax = plt.subplots()
-    for run, label, dash, grey in zip(runs, labels, DASHES, plots.GREYS):
-        colour = plots.REAL if run.name == "main" else grey
+    fig, ax = plt.subplots(figsize=(6.4, 3.2 + 0.25 * len(runs)))
+    others = iter(zip(plots.GREYS, DASHES, strict=True))
+    for run, label in zip(runs, labels, strict=True):
+        colour, dash = (plots.REAL, "-") if run.name == "main" else next(others)
         _curve(ax, run, "mean_return", "sem", label, colour, dash, unit)
     ax.set(xlabel="game steps played, millions", ylabel="return")
-    ax.legend(loc="lower right")
+    fig.legend(loc="outside lower left")
     return fig
 
 
@@ -43,7 +45,7 @@ def dream_and_real(run: Run) -> Figure:
 
 
 def _curve(
-    ax: Axes, run: Run, key: str, sem: str, label: str, colour: str, dash: str, unit: float
+    ax: Axes, run: Run, key: str, sem: str, label: str, colour: str, dash: Dash, unit: float
 ) -> None:
     rows = run.curve
     x = [row["total_steps"] / unit for row in rows]
@@ -57,10 +59,11 @@ def _band(
     sem: Sequence[float],
     label: str,
     colour: str,
-    dash: str,
+    dash: Dash,
 ) -> None:
     y, e = np.array(mean), np.array(sem)
-    ax.plot(x, y, dash, color=colour, label=label, marker="o" if len(y) < 4 else None)
+    marker = "o" if len(y) < 4 else None
+    ax.plot(x, y, linestyle=dash, color=colour, label=label, marker=marker)
     ax.fill_between(x, y - e, y + e, color=colour, alpha=0.2, linewidth=0)
 
 
