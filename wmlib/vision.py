@@ -72,11 +72,13 @@ class VAE(nn.Module):
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Pictures -> (mu, logvar), each float32 (B, N_z)."""
-        y = as_picture(x)  # (B, 3, 64, 64)
-        y = F.relu(self.conv1(y))  # (B, 32, 31, 31)
-        y = F.relu(self.conv2(y))  # (B, 64, 14, 14)
-        y = F.relu(self.conv3(y))  # (B, 128, 6, 6)
-        y = F.relu(self.conv4(y)).flatten(1)  # (B, 1024)
+        # In place and at once in the precision of the convolutions: when the whole loop of agent
+        # and game runs, fresh memory for every intermediate picture costs more than the sums.
+        y = as_picture(x, _working_dtype(x.device))  # (B, 3, 64, 64)
+        y = F.relu_(self.conv1(y))  # (B, 32, 31, 31)
+        y = F.relu_(self.conv2(y))  # (B, 64, 14, 14)
+        y = F.relu_(self.conv3(y))  # (B, 128, 6, 6)
+        y = F.relu_(self.conv4(y)).flatten(1)  # (B, 1024)
         return self.to_mu(y).float(), self.to_logvar(y).float()
 
     @staticmethod
@@ -117,10 +119,17 @@ class VAE(nn.Module):
         return loss, {"loss": loss.detach()} | {k: v.detach() for k, v in parts.items()}
 
 
-def as_picture(x: Tensor) -> Tensor:
-    """uint8 (B, 64, 64, 3) -> float (B, 3, 64, 64) in [0, 1] (channels-last); floats pass."""
+def _working_dtype(device: torch.device) -> torch.dtype:
+    """What autocast would turn the input of a convolution into."""
+    if torch.is_autocast_enabled(device.type):
+        return torch.get_autocast_dtype(device.type)
+    return torch.float32
+
+
+def as_picture(x: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """uint8 (B, 64, 64, 3) -> `dtype` (B, 3, 64, 64) in [0, 1] (channels-last); floats pass."""
     if x.dtype == torch.uint8 and x.shape[1:] == (64, 64, 3):
-        return x.permute(0, 3, 1, 2).float() / 255
+        return x.permute(0, 3, 1, 2).to(dtype) / 255
     if x.is_floating_point() and x.shape[1:] == (3, 64, 64):
         return x
     raise ValueError(
