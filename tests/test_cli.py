@@ -58,6 +58,7 @@ def test_mistakes_are_one_line_and_exit_code_2(capsys, tmp_path, args, message):
     [
         ("evolve", "--tau", "0", "above 0"),
         ("evolve", "--population", "1", "at least 2"),
+        ("evolve", "--end-above", "1.5", "between 0 and 1"),
         ("evolve", "--slots", "0", "at least 1"),
         ("evolve", "--workers", "-1", "0 or more"),
         ("evolve", "--max-episode-steps", "-3", "at least 1"),

@@ -101,17 +101,20 @@ def test_tau_near_zero_is_certain_and_a_hot_dream_is_not(memory, starts):
     assert spread(1e-6) < 1e-2 < spread(0.5) < spread(1.0) < spread(1.5)
 
 
-def test_the_dream_ends_when_the_end_logit_is_above_zero(memory, starts):
-    for bias, ended in ((-0.01, False), (0.01, True)):
-        with torch.no_grad():
-            memory.output.weight[-1] = 0
-            memory.output.bias[-1] = bias
-        env = dream(memory, starts)
-        begin(env)
-        _, reward, terminated, truncated, _ = env.step(torch.zeros(4, 1))
-        assert terminated.tolist() == [ended] * 4
-        assert not truncated.any()
-        assert reward.tolist() == [1.0] * 4
+@pytest.mark.parametrize(
+    ("bias", "end_above", "ended"),
+    [(-0.01, 0.5, False), (0.01, 0.5, True), (-2.1, 0.12, False), (-1.9, 0.12, True)],
+)
+def test_the_dream_ends_when_its_end_is_probable_enough(memory, starts, bias, end_above, ended):
+    with torch.no_grad():
+        memory.output.weight[-1] = 0
+        memory.output.bias[-1] = bias
+    env = dream(memory, starts, end_above=end_above)
+    begin(env)
+    _, reward, terminated, truncated, _ = env.step(torch.zeros(4, 1))
+    assert terminated.tolist() == [ended] * 4
+    assert not truncated.any()
+    assert reward.tolist() == [1.0] * 4
 
 
 def test_sampled_ends_come_at_the_rate_of_their_probability(memory, starts):
@@ -139,7 +142,11 @@ def test_features_are_z_h_and_for_doom_c():
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"tau": 0.0}, "tau is 0"), ({"end": "never"}, "choose threshold or sampled")],
+    [
+        ({"tau": 0.0}, "tau is 0"),
+        ({"end": "never"}, "choose threshold or sampled"),
+        ({"end_above": 1.0}, "between 0 and 1"),
+    ],
 )
 def test_bad_settings_are_named(memory, starts, change, message):
     with pytest.raises(ValueError, match=message):

@@ -12,10 +12,12 @@ from wmlib.runs import UserError
 
 MAY_BE_ZERO = {"workers", "real_episodes", "exploration", "kl_tolerance", "end_weight"}
 AT_LEAST = {"population": 2}
+PROBABILITIES = {"end_above"}
 
 
 class _Checked:
-    """Refuses numbers that make no sense: counts are at least 1, everything else is above 0."""
+    """Refuses numbers that make no sense: counts are at least 1, everything else is above 0,
+    and a probability below 1 too."""
 
     def __post_init__(self) -> None:
         for field in fields(self):  # type: ignore[arg-type]
@@ -27,6 +29,8 @@ class _Checked:
             elif isinstance(value, int):
                 least = AT_LEAST.get(field.name, 1)
                 wrong, rule = value < least, f"at least {least}"
+            elif field.name in PROBABILITIES:
+                wrong, rule = not 0 < value < 1, "between 0 and 1"
             else:
                 wrong, rule = not value > 0, "above 0"
             if wrong:
@@ -133,6 +137,9 @@ class EvolveConfig(_Checked):
     """world = real: the real game in processes, or the batched simulator (CarRacing only)"""
     tau: float = 1.0
     """world = dream: temperature. Paper's best 1.15; released code 1.25; we state ours"""
+    end_above: float = 0.5
+    """world = dream: a dream ends where the end head's probability is above this (paper: 0.5);
+    lower, near misses end it too, which teaches more caution from shorter dreams"""
     slots: int = 16
     """episodes played side by side, in each process; the results do not depend on it"""
     workers: int = 0

@@ -7,6 +7,7 @@ tau, the episode ends when M says so, and it begins at a stored first latent of 
 Letters: N dreams side by side, F features, K mixtures.
 """
 
+import math
 from typing import Any, Literal
 
 import gymnasium as gym
@@ -121,8 +122,8 @@ class DreamEnv(FeatureVectorEnv):
     """N dreams inside M.
 
     `starts` are (mu, logvar) of real first frames, each (S, N_z). `end` is "threshold" (the end
-    logit is above 0: the paper) or "sampled" (a coin with that probability). `vision` is needed
-    only by `render`, which decodes z into pictures.
+    head's probability is above `end_above`; the paper's 0.5 is a logit above 0) or "sampled" (a
+    coin with that probability). `vision` is needed only by `render`, which decodes z into pictures.
     """
 
     def __init__(
@@ -134,6 +135,7 @@ class DreamEnv(FeatureVectorEnv):
         tau: float = 1.0,
         max_episode_steps: int = 2100,
         end: Literal["threshold", "sampled"] = "threshold",
+        end_above: float = 0.5,
         vision: VAE | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
@@ -141,6 +143,8 @@ class DreamEnv(FeatureVectorEnv):
             raise ValueError(f"tau is {tau}; a temperature is above 0 (0.1 is nearly certain)")
         if end not in ("threshold", "sampled"):
             raise ValueError(f"end is '{end}'; choose threshold or sampled")
+        if not 0 < end_above < 1:
+            raise ValueError(f"end_above is {end_above}; a probability lies between 0 and 1")
         if task.step_reward == 0 and "reward" not in memory.heads:
             raise ValueError(
                 f"{task.name} needs an M with a reward head to be dreamed: train M with "
@@ -149,12 +153,9 @@ class DreamEnv(FeatureVectorEnv):
         super().__init__(task, memory, num_envs, torch.device(device))
         self.metadata["render_modes"] = ["rgb_array"]
         self.start_mu, self.start_logvar = (s.float().to(self.device) for s in starts)
-        self.tau, self.max_episode_steps, self.end, self.vision = (
-            tau,
-            max_episode_steps,
-            end,
-            vision,
-        )
+        self.tau, self.max_episode_steps = tau, max_episode_steps
+        self.end, self.end_logit = end, math.log(end_above / (1 - end_above))
+        self.vision = vision
 
     @torch.no_grad()
     def reset(self, *, seed: Any = None, options: dict | None = None) -> tuple[Tensor, dict]:
@@ -189,7 +190,7 @@ class DreamEnv(FeatureVectorEnv):
         if out.end_logit is None:
             return torch.zeros(self.num_envs, dtype=torch.bool, device=self.device)
         if self.end == "threshold":
-            return out.end_logit > 0
+            return out.end_logit > self.end_logit
         coin = noise.uniform(self.seeds, self.steps, 1, END_NOISE)[:, 0]
         return coin < torch.sigmoid(out.end_logit)
 

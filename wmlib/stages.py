@@ -72,7 +72,11 @@ def training_world(
     agent = _teachers(run_path, task, config, seed)
     if config.world == "dream":
         return agent.dream(
-            config.slots, config.tau, max_episode_steps=config.max_episode_steps, device=device
+            config.slots,
+            config.tau,
+            max_episode_steps=config.max_episode_steps,
+            end_above=config.end_above,
+            device=device,
         )
     return agent.real(config.slots, config.max_episode_steps, config.game, device)
 
