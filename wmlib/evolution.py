@@ -118,7 +118,7 @@ def evolve(
             "generation": generation,
             "fitness": fitness.tolist(),
             # the noise of one fitness value: the standard error over its own episodes
-            "fitness_sem": float((returns.std(axis=1) / np.sqrt(config.episodes)).mean()),
+            "fitness_sem": float(np.mean([standard_error(own) for own in returns])),
             "sigma": float(search.sigma),
             "steps": int(played.lengths.sum()),
         }

@@ -1,0 +1,79 @@
+"""How the published controller moves in the real game, and when it dies.
+
+    python benchmarks/doom_habits.py [RUN_DIR]
+
+Writes results/doom_take_cover/habits.json: the player's place at every tic of a few validation
+episodes, and for all of them the tics between the last change of direction and the end.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from wmlib import seeds
+from wmlib.agent import Agent, find_agent, pretrained_folder, weights_of
+from wmlib.presets import get_task
+from wmlib.runs import write_json
+
+TASK = "doom_take_cover"
+GAMES, ROUNDS, SHOWN = 24, 4, 6
+
+
+@torch.inference_mode()
+def watch(agent: Agent, first_seed: int) -> list[dict]:
+    """Play GAMES episodes side by side: the place x (T,) of each, and whether it died."""
+    env = agent.real(GAMES)
+    features, _ = env.reset(seed=list(range(first_seed, first_seed + GAMES)))
+    places, ended = [], np.zeros(GAMES, dtype=bool)
+    lengths, died = np.zeros(GAMES, dtype=int), np.zeros(GAMES, dtype=bool)
+    while not ended.all():
+        features, _, terminated, truncated, info = env.step(agent.act(features))
+        places.append(np.array(info["x"]))
+        lengths += ~ended
+        died |= terminated & ~ended
+        ended |= terminated | truncated
+    env.close()
+    x = np.array(places)
+    return [{"x": x[: lengths[i], i], "died": bool(died[i])} for i in range(GAMES)]
+
+
+def turns(x: np.ndarray) -> np.ndarray:
+    """The tics at which the direction of movement changes; standing still is no direction."""
+    step = np.sign(np.diff(x))
+    moving = np.flatnonzero(step)
+    return moving[1:][step[moving[1:]] != step[moving[:-1]]]
+
+
+def main(run_dir: str = "pretrained") -> None:
+    """Play, count and write down."""
+    torch.set_num_threads(1)
+    agent = find_agent(run_dir, get_task(TASK))
+    folder = pretrained_folder(TASK) if run_dir == "pretrained" else Path(run_dir)
+    first = seeds.VALIDATION.start
+    episodes = [e for i in range(ROUNDS) for e in watch(agent, first + i * GAMES)]
+    since, gaps = [], []  # tics from a turn to the death, and from a turn to the next
+    for episode in episodes:
+        at = turns(episode["x"])
+        gaps += np.diff(at).tolist()
+        if episode["died"] and len(at):
+            since.append(int(len(episode["x"]) - at[-1]))
+    found = {
+        "weights": weights_of(folder, "controller"),
+        "first_seed": first,
+        "episodes": len(episodes),
+        "deaths": sum(e["died"] for e in episodes),
+        "mean_length": float(np.mean([len(e["x"]) for e in episodes])),
+        "from_turn_to_death": since,
+        "from_turn_to_turn": gaps,
+        "places": [e["x"].round().astype(int).tolist() for e in episodes[:SHOWN]],
+        "died": [e["died"] for e in episodes[:SHOWN]],
+    }
+    path = Path("results") / TASK / "habits.json"
+    write_json(path, found)
+    print(path, found["mean_length"], np.percentile(since, [10, 50, 90]), np.median(gaps))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
