@@ -163,7 +163,7 @@ _DOOM_SMALL = Preset(
     replace(
         _DOOM_PAPER.evolve,
         generations=40,
-        slots=256,
+        slots=64,
         evaluate_every=5,
         evaluate_episodes=128,
         real_episodes=48,

@@ -103,7 +103,7 @@ def evolve_run(
         arena = stack.enter_context(closing(Arena(make_world, config.workers)))
         check: Callable[[Tensor], dict] = lambda mean: {}  # noqa: E731
         if config.real_episodes:
-            games = min(8, config.real_episodes)
+            games = min(16, config.real_episodes)
             make_game = partial(agent.real, games, config.max_episode_steps)
             check = _real_check(stack.enter_context(closing(Arena(make_game))), controller, config)
         facts = {"memory_seed": seed} if config.random_memory else {}
