@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 from wmlib.runs import UserError
 
-MAY_BE_ZERO = {"workers", "real_episodes", "exploration", "kl_tolerance", "end_weight"}
+MAY_BE_ZERO = {"cool_from", "workers", "real_episodes", "exploration", "kl_tolerance", "end_weight"}
 AT_LEAST = {"population": 2}
 PROBABILITIES = {"end_above"}
 
@@ -117,6 +117,7 @@ class EvolveConfig(_Checked):
     """Stage 4: C, evolved by CMA-ES."""
 
     GROWS: ClassVar = ("generations",)
+    CHANGES: ClassVar = ("cool_from", "cooling")  # for generations that are still to come
     world: Literal["real", "dream"]
     """where candidates play: the game behind V and M, or M alone"""
     generations: int
@@ -127,6 +128,11 @@ class EvolveConfig(_Checked):
     """episodes per candidate; its fitness is their mean return"""
     sigma0: float = 0.1
     """first standard deviation of the search"""
+    cool_from: int = 0
+    """from this generation on that deviation also shrinks by `cooling` each time (0: never); noisy
+    fitness keeps CMA-ES from shrinking it by itself, and the mean then ends in a blurred optimum"""
+    cooling: float = 0.9
+    """factor per generation"""
     controller: Literal["linear", "z", "hidden"] = "linear"
     """linear on all features, linear on z alone, or z through 40 tanh units"""
     random_memory: bool = False

@@ -5,6 +5,7 @@ Fitness is the mean return over the episodes; every candidate of a generation pl
 so that they are compared on equal tracks. The search goes on bit for bit from its log.
 """
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -65,14 +66,34 @@ class Means:
         return self.scored[generation]
 
 
-def _replay(search: cma.CMAEvolutionStrategy, rows: list[dict], means: Means) -> None:
+def _learn(
+    search: cma.CMAEvolutionStrategy,
+    candidates: list[np.ndarray],
+    fitness: list[float],
+    generation: int,
+    config: EvolveConfig,
+) -> None:
+    """One update of the search distribution; `fitness` is to be maximised, pycma minimises."""
+    search.tell(candidates, [-f for f in fitness])
+    if config.cool_from and generation >= config.cool_from:
+        search.sigma *= config.cooling
+
+
+def _replay(
+    search: cma.CMAEvolutionStrategy, rows: list[dict], means: Means, config: EvolveConfig
+) -> None:
     """Bring a fresh search and its means to where the log ends.
 
     ask() draws the same candidates again and tell() gets the logged fitness, so the state is the
     same to the last bit, with nothing pickled.
     """
     for row in rows:
-        search.tell(search.ask(), [-f for f in row["fitness"]])
+        _learn(search, search.ask(), row["fitness"], row["generation"], config)
+        if not math.isclose(search.sigma, row["sigma"], rel_tol=1e-6):
+            raise UserError(
+                f"generation {row['generation']} was played with another step size than these "
+                "settings give: --cool-from may only name a generation that is still to come"
+            )
         means.last.append(search.mean.copy())
         if "mean_return" in row:
             means.score(row["generation"])
@@ -99,7 +120,7 @@ def evolve(
     metrics.resume_at("generation", len(rows))  # a torn last line would spoil the next
     search = start_search(controller.n_params, config, seed)
     means = Means(config.average)
-    _replay(search, rows, means)
+    _replay(search, rows, means, config)
     bar = tqdm(total=None, unit=" steps", unit_scale=True, desc="evolve C", disable=None)
     for generation in range(len(rows) + 1, config.generations + 1):
         start = time.perf_counter()
@@ -112,7 +133,7 @@ def evolve(
         if not np.isfinite(returns).all():
             raise UserError(f"evolve: a return of generation {generation} is not finite")
         fitness = returns.mean(axis=1)
-        search.tell(candidates, (-fitness).tolist())
+        _learn(search, candidates, fitness.tolist(), generation, config)
         means.last.append(search.mean.copy())
         row = {
             "generation": generation,
