@@ -20,6 +20,7 @@ from wmlib.agent import pretrained_folder
 from wmlib.arena import Arena, play
 from wmlib.configs import EvolveConfig
 from wmlib.evolution import evolve, generation_seeds, start_search
+from wmlib.runs import UserError
 from wmlib.weights import load_weights
 
 CONFIG = EvolveConfig("dream", 6, population=8, episodes=2, evaluate_every=3, evaluate_episodes=4)
@@ -141,6 +142,25 @@ def test_the_scored_mean_is_the_average_of_the_last_ones(tmp_path):
     two, three = (stored[1][f"generation_{g:05d}"] for g in (2, 3))
     assert torch.allclose(stored[2]["generation_00003"], (two + three) / 2, atol=2e-3)
     assert torch.equal(stored[2]["generation_00001"], stored[1]["generation_00001"])
+
+
+def test_a_search_is_cooled_from_a_generation_on_but_not_in_its_past(tmp_path):
+    arena = Arena(partial(Targets, 5))
+
+    def sigmas(folder, **settings):
+        folder.mkdir(exist_ok=True)
+        evolve(arena, CONTROLLER, replace(CONFIG, **settings), folder, seed=4)
+        lines = (folder / "metrics.jsonl").read_text().splitlines()
+        return [json.loads(line)["sigma"] for line in lines]
+
+    free = sigmas(tmp_path / "free", generations=4)
+    cooled = sigmas(tmp_path / "cooled", generations=4, cool_from=4, cooling=0.5)
+    assert cooled[:3] == free[:3]
+    assert cooled[3] == pytest.approx(free[3] / 2)
+    # a longer search may be cooled in what is still to come, and in nothing else
+    assert sigmas(tmp_path / "free", cool_from=5, cooling=0.5)[:4] == free
+    with pytest.raises(UserError, match="still to come"):
+        sigmas(tmp_path / "cooled", cool_from=2, cooling=0.5)
 
 
 def published_run(folder):
