@@ -9,6 +9,7 @@ import time
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -240,3 +241,41 @@ def test_a_worker_that_dies_or_fails_is_reported_not_waited_for(world, error):
             arena.play(Shape(), FOLLOW, [(0, 1), (1, 2)])
     finally:
         arena.close()
+
+
+LEFT_ALONE = """
+import sys, time
+from wmlib.arena import Arena
+if __name__ == "__main__":
+    arena = Arena(dict, workers=2)
+    naps = [arena.pool.submit(time.sleep, 60) for _ in range(2)]
+    while not all(nap.running() for nap in naps):
+        time.sleep(0.05)
+    time.sleep(2)  # `running` is said a little before the worker has begun
+    print(*arena.pool._processes, flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(90)
+def test_workers_do_not_outlive_a_killed_search(tmp_path):
+    script = tmp_path / "search.py"
+    script.write_text(LEFT_ALONE)
+    parent = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True)
+    workers = [int(pid) for pid in parent.stdout.readline().split()]
+    assert len(workers) == 2
+    parent.kill()
+    parent.wait()
+    deadline = time.monotonic() + 20
+    while any(alive(pid) for pid in workers) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(alive(pid) for pid in workers)
+
+
+def alive(pid):
+    """Is there such a process, and not merely its remains?"""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

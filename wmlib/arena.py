@@ -7,9 +7,13 @@ speed. Training, evaluation and the chapters all call this `play`.
 """
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import parent_process
+from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
 import numpy as np
@@ -89,8 +93,15 @@ def play(
 _worker_env: FeatureEnv | None = None
 
 
+def _end_with(parent: BaseProcess) -> None:
+    parent.join()  # returns when the parent is gone, however it went
+    os._exit(1)
+
+
 def _start_worker(make_env: Callable[[], FeatureEnv]) -> None:
     global _worker_env
+    # A killed search must not leave workers behind that play on for nobody.
+    threading.Thread(target=_end_with, args=[parent_process()], daemon=True).start()
     torch.set_num_threads(1)  # one core per process: the processes are the parallelism
     _worker_env = make_env()
 
