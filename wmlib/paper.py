@@ -19,7 +19,8 @@ class Row:
 
 CAR_RACING = (
     Row("V and M, C linear on (z, h)", "main", (906, 21)),
-    Row("as above, V and M of the first round", "first_round"),
+    Row("as above, second round of data, smaller search", "second_round"),
+    Row("as above, first round of data, smaller search", "first_round"),
     Row("V alone, C linear on z", "z_only", (632, 251)),
     Row("V alone, C with 40 hidden units", "z_hidden", (788, 141)),
     # Tallec et al., "Reproducing World Models" (ctallec/world-models, docs)
@@ -33,7 +34,8 @@ CAR_UNTRAINED = (860, 120, 870, 120)
 DOOM = (
     # The paper's best, at tau = 1.15. Its released weights, run again, gave 973 ± 540.
     Row("C evolved in the dream, the published one", "main", (1092, 556)),
-    Row("as above, data and M of the first round", "first_round"),
+    Row("as above, but dreams end at even odds (the paper's rule)", "even_odds"),
+    Row("as that, data and M of the first round", "first_round"),
     Row("random policy, uniform at each step", "random_uniform", (210, 108)),
     Row("random policy, held for 1 to 10 tics", "random_held"),
     Row("standing still", "random_still"),

@@ -105,6 +105,7 @@ _CAR_SMALL = Preset(
         generations=75,
         population=32,
         episodes=4,
+        cool_from=56,
         slots=128,
         evaluate_every=5,
     ),
