@@ -1,6 +1,7 @@
 """Figures of the published runs, for results/figures and for the chapters alike."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -13,13 +14,14 @@ from wmlib.report import Run
 from wmlib.runs import UserError, write_bytes
 
 Dash = str | tuple[int, tuple[int, ...]]
-DASHES: tuple[Dash, ...] = ("--", ":", "-.", (0, (6, 1, 1, 1, 1, 1)))
+DASHES: tuple[Dash, ...] = ("--", ":", "-.", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 4)))
+"""One more than there are greys, so that many curves pass before a pair comes again."""
 
 
 def learning_curves(runs: Sequence[Run], labels: Sequence[str], unit: float = 1e6) -> Figure:
     """Mean return of the search distribution's mean against game steps (in `unit`), real games."""
     fig, ax = plt.subplots(figsize=(6.4, 3.2 + 0.25 * len(runs)))
-    others = iter(zip(plots.GREYS, DASHES, strict=True))
+    others = zip(cycle(plots.GREYS), cycle(DASHES))
     for run, label in zip(runs, labels, strict=True):
         colour, dash = (plots.REAL, "-") if run.name == "main" else next(others)
         _curve(ax, run, "mean_return", "sem", label, colour, dash, unit)
