@@ -153,4 +153,6 @@ def test_learns_dynamics_end_reward_and_only_with_the_right_alignment():
     assert found["val_ends"] >= 2
     assert found["val_end_recall"] > 0.9
     assert found["val_end_precision"] > 0.3  # ends weigh ten times: a false alarm is cheap
+    same = EpisodeBatches(latents, held_out, len(held_out), 40, seed=0).make(0)
+    assert found["val_end"] == pytest.approx(float(memory.loss(same)[1]["end"]), rel=1e-4)
     assert parts["reward"] < 0.1  # its variance is 1.3

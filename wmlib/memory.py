@@ -172,9 +172,7 @@ class MDNRNN(nn.Module):
         out, state = self(batch.z, batch.a, batch.restart, state)
         parts = {"nll": _mean(nll(batch.z_next, *out[:3]).mean(-1), batch.has_next)}
         if out.end_logit is not None:
-            weight = batch.valid * (1 + (end_weight - 1) * batch.end)
-            bce = F.binary_cross_entropy_with_logits(out.end_logit, batch.end, reduction="none")
-            parts["end"] = (weight * bce).sum() / batch.valid.sum()
+            parts["end"] = _end_error(out.end_logit, batch, end_weight) / batch.valid.sum()
         if out.reward is not None:
             error = (out.reward - batch.reward).square()
             parts["reward"] = reward_weight * _mean(error, batch.valid)
@@ -188,6 +186,12 @@ class MDNRNN(nn.Module):
 def _mean(values: Tensor, mask: Tensor) -> Tensor:
     """Mean of values (B, T) where mask (B, T) is 1."""
     return (values * mask).sum() / mask.sum().clamp(min=1)
+
+
+def _end_error(end_logit: Tensor, batch: Batch, end_weight: float) -> Tensor:
+    """Binary cross-entropy summed over the valid steps (B, T), an end counting `end_weight`."""
+    weight = batch.valid * (1 + (end_weight - 1) * batch.end)
+    return F.binary_cross_entropy_with_logits(end_logit, batch.end, weight, reduction="sum")
 
 
 # ---------------------------------------------------------------- training
@@ -215,7 +219,7 @@ def train_memory(
             config.heads,
         ).to(device)
         result |= _fit(memory, latents, folder, config, seed, device)
-        held_out = validate(memory, latents, latents.split()[1], device)
+        held_out = validate(memory, latents, latents.split()[1], device, config.end_weight)
         counts = {"episodes": len(latents), "held_out_episodes": len(latents.split()[1])}
         result |= counts | held_out
         save_weights(folder / WEIGHTS, memory.state_dict(), task=task.name, **memory.shape)
@@ -259,22 +263,28 @@ def _fit(
             state = h.detach(), c.detach()  # carried on, but no gradient flows into the past
             keeper.count({**parts, "floor": batch.floor})
             if keeper.due:
-                keeper.log(batches.waited, **validate(memory, latents, held_out[:16], device))
+                found = validate(memory, latents, held_out[:64], device, config.end_weight)
+                keeper.log(batches.waited, **found)
             keeper.save_if_due(h=state[0], c=state[1])
     return keeper.metrics.read()[-1]
 
 
 @torch.inference_mode()
 def validate(
-    memory: MDNRNN, latents: Latents, episodes: np.ndarray, device: torch.device
+    memory: MDNRNN,
+    latents: Latents,
+    episodes: np.ndarray,
+    device: torch.device,
+    end_weight: float = 10.0,
 ) -> dict[str, float]:
     """M on whole episodes from h = 0, in float32, with the same noise every time.
 
     `val_nll` and its floor (`val_floor`: the mean entropy of the targets' Gaussians) are nats per
-    latent dimension. With an end head, `val_end_precision` and `val_end_recall` count single steps:
-    a death predicted one step early is wrong twice.
+    latent dimension. With an end head, `val_end` is the part `end` of the loss (far above that of
+    the training: M knows the training's ends by heart); `val_end_precision` and `val_end_recall`
+    count single steps: a death predicted one step early is wrong twice.
     """
-    sums = np.zeros(6)
+    sums = np.zeros(8)
     for place in range(0, len(episodes), 16):
         group = episodes[place : place + 16]
         longest = int(latents.lengths[group].max())
@@ -286,12 +296,14 @@ def validate(
         if out.end_logit is not None:
             said = (out.end_logit > 0) * batch.valid
             counts += [(said * batch.end).sum(), said.sum(), batch.end.sum()]
+            counts += [_end_error(out.end_logit, batch, end_weight), batch.valid.sum()]
         sums[: len(counts)] += torch.stack(counts).double().cpu().numpy()
     found = {"val_nll": sums[0] / sums[2], "val_floor": sums[1] / sums[2]}
     if "end" in memory.heads:
         found["val_end_precision"] = sums[3] / max(sums[4], 1)
         found["val_end_recall"] = sums[3] / max(sums[5], 1)
         found["val_ends"] = sums[5]
+        found["val_end"] = sums[6] / sums[7]
     return {name: float(value) for name, value in found.items()}
 
 
