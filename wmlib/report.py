@@ -72,14 +72,14 @@ class Run:
         return next(row for row in self.curve if row["generation"] == generation)
 
     def at_budget(self, steps: int) -> dict[str, Any]:
-        """The last evaluated generation that needed at most so many game steps, or 5 % more.
+        """The evaluated generation whose game steps are nearest to `steps`, and within 10 %.
 
         (Runs are evaluated every few generations, and a generation's steps differ a little.)
         """
-        rows = [row for row in self.curve if row["total_steps"] <= 1.05 * steps]
-        if not rows:
-            raise UserError(f"{self.task}/{self.name} evaluated nothing within {steps} steps")
-        return rows[-1]
+        row = min(self.curve, key=lambda row: abs(row["total_steps"] - steps))
+        if abs(row["total_steps"] - steps) > 0.1 * steps:
+            raise UserError(f"{self.task}/{self.name} evaluated nothing near {steps} steps")
+        return row
 
 
 def load_run(task: str, name: str, results: Path = PUBLISHED) -> Run:
