@@ -3,7 +3,8 @@
     python benchmarks/doom_habits.py [RUN_DIR]
 
 Writes results/doom_take_cover/habits.json: the player's place at every tic of a few validation
-episodes, and for all of them the tics between the last change of direction and the end.
+episodes, and for all of them the tics between the last change of direction and the end, and what
+each hit took of the player's health.
 """
 
 import sys
@@ -23,20 +24,30 @@ GAMES, ROUNDS, SHOWN = 24, 4, 6
 
 @torch.inference_mode()
 def watch(agent: Agent, first_seed: int) -> list[dict]:
-    """Play GAMES episodes side by side: the place x (T,) of each, and whether it died."""
+    """Play GAMES episodes side by side: place x and health (T,) of each, and whether it died."""
     env = agent.real(GAMES)
     features, _ = env.reset(seed=list(range(first_seed, first_seed + GAMES)))
-    places, ended = [], np.zeros(GAMES, dtype=bool)
+    places, health, ended = [], [], np.zeros(GAMES, dtype=bool)
     lengths, died = np.zeros(GAMES, dtype=int), np.zeros(GAMES, dtype=bool)
     while not ended.all():
         features, _, terminated, truncated, info = env.step(agent.act(features))
         places.append(np.array(info["x"]))
+        health.append(np.array(info["health"]))
         lengths += ~ended
         died |= terminated & ~ended
         ended |= terminated | truncated
     env.close()
-    x = np.array(places)
-    return [{"x": x[: lengths[i], i], "died": bool(died[i])} for i in range(GAMES)]
+    x, left = np.array(places), np.array(health)
+    return [
+        {"x": x[:n, i], "health": left[:n, i], "died": bool(died[i])} for i, n in enumerate(lengths)
+    ]
+
+
+def hits(health: np.ndarray) -> list[tuple[int, int]]:
+    """(health before, health taken) of each hit."""
+    after = health.astype(int)
+    before = np.concatenate([[100], after[:-1]])
+    return [(int(b), int(b - a)) for b, a in zip(before, after) if a < b]
 
 
 def turns(x: np.ndarray) -> np.ndarray:
@@ -67,6 +78,7 @@ def main(run_dir: str = "pretrained") -> None:
         "mean_length": float(np.mean([len(e["x"]) for e in episodes])),
         "from_turn_to_death": since,
         "from_turn_to_turn": gaps,
+        "hits": [hit for e in episodes for hit in hits(e["health"])],
         "places": [e["x"].round().astype(int).tolist() for e in episodes[:SHOWN]],
         "died": [e["died"] for e in episodes[:SHOWN]],
     }

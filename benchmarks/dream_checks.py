@@ -13,13 +13,13 @@ import numpy as np
 import torch
 
 from wmlib import cheating, report, seeds
-from wmlib.agent import Agent, load_agent
+from wmlib.agent import Agent, load_agent, weights_of
 from wmlib.latents import encode_frames, load_latents
 from wmlib.memory import validate
 from wmlib.presets import get_task
 from wmlib.probes import CountProbe, load_probe
 from wmlib.rollouts import RolloutStore
-from wmlib.runs import RunFolder, UserError, is_finished, sha256, write_json
+from wmlib.runs import RunFolder, UserError, is_finished, write_json
 
 TASK = "doom_take_cover"
 TAUS = (0.1, 0.5, 1.0, 1.15, 1.3)
@@ -77,7 +77,7 @@ def main(run_dir: str) -> None:
     latents = load_latents(run.stage("latents"))
     held_out = latents.split()[1]  # episodes that M was not trained on
     result = {
-        "memory_sha256": sha256(run.stage("memory") / "memory.safetensors"),
+        "weights": weights_of(run.path, "controller" if with_c else None),
         "end_head": cheating.end_head(agent.memory, latents, held_out),
         "teacher_forced": cheating.teacher_forced(agent.memory, latents, held_out, probe)
         | validate(agent.memory, latents, held_out, CPU),

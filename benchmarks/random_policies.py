@@ -23,7 +23,7 @@ from wmlib.policies import make_policy
 from wmlib.presets import get_task
 from wmlib.rollouts import RolloutStore, play
 
-POLICIES = {"car_racing": ("uniform",), "doom_take_cover": ("uniform", "held", "still")}
+POLICIES = {"car_racing": ("uniform",), "doom_take_cover": ("uniform", "held", "still", "sweep")}
 EPISODES = {"car_racing": 100, "doom_take_cover": 500}
 
 

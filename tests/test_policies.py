@@ -7,7 +7,7 @@ from gymnasium.spaces import Box
 from wmlib.cli import main
 from wmlib.exploring import make_player
 from wmlib.latents import load_latents
-from wmlib.policies import POLICIES, make_policy
+from wmlib.policies import POLICIES, SWEEP, make_policy
 from wmlib.presets import get_task
 from wmlib.rollouts import RolloutStore, collect
 from wmlib.runs import UserError
@@ -25,12 +25,13 @@ def actions(name: str, space: Box, seeds: list[int], steps: int = 200) -> np.nda
 
 @pytest.mark.parametrize("name", POLICIES)
 def test_actions_are_legal_and_depend_on_the_seed_alone(name):
-    three = actions(name, CAR, [5, 6, 7])
-    assert three.shape == (200, 3, 3)
+    space = DOOM if name == "sweep" else CAR
+    three = actions(name, space, [5, 6, 8])
+    assert three.shape == (200, 3, *space.shape)
     assert three.dtype == np.float32
-    assert all(CAR.contains(a) for a in three.reshape(-1, 3))
-    np.testing.assert_array_equal(three[:, 2], actions(name, CAR, [7])[:, 0])
-    assert name == "still" or not np.array_equal(three[:, 0], three[:, 1])
+    assert all(space.contains(a) for a in three.reshape(-1, *space.shape))
+    np.testing.assert_array_equal(three[:, 2], actions(name, space, [8])[:, 0])
+    assert name == "still" or len({a.tobytes() for a in three.swapaxes(0, 1)}) > 1
 
 
 def test_reset_begins_only_the_masked_slots():
@@ -74,6 +75,16 @@ def test_original_is_half_throttle_nearly_straight():
     assert -0.09 < low < high < 0.09
     assert 0.10 < np.median(a[..., 0].std(axis=0)) < 0.22
     assert np.quantile(brake, 0.9) < 0.35
+
+
+def test_sweep_turns_like_a_clock_and_begins_at_either_side():
+    a = actions("sweep", DOOM, list(range(8)), steps=500)[..., 0]  # (T, N)
+    assert set(np.unique(a)) == {-1, 1}
+    turns = [(np.flatnonzero(np.diff(one)) + 1).tolist() for one in a.T]
+    assert turns == [[SWEEP // 2 + k * SWEEP for k in range(4)]] * 8
+    assert set(a[0]) == {-1, 1}
+    with pytest.raises(UserError, match="choose 'held'"):
+        actions("sweep", CAR, [1])
 
 
 def test_original_drives_only_the_car_and_names_are_checked():

@@ -4,6 +4,7 @@ Each plays N slots at once. A slot's randomness comes from its episode's seed al
 is the same whichever slot plays it and whatever the others do. N slots, A action dims.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -113,7 +114,24 @@ def still(space: Box, rng: np.random.Generator) -> Callable[[], Actions]:
     return lambda: nothing
 
 
-POLICIES = {f.__name__: f for f in (uniform, held, brownian, original, still)}
+SWEEP = 120
+"""Steps from turn to turn of `sweep`: about what Doom's room takes from wall to wall."""
+
+
+def sweep(space: Box, rng: np.random.Generator) -> Callable[[], Actions]:
+    """To and fro like a clock, first to a random side; never looks. What Doom's C has to beat."""
+    if space.shape != (1,):
+        raise UserError("the policy 'sweep' runs to and fro in Doom; for other games choose 'held'")
+    side = rng.choice([space.low, space.high])
+    steps = itertools.count(SWEEP // 2)  # the player starts in the middle of the room
+
+    def act() -> Actions:
+        return side * np.float32((-1) ** (next(steps) // SWEEP))
+
+    return act
+
+
+POLICIES = {f.__name__: f for f in (uniform, held, brownian, original, still, sweep)}
 
 
 class Mixture:

@@ -35,7 +35,8 @@ class DoomTakeCover(gym.Env[NDArray[np.uint8], NDArray[np.float32]]):
     """The game itself; observations are its screen, uint8 (120, 160, 3).
 
     Actions are float32 (1,): below -1/3 the player moves left, above 1/3 right, else stands still.
-    The reward is 1 for each tic. `info` holds `x`, the player's place along the wall, and `health`.
+    The reward is 1 for each tic. `info` holds `x`, the player's place along the wall, and `health`
+    (100 at first; below 1 the player is dead).
     With `labels` it also holds `fireballs`, how many are on the screen, and `fireball_boxes`,
     float32 (32, 4): left, top, width, height of each in screen pixels, zeros after the last.
 
@@ -79,7 +80,10 @@ class DoomTakeCover(gym.Env[NDArray[np.uint8], NDArray[np.float32]]):
         a = float(action[0])
         self.game.make_action([a < -1 / 3, a > 1 / 3])
         terminated = self.game.is_episode_finished()
-        if not terminated:
+        if terminated:  # there is no picture any more, but the last wound can be told
+            health = self.game.get_game_variable(vizdoom.GameVariable.HEALTH)
+            self.info["health"] = float(health)
+        else:
             self._look()
         return self.screen, 1.0, terminated, False, dict(self.info)
 
