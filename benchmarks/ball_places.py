@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from wmlib.latents import encode_frames
+from wmlib.latents import encode_frames, sample_z
 from wmlib.presets import get_task
 from wmlib.probes import read_out
 from wmlib.rollouts import RolloutStore
@@ -39,8 +39,7 @@ def sampled(vision: VAE, store: RolloutStore) -> np.ndarray:
     rng, parts = np.random.default_rng(0), []
     for i in range(len(store)):
         mu, logvar = encode_frames(vision, store.frames(i), torch.device("cpu"))
-        noise = rng.standard_normal(mu.shape, np.float32)
-        parts.append(mu.astype(np.float32) + np.exp(logvar.astype(np.float32) / 2) * noise)
+        parts.append(sample_z(mu, logvar, rng))
     return np.concatenate(parts)
 
 

@@ -14,7 +14,7 @@ import torch
 
 from wmlib import cheating, report, seeds
 from wmlib.agent import Agent, load_agent, weights_of
-from wmlib.latents import encode_frames, load_latents
+from wmlib.latents import encode_frames, load_latents, sample_z
 from wmlib.memory import validate
 from wmlib.presets import get_task
 from wmlib.probes import CountProbe, load_probe
@@ -54,8 +54,7 @@ def labelled(run: RunFolder, agent: Agent, probe: CountProbe) -> dict:
     counts = {"labels, held": alive.astype(int), "probe, held": alive.astype(int)}
     for i in range(len(store)):
         frames = store.frames(i, slice(STEPS))
-        mu, logvar = (x.astype(np.float32) for x in encode_frames(agent.vision, frames, CPU))
-        z = mu + np.exp(logvar / 2) * rng.standard_normal(mu.shape, np.float32)
+        z = sample_z(*encode_frames(agent.vision, frames, CPU), rng)
         alive[: len(z), i] = True
         counts["probe, held"][: len(z), i] = probe(z)
         counts["labels, held"][: len(z), i] = cheating.visible(

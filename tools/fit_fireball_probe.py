@@ -14,7 +14,7 @@ import torch
 
 from wmlib import seeds
 from wmlib.cheating import VISIBLE, visible
-from wmlib.latents import encode_frames
+from wmlib.latents import encode_frames, sample_z
 from wmlib.presets import get_task
 from wmlib.probes import fit_counts, save_probe
 from wmlib.rollouts import RolloutStore, collect
@@ -51,8 +51,7 @@ def main(run_dir: str) -> None:
     z, counts, episode = [], [], []
     for i in range(len(store)):
         mu, logvar = encode_frames(vision, store.frames(i), torch.device("cpu"))
-        mu, logvar = mu.astype(np.float32), logvar.astype(np.float32)
-        z.append(mu + np.exp(logvar / 2) * rng.standard_normal(mu.shape, np.float32))
+        z.append(sample_z(mu, logvar, rng))
         counts.append(visible(store.extra(i, "fireball_boxes")))
         episode.append(np.full(len(mu), i))
     z, counts, episode = map(np.concatenate, (z, counts, episode))

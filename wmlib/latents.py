@@ -183,6 +183,13 @@ def encode_frames(
     return mu, logvar
 
 
+def sample_z(mu: np.ndarray, logvar: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """z ~ N(mu, exp(logvar)), float32, for (mu, logvar) as stored (..., N_z)."""
+    sigma = np.exp(logvar.astype(np.float32) / 2)
+    noise = rng.standard_normal(mu.shape, dtype=np.float32)
+    return mu.astype(np.float32) + sigma * noise
+
+
 def _append(group: zarr.Group, block: dict[str, np.ndarray], episodes: int) -> None:
     """Write a block behind what is counted as written, then count it: a torn write is redone."""
     counts = {"episodes": episodes, "steps": int(str(group.attrs["steps"])) + len(block["mu"])}

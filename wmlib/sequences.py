@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wmlib.latents import Latents
+from wmlib.latents import Latents, sample_z
 from wmlib.mixture import gaussian_entropy
 from wmlib.runs import UserError
 from wmlib.training import update_rng
@@ -126,9 +126,10 @@ def gather(
     # The targets are the next rows; at an episode's end they are masked, any row will do.
     following = np.where(is_last[rows], rows, rows + 1)  # (B, T)
     has_next = valid & ~is_last[rows]
-    z = sample_z(latents, rows, rng)  # (B, T, N_z)
+    z = sample_z(latents.mu[rows], latents.logvar[rows], rng)  # (B, T, N_z)
     # Inside a window, the target of step t is the very sample that is the input of t + 1.
-    z_last = sample_z(latents, following[:, -1:], rng)
+    last = following[:, -1:]
+    z_last = sample_z(latents.mu[last], latents.logvar[last], rng)
     entropy = gaussian_entropy(torch.from_numpy(latents.logvar[following[has_next]]).float())
     arrays = (
         z,
@@ -144,10 +145,3 @@ def gather(
     )
     tensors: list[Any] = [torch.from_numpy(np.asarray(x, dtype=np.float32)) for x in arrays]
     return Batch(*tensors, fresh)  # type: ignore[call-arg]
-
-
-def sample_z(latents: Latents, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """z ~ N(mu, exp(logvar)) of flat steps `rows`: float32 (*rows.shape, N_z)."""
-    sigma = np.exp(latents.logvar[rows].astype(np.float32) / 2)
-    noise = rng.standard_normal(sigma.shape, dtype=np.float32)
-    return latents.mu[rows].astype(np.float32) + sigma * noise
