@@ -4,7 +4,7 @@ Ours: the batched simulator, V in bfloat16 where the CPU has it, M and a populat
 as one batch. Plain: one Gymnasium game, the modules called frame by frame in float32, as one would
 first write it.
 
-    python benchmarks/acting_loop.py        # writes results/speed/acting_loop.json
+    python benchmarks/acting_loop.py        # writes results/simulator/acting_loop.json
 """
 
 import argparse
@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--output", type=Path, default=Path("results/speed/acting_loop.json"))
+    parser.add_argument("--output", type=Path, default=Path("results/simulator/acting_loop.json"))
     args = parser.parse_args()
     agent = Agent(TASKS["car_racing"], VAE(32).eval(), MDNRNN(32, 3, 256).eval(), (None, None))
     agent.controller = agent.new_controller()

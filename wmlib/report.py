@@ -154,7 +154,7 @@ def car_racing_table(results: Path = PUBLISHED) -> str:
         ours = score(_evaluation("car_racing", row.name, results))
         rows.append([row.label, _pair(row.score), ours, equal])
     header = ["CarRacing-v3", "published by others", "ours, test episodes"]
-    return table([*header, f"ours after {budget / 1e6:.1f} M steps, validation"], rows)
+    return table([*header, f"ours after about {budget / 1e6:.0f} M steps, validation"], rows)
 
 
 def _at_budget(run: Run, budget: int) -> str:
@@ -255,7 +255,7 @@ def write_report(results: Path, readme: Path) -> None:
         (
             "CarRacing",
             car_racing_table(results) + "\n\nMean ± std over episodes. The published search has "
-            "larger generations than the others, which climb slowly at first.",
+            "larger generations than the others and so climbs slowly at first.",
         ),
         ("Doom Take Cover", doom_table(results) + "\n\nMean ± std over episodes."),
         (
