@@ -8,10 +8,10 @@ plays the same tracks with the same noise in z. Writes results/simulator/agent.j
 chosen by it. The bar: |mean difference| + 2 standard errors at most 20 points.
 """
 
-import sys
 from pathlib import Path
 
 import numpy as np
+import tyro
 from tqdm import tqdm
 
 from wmlib import report, runs, seeds
@@ -38,7 +38,7 @@ def summary(scores: np.ndarray) -> dict[str, float]:
     return {"mean": mean, "std": std, "sem": standard_error(scores), "n": len(scores)}
 
 
-def main(more: int = 300) -> None:
+def main(more: tyro.conf.Positional[int] = 300) -> None:
     """Play, compare, write."""
     agent = load_pretrained("car_racing")
     published = report.load_run("car_racing", "main").evaluation
@@ -63,4 +63,4 @@ def main(more: int = 300) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    tyro.cli(main)

@@ -8,11 +8,11 @@ results/doom_take_cover/ball_places.json: for each V and class of width, how wel
 from z on episodes that the probe was not fitted on.
 """
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import torch
+import tyro
 
 from wmlib.latents import encode_frames, sample_z
 from wmlib.presets import get_task
@@ -43,7 +43,7 @@ def sampled(vision: VAE, store: RolloutStore) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def main(labelled: str, *named_runs: str) -> None:
+def main(labelled: str, named_runs: tuple[str, ...]) -> None:
     """Fit and score the probes of each run's V."""
     torch.set_num_threads(1)
     store = RolloutStore(labelled)
@@ -71,4 +71,4 @@ def main(labelled: str, *named_runs: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    tyro.cli(main, config=(tyro.conf.PositionalRequiredArgs,))

@@ -7,11 +7,11 @@ episodes, and for all of them the tics between the last change of direction and 
 each hit took of the player's health.
 """
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import torch
+import tyro
 
 from wmlib import seeds
 from wmlib.agent import Agent, find_agent, pretrained_folder, weights_of
@@ -57,7 +57,7 @@ def turns(x: np.ndarray) -> np.ndarray:
     return moving[1:][step[moving[1:]] != step[moving[:-1]]]
 
 
-def main(run_dir: str = "pretrained") -> None:
+def main(run_dir: tyro.conf.Positional[str] = "pretrained") -> None:
     """Play, count and write down."""
     torch.set_num_threads(1)
     agent = find_agent(run_dir, get_task(TASK))
@@ -88,4 +88,4 @@ def main(run_dir: str = "pretrained") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    tyro.cli(main)

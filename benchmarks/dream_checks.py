@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import tyro
 
 from wmlib import cheating, report, seeds
 from wmlib.agent import Agent, load_agent, weights_of
@@ -93,4 +94,4 @@ def main(run_dir: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    tyro.cli(main, config=(tyro.conf.PositionalRequiredArgs,))

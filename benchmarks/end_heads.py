@@ -6,11 +6,11 @@ Writes results/doom_take_cover/end_heads.json, a row for each run: what `validat
 held-out episodes, and on about as many of the training's. Needs the runs' M and latents.
 """
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import torch
+import tyro
 
 from wmlib.latents import Latents, load_latents
 from wmlib.memory import MDNRNN, load_memory, validate
@@ -27,7 +27,7 @@ def measure(memory: MDNRNN, latents: Latents, episodes: np.ndarray) -> dict[str,
     return {name.removeprefix("val_"): found[name] for name in SHOWN}
 
 
-def main(*named_runs: str) -> None:
+def main(named_runs: tuple[str, ...]) -> None:
     """Measure each run and write the rows down."""
     torch.set_num_threads(1)
     rows = []
@@ -53,4 +53,4 @@ def main(*named_runs: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    tyro.cli(main, config=(tyro.conf.PositionalRequiredArgs,))

@@ -9,11 +9,11 @@ Writes results/TASK/random_POLICY/evaluation.json, in the form of an agent's eva
 """
 
 import itertools
-import sys
 from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
+import tyro
 from gymnasium.vector import AutoresetMode
 from tqdm import tqdm
 
@@ -86,7 +86,7 @@ def write(task: str, name: str, result: dict) -> None:
     print(f"{path}: {result['mean']:.1f} ± {result['std']:.1f}, s.e. {result['sem']:.1f}")
 
 
-def main(task: str, what: str = "") -> None:
+def main(task: str, what: tyro.conf.Positional[str] = "") -> None:
     """Score a store, or each policy of the task that has no score yet."""
     if Path(what, "index.jsonl").is_file():
         return write(task, *stored(task, RolloutStore(what)))
@@ -98,4 +98,4 @@ def main(task: str, what: str = "") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    tyro.cli(main, config=(tyro.conf.PositionalRequiredArgs,))

@@ -7,10 +7,9 @@ them with the run's V, fits on three quarters of the episodes and scores on the 
 RUN_DIR/probes/fireballs.safetensors and its manifest, with precision and recall.
 """
 
-import sys
-
 import numpy as np
 import torch
+import tyro
 
 from wmlib import seeds
 from wmlib.cheating import VISIBLE, visible
@@ -72,4 +71,4 @@ def main(run_dir: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    tyro.cli(main, config=(tyro.conf.PositionalRequiredArgs,))

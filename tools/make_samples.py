@@ -6,12 +6,12 @@ All episodes are played anew, on seeds at the end of the training range that no 
 that neither V nor M was trained on them. The latents' car drives in the batched simulator.
 """
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import tyro
 
 from wmlib import seeds
 from wmlib.exploring import make_player
@@ -86,4 +86,4 @@ def main(task: str, run_dir: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    tyro.cli(main, config=(tyro.conf.PositionalRequiredArgs,))
