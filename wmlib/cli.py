@@ -21,6 +21,7 @@ from wmlib.configs import (
     GradientConfig,
     IterateConfig,
     MemoryConfig,
+    PolicyConfig,
     Preset,
     VisionConfig,
 )
@@ -56,6 +57,17 @@ class Evolve(Common):
     evolve: Annotated[EvolveConfig, tyro.conf.arg(name="")] = dataclasses.field(default=None)  # type: ignore[assignment]
     output: str = "controller"
     """folder inside the run folder; name it otherwise to keep several controllers"""
+
+
+@dataclass
+class PolicyGradient(Common):
+    """Train C by policy gradient in the dream, instead of evolving it (Doom)."""
+
+    policy: Annotated[PolicyConfig, tyro.conf.arg(name="")] = dataclasses.field(
+        default_factory=PolicyConfig
+    )
+    output: str = "policy"
+    """folder inside the run folder; evaluate it with --controller"""
 
 
 @dataclass
@@ -125,6 +137,7 @@ COMMANDS: dict[str, type] = {
     "train-vision": TrainVision,
     "train-memory": TrainMemory,
     "evolve": Evolve,
+    "policy-gradient": PolicyGradient,
     "evaluate": Evaluate,
     "run": Run,
     "iterate": Iterate,
@@ -140,7 +153,7 @@ def _usage() -> str:
         "",
         "commands:",
     ]
-    lines += [f"  {name:14} {(kind.__doc__ or '').strip()}" for name, kind in COMMANDS.items()]
+    lines += [f"  {name:15} {(kind.__doc__ or '').strip()}" for name, kind in COMMANDS.items()]
     return "\n".join([*lines, "", f"tasks: {', '.join(TASKS)}; presets: tiny, small, paper"])
 
 
@@ -184,6 +197,7 @@ def _dispatch(flags: Any) -> None:
         TrainVision: lambda: commands.train_vision(flags, task, flags.vision),
         TrainMemory: lambda: commands.train_memory(flags, task, flags.memory),
         Evolve: lambda: commands.evolve(flags, task, flags.evolve, flags.output),
+        PolicyGradient: lambda: commands.policy_gradient(flags, task, flags.policy, flags.output),
         Evaluate: lambda: commands.evaluate(
             flags, task, flags.evaluate, flags.weights, flags.controller
         ),

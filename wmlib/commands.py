@@ -16,6 +16,7 @@ from wmlib.configs import (
     GradientConfig,
     IterateConfig,
     MemoryConfig,
+    PolicyConfig,
     Preset,
     VisionConfig,
 )
@@ -77,6 +78,15 @@ def evolve(common: Common, task: Task, config: EvolveConfig, output: str = "cont
     common.run.require("memory", "evolve")
     device = runs.pick_device(common.device)
     evolve_run(common.run, output, task, config, common.seed, device)
+
+
+def policy_gradient(common: Common, task: Task, config: PolicyConfig, output: str) -> None:
+    """Stage 4, by another learner."""
+    from wmlib.stages import policy_run
+
+    common.run.require("memory", "policy-gradient")
+    device = runs.pick_device(common.device)
+    policy_run(common.run, output, task, config, common.seed, device)
 
 
 def evaluate(

@@ -209,6 +209,48 @@ class GradientConfig(_Checked):
 
 
 @dataclass(frozen=True)
+class PolicyConfig(_Checked):
+    """C by policy gradient in the dream (proximal policy optimisation, Schulman et al., 2017)."""
+
+    updates: int = 1000
+    """rounds of dreaming and learning"""
+    dreams: int = 128
+    """dreams side by side"""
+    steps: int = 128
+    """steps that each dream goes on between two updates"""
+    tau: float = 1.15
+    """temperature of the dreams"""
+    max_episode_steps: int = 2100
+    """a dream is cut after this many steps"""
+    end_weight: float = 10.0
+    """the weight of an end when M was trained (memory.end_weight): its odds are so much too high"""
+    alive_above: float = 0.3
+    """a dream is left when the chance that C still lives in it falls below this"""
+    discount: float = 0.99
+    """weight of the next step's risk against this one's"""
+    smoothing: float = 0.95
+    """lambda of the generalised advantage (Schulman et al., 2016)"""
+    epochs: int = 3
+    """passes over the steps of one update"""
+    batch_size: int = 4096
+    """steps in one gradient"""
+    learning_rate: float = 4e-4
+    """Adam, for C"""
+    critic_learning_rate: float = 1e-3
+    """Adam, for the critic"""
+    clip: float = 0.2
+    """an action's probability may change by this share in one update"""
+    entropy: float = 0.01
+    """reward for an undecided coin, so that C goes on trying both ways"""
+    log_every: int = 20
+    """a row of metrics every this many updates"""
+    check_every: int = 250
+    """keep C, and score it in the real game, every this many updates"""
+    real_episodes: int = 0
+    """validation episodes of that score; the best of the Cs kept is published (0: the last is)"""
+
+
+@dataclass(frozen=True)
 class Preset:
     """All stages of one run."""
 

@@ -170,7 +170,10 @@ class DreamEnv(FeatureVectorEnv):
 
     @torch.no_grad()
     def step(self, actions: Any) -> tuple[Tensor, np.ndarray, np.ndarray, np.ndarray, dict]:
-        """One tic of the dream: h' = LSTM(z, a, h), z' ~ mixture(h', tau), end from its logit."""
+        """One tic of the dream: h' = LSTM(z, a, h), z' ~ mixture(h', tau), end from its logit.
+
+        That logit (N,) is `info["end_logit"]`, None where M has no end head.
+        """
         self._remember(self._checked(actions))
         with self._precision():
             out = self.memory.predict(self.state[0])
@@ -184,7 +187,7 @@ class DreamEnv(FeatureVectorEnv):
             reward = np.full(self.num_envs, self.task.step_reward)
         else:
             reward = out.reward.double().cpu().numpy()
-        return self.features(), reward, terminated, truncated, {}
+        return self.features(), reward, terminated, truncated, {"end_logit": out.end_logit}
 
     def _ended(self, out: Prediction) -> Tensor:
         if out.end_logit is None:

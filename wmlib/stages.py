@@ -14,11 +14,12 @@ from tqdm import tqdm
 from wmlib import claims, runs, seeds
 from wmlib.agent import Agent, evaluate, find_agent, load_agent, weights_of
 from wmlib.arena import Arena, standard_error
-from wmlib.configs import CollectConfig, EvaluateConfig, EvolveConfig
+from wmlib.configs import CollectConfig, EvaluateConfig, EvolveConfig, PolicyConfig
 from wmlib.controller import Controller
 from wmlib.dream import FeatureVectorEnv
 from wmlib.evolution import evolve
 from wmlib.exploring import make_player
+from wmlib.policy_gradient import learn_policy
 from wmlib.presets import Task
 from wmlib.rollouts import RolloutStore, collect
 from wmlib.runs import RunFolder, UserError
@@ -90,10 +91,8 @@ def evolve_run(
     """
     if config.workers and device.type == "cuda":
         raise UserError("--workers spreads over CPU processes; with --device cuda use --slots")
-    if output in {*runs.NEEDS, "evaluation"} - {"controller"} or Path(output).name != output:
-        raise UserError(f"--output {output}: give a plain name that is not another stage's")
     agent = _teachers(run.path, task, config, seed)
-    folder = run.stage(output, create=True)
+    folder = _controller_folder(run, output)
     if claims.begin_stage(folder, config, seed, weights_of(run.path)):
         return
     controller = agent.new_controller(config.controller)
@@ -103,17 +102,56 @@ def evolve_run(
         arena = stack.enter_context(closing(Arena(make_world, config.workers)))
         check: Callable[[Tensor], dict] = lambda mean: {}  # noqa: E731
         if config.real_episodes:
-            games = min(16, config.real_episodes)
-            make_game = partial(agent.real, games, config.max_episode_steps)
-            check = _real_check(stack.enter_context(closing(Arena(make_game))), controller, config)
+            check = _real_check(stack, agent, controller, config)
         facts = {"memory_seed": seed} if config.random_memory else {}
         result |= evolve(arena, controller, config, folder, seed, check, **facts)
 
 
+def policy_run(
+    run: RunFolder, output: str, task: Task, config: PolicyConfig, seed: int, device: torch.device
+) -> None:
+    """Stage 4 by policy gradient: train C in the dream of RUN's M.
+
+    Leaves controllers and the learning curve in RUN/`output`.
+    """
+    agent = load_agent(run.path, task, controller=None)
+    if task.squash != "tanh" or "end" not in agent.memory.heads:
+        raise UserError(
+            f"policy-gradient needs actions that are full left or right and an M with an end head, "
+            f"as Doom's; {task.name} in {run.path} has not both: --task doom_take_cover"
+        )
+    folder = _controller_folder(run, output)
+    if claims.begin_stage(folder, config, seed, weights_of(run.path)):
+        return
+    controller = agent.new_controller()
+    env = agent.dream(
+        config.dreams, config.tau, max_episode_steps=config.max_episode_steps, device=device
+    )
+    with ExitStack() as stack:
+        made = claims.stage_manifest(folder, "policy-gradient", config, seed, device)
+        result = stack.enter_context(made)
+        check: Callable[[Tensor], dict] = lambda params: {}  # noqa: E731
+        if config.real_episodes:
+            check = _real_check(stack, agent, controller, config)
+        result |= learn_policy(env, controller, config, folder, seed, check)
+    (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+
+
+def _controller_folder(run: RunFolder, output: str) -> Path:
+    """RUN/`output`, made if need be; UserError where that is another stage's folder."""
+    if output in {*runs.NEEDS, "evaluation"} - {"controller"} or Path(output).name != output:
+        raise UserError(f"--output {output}: give a plain name that is not another stage's")
+    return run.stage(output, create=True)
+
+
 def _real_check(
-    arena: Arena, controller: Controller, config: EvolveConfig
+    stack: ExitStack, agent: Agent, controller: Controller, config: EvolveConfig | PolicyConfig
 ) -> Callable[[Tensor], dict]:
-    """The real game's return (played in `arena`) beside the dream's, on validation seeds."""
+    """The real game's return beside the dream's, on validation seeds; `stack` closes the games."""
+    games = min(16, config.real_episodes)
+    arena = stack.enter_context(
+        closing(Arena(partial(agent.real, games, config.max_episode_steps)))
+    )
     jobs = [(0, seeds.VALIDATION.start + i) for i in range(config.real_episodes)]
 
     def check(mean: Tensor) -> dict[str, float]:
