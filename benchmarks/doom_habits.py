@@ -1,10 +1,10 @@
-"""How the published controller moves in the real game, and when it dies.
+"""How published controllers move in the real game, and when they die.
 
-    python benchmarks/doom_habits.py [RUN_DIR]
+    python benchmarks/doom_habits.py RUN_DIR NAME=CONTROLLER [NAME=CONTROLLER ...]
 
-Writes results/doom_take_cover/habits.json: the player's place at every tic of a few validation
-episodes, and for all of them the tics between the last change of direction and the end, and what
-each hit took of the player's health.
+Writes results/doom_take_cover/habits.json, an entry for each name: the player's place at every tic
+of a few validation episodes, and for all of them the tics between the last change of direction and
+the end, how many tics the player stood still, and what each hit took of the player's health.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ import torch
 import tyro
 
 from wmlib import seeds
-from wmlib.agent import Agent, find_agent, pretrained_folder, weights_of
+from wmlib.agent import Agent, load_agent, weights_of
 from wmlib.presets import get_task
 from wmlib.runs import write_json
 
@@ -57,11 +57,8 @@ def turns(x: np.ndarray) -> np.ndarray:
     return moving[1:][step[moving[1:]] != step[moving[:-1]]]
 
 
-def main(run_dir: tyro.conf.Positional[str] = "pretrained") -> None:
-    """Play, count and write down."""
-    torch.set_num_threads(1)
-    agent = find_agent(run_dir, get_task(TASK))
-    folder = pretrained_folder(TASK) if run_dir == "pretrained" else Path(run_dir)
+def habits(agent: Agent) -> dict:
+    """What is stored of one controller."""
     first = seeds.VALIDATION.start
     episodes = [e for i in range(ROUNDS) for e in watch(agent, first + i * GAMES)]
     since, gaps = [], []  # tics from a turn to the death, and from a turn to the next
@@ -70,22 +67,32 @@ def main(run_dir: tyro.conf.Positional[str] = "pretrained") -> None:
         gaps += np.diff(at).tolist()
         if episode["died"] and len(at):
             since.append(int(len(episode["x"]) - at[-1]))
-    found = {
-        "weights": weights_of(folder, "controller"),
+    return {
         "first_seed": first,
         "episodes": len(episodes),
         "deaths": sum(e["died"] for e in episodes),
         "mean_length": float(np.mean([len(e["x"]) for e in episodes])),
+        "share_still": float(np.mean(np.concatenate([np.diff(e["x"]) == 0 for e in episodes]))),
         "from_turn_to_death": since,
         "from_turn_to_turn": gaps,
         "hits": [hit for e in episodes for hit in hits(e["health"])],
         "places": [e["x"].round().astype(int).tolist() for e in episodes[:SHOWN]],
         "died": [e["died"] for e in episodes[:SHOWN]],
     }
-    path = Path("results") / TASK / "habits.json"
-    write_json(path, found)
-    print(path, found["mean_length"], np.percentile(since, [10, 50, 90]), np.median(gaps))
+
+
+def main(run_dir: str, named: list[str]) -> None:
+    """Play, count and write down; `named` are NAME=CONTROLLER."""
+    torch.set_num_threads(1)
+    found = {}
+    for name, controller in (pair.split("=") for pair in named):
+        agent = load_agent(run_dir, get_task(TASK), controller)
+        found[name] = {"weights": weights_of(Path(run_dir), controller), **habits(agent)}
+        since, gaps = (found[name][k] for k in ("from_turn_to_death", "from_turn_to_turn"))
+        length = found[name]["mean_length"]
+        print(name, length, np.percentile(since, [10, 50, 90]), np.median(gaps), flush=True)
+    write_json(Path("results") / TASK / "habits.json", found)
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    tyro.cli(main, config=(tyro.conf.PositionalRequiredArgs,))

@@ -1,9 +1,9 @@
 """The four checks that a dream cannot be cheated (wmlib.cheating), on a run's M and C.
 
-    python benchmarks/dream_checks.py RUN_DIR
+    python benchmarks/dream_checks.py RUN_DIR [--controller policy]
 
 Writes results/doom_take_cover/dream_checks.json. Needs RUN_DIR with V, M, latents and the fireball
-probe (tools/fit_fireball_probe.py); where there is a C, it plays too.
+probe (tools/fit_fireball_probe.py); where there is that C, it plays too.
 """
 
 import sys
@@ -67,24 +67,24 @@ def labelled(run: RunFolder, agent: Agent, probe: CountProbe) -> dict:
     }
 
 
-def main(run_dir: str) -> None:
+def main(run_dir: str, controller: str = "controller") -> None:
     """Run the checks and write them down."""
     torch.set_num_threads(1)
     run = RunFolder(run_dir)
-    with_c = is_finished(run.stage("controller"))
-    agent = load_agent(run.path, get_task(TASK), "controller" if with_c else None)
+    chosen = controller if is_finished(run.stage(controller)) else None
+    agent = load_agent(run.path, get_task(TASK), chosen)
     probe = load_probe("fireballs", run.stage("probes") / "fireballs.safetensors")
     latents = load_latents(run.stage("latents"))
     held_out = latents.split()[1]  # episodes that M was not trained on
     result = {
-        "weights": weights_of(run.path, "controller" if with_c else None),
+        "weights": weights_of(run.path, chosen),
         "end_head": cheating.end_head(agent.memory, latents, held_out),
         "teacher_forced": cheating.teacher_forced(agent.memory, latents, held_out, probe)
         | validate(agent.memory, latents, held_out, CPU),
         "fireballs": fireballs(agent, probe) | labelled(run, agent, probe),
     }
     try:
-        result["by_generation"] = cheating.by_generation(report.load_run(TASK, "main"))
+        result["by_generation"] = cheating.by_generation(report.load_run(TASK, "evolved"))
     except UserError as error:  # not published yet
         print(error, file=sys.stderr)
     path = Path("results") / TASK / "dream_checks.json"

@@ -212,6 +212,7 @@ class GradientConfig(_Checked):
 class PolicyConfig(_Checked):
     """C by policy gradient in the dream (proximal policy optimisation, Schulman et al., 2017)."""
 
+    GROWS: ClassVar = ("updates",)
     updates: int = 1000
     """rounds of dreaming and learning"""
     dreams: int = 128

@@ -194,6 +194,8 @@ def learn_policy(
 ) -> dict[str, float]:
     """Train C in the dreams of `env` and leave controllers and metrics in `folder`; resumes.
 
+    The checkpoint stays, so that a finished training can go on to more updates.
+
     Every `check_every` updates C is kept (`update_00250`, …), and `check` may score it elsewhere
     (the real game); the best so scored is the published one, else the last. Rows of metrics: mean
     `risk` of dying per 1,000 steps, the critic's squared error, the coin's entropy in nats. Returns

@@ -150,7 +150,7 @@ def _doom_histogram(results: Path) -> Figure:
 
 
 def _doom_curves(results: Path) -> Figure:
-    return dream_and_real(report.load_run("doom_take_cover", "main", results))
+    return dream_and_real(report.load_run("doom_take_cover", "evolved", results))
 
 
 FIGURES: dict[str, tuple[Callable[[Path], Figure], str]] = {

@@ -134,7 +134,6 @@ def policy_run(
         if config.real_episodes:
             check = _real_check(stack, agent, controller, config)
         result |= learn_policy(env, controller, config, folder, seed, check)
-    (folder / "checkpoint.safetensors").unlink(missing_ok=True)
 
 
 def _controller_folder(run: RunFolder, output: str) -> Path:
