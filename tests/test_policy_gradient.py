@@ -73,18 +73,18 @@ def test_a_finished_training_goes_on_to_more_updates(env, tmp_path, monkeypatch)
 def test_the_generalised_advantage_is_the_weighted_sum_of_errors():
     rng = np.random.default_rng(0)
     reward, value = torch.tensor(rng.normal(size=(6, 3))), torch.tensor(rng.normal(size=(7, 3)))
-    left = torch.zeros(6, 3)
-    left[2, 1] = 1
+    over = torch.zeros(6, 3)
+    over[2, 1] = 1
     none = torch.zeros(0)
-    found = advantages(Experience(none, none, none, reward, left), value, 0.9, 0.8)
+    found = advantages(Experience(none, none, none, reward, over), value, 0.9, 0.8)
     for i in range(3):
         for t in range(6):
             total, weight = 0.0, 1.0
             for k in range(t, 6):
-                following = value[k, i] if left[k, i] else value[k + 1, i]
+                following = value[k, i] if over[k, i] else value[k + 1, i]
                 total += weight * float(reward[k, i] + 0.9 * following - value[k, i])
                 weight *= 0.9 * 0.8
-                if left[k, i]:
+                if over[k, i]:
                     break
             assert float(found[t, i]) == pytest.approx(total, abs=1e-6)
 

@@ -226,7 +226,7 @@ class PolicyConfig(_Checked):
     end_weight: float = 10.0
     """the weight of an end when M was trained (memory.end_weight): its odds are so much too high"""
     alive_above: float = 0.3
-    """a dream is left when the chance that C still lives in it falls below this"""
+    """a dream is over when the chance that C still lives in it falls below this"""
     discount: float = 0.99
     """weight of the next step's risk against this one's"""
     smoothing: float = 0.95

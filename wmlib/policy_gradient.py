@@ -33,7 +33,7 @@ from wmlib.training import Keeper, update_rng
 
 
 class Learner(nn.Module):
-    """What is trained: C's weights, from zeros, and a critic that is linear in the same features.
+    """What is trained: a linear C without bias, from zeros, and a critic of the same features.
 
     `scale` (F,) says how far each feature swings; C learns what to make of a swing of 1, so that
     the loud features (the LSTM's cell) do not leave the quiet ones behind.
@@ -75,12 +75,12 @@ class Experience(NamedTuple):
     """(T, N) of that action, all A dimensions together"""
     reward: Tensor
     """(T, N) minus the risk of dying at this step, in percent"""
-    left: Tensor
-    """(T, N) 1 where the dream was left after the step"""
+    over: Tensor
+    """(T, N) 1 where the dream was left behind after the step"""
 
 
 class Dreams:
-    """Dreams that go on from update to update; each is left when C is probably dead in it."""
+    """Dreams that go on from update to update, until C is probably dead in them."""
 
     def __init__(self, env: DreamEnv, config: PolicyConfig) -> None:
         self.env, self.config = env, config
@@ -109,23 +109,23 @@ class Dreams:
         coin = torch.Generator(env.device).manual_seed(int(rng.integers(2**62)))
         rows: list[tuple[Tensor, ...]] = []
         for _ in range(config.steps):
-            left = self._left()
-            if left.any():
+            over = self._over()
+            if over.any():
                 seeds = rng.integers(2**31, size=env.num_envs).tolist()
-                env.reset(seed=seeds, options={"reset_mask": left.cpu().numpy()})
-                self.alive = torch.where(left, 1.0, self.alive)
+                env.reset(seed=seeds, options={"reset_mask": over.cpu().numpy()})
+                self.alive = torch.where(over, 1.0, self.alive)
             features = env.features()
             odds = learner.log_odds(features)
             right = torch.bernoulli(torch.sigmoid(odds), generator=coin)
             *_, info = env.step((2 * right - 1) * env.task.action_scale)
             risk = torch.sigmoid(info["end_logit"] - math.log(config.end_weight))
             self.alive = self.alive * (1 - risk)
-            row = features, right, _log_prob(odds, right), -100 * risk, self._left().float()
+            row = features, right, _log_prob(odds, right), -100 * risk, self._over().float()
             rows.append(row)
         features, *rest = (torch.stack(column) for column in zip(*rows))
         return Experience(torch.cat([features, env.features()[None]]), *rest)
 
-    def _left(self) -> Tensor:
+    def _over(self) -> Tensor:
         """(N,) whether C is probably dead, or the dream at its cap."""
         cap = self.env.steps >= self.config.max_episode_steps
         return (self.alive < self.config.alive_above) | cap
@@ -139,12 +139,12 @@ def _log_prob(log_odds: Tensor, right: Tensor) -> Tensor:
 def advantages(seen: Experience, value: Tensor, discount: float, smoothing: float) -> Tensor:
     """(T, N) generalised advantage; `value` (T + 1, N) is the critic's.
 
-    A dream that is left goes on in the mind of the critic alone: nothing else is known of it.
+    A dream that is over goes on in the mind of the critic alone: nothing else is known of it.
     """
     found = torch.zeros_like(seen.reward)
     later = torch.zeros_like(value[0])
     for t in reversed(range(len(found))):
-        goes_on = 1 - seen.left[t]
+        goes_on = 1 - seen.over[t]
         following = torch.where(goes_on > 0, value[t + 1], value[t])
         error = seen.reward[t] + discount * following - value[t]
         later = error + discount * smoothing * goes_on * later
