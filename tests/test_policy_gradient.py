@@ -141,6 +141,20 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, blow):
     assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        ("--discount 2", "--discount 2.0: must be between 0 and 1"),
+        ("--alive-above 0", "--alive-above 0.0: must be between 0 and 1"),
+        ("--end-odds 0", "--end-odds 0.0: must be above 0"),
+        ("--steps 1", "--steps 1: must be at least 2"),
+    ],
+)
+def test_numbers_without_sense_are_refused(flags, told, capsys):
+    assert cli.main(["policy-gradient", "--task", "doom_take_cover", *flags.split()]) == 2
+    assert told in capsys.readouterr().err
+
+
 def test_a_task_without_a_coin_is_refused(tmp_path, capsys):
     folder = str(run_folder(tmp_path, "car_racing"))
     assert cli.main(["policy-gradient", "--task", "car_racing", "--run-dir", folder]) == 2

@@ -10,9 +10,12 @@ from typing import ClassVar, Literal
 
 from wmlib.runs import UserError
 
-MAY_BE_ZERO = {"cool_from", "workers", "real_episodes", "exploration", "kl_tolerance", "end_weight"}
-AT_LEAST = {"population": 2}
-PROBABILITIES = {"end_above"}
+MAY_BE_ZERO = {
+    *("cool_from", "workers", "real_episodes", "exploration"),
+    *("kl_tolerance", "end_weight", "entropy"),
+}
+AT_LEAST = {"population": 2, "steps": 2}
+PROBABILITIES = {"end_above", "alive_above", "discount", "smoothing"}
 
 
 class _Checked:
@@ -223,8 +226,8 @@ class PolicyConfig(_Checked):
     """temperature of the dreams"""
     max_episode_steps: int = 2100
     """a dream is cut after this many steps"""
-    end_weight: float = 10.0
-    """the weight of an end when M was trained (memory.end_weight): its odds are so much too high"""
+    end_odds: float = 10.0
+    """the end head's odds are this many times too high: the end_weight that M was trained with"""
     alive_above: float = 0.3
     """a dream is over when the chance that C still lives in it falls below this"""
     discount: float = 0.99

@@ -118,7 +118,7 @@ class Dreams:
             odds = learner.log_odds(features)
             right = torch.bernoulli(torch.sigmoid(odds), generator=coin)
             *_, info = env.step((2 * right - 1) * env.task.action_scale)
-            risk = torch.sigmoid(info["end_logit"] - math.log(config.end_weight))
+            risk = torch.sigmoid(info["end_logit"] - math.log(config.end_odds))
             self.alive = self.alive * (1 - risk)
             row = features, right, _log_prob(odds, right), -100 * risk, self._over().float()
             rows.append(row)
