@@ -11,8 +11,13 @@ from typing import ClassVar, Literal
 from wmlib.runs import UserError
 
 MAY_BE_ZERO = {
-    *("cool_from", "workers", "real_episodes", "exploration"),
-    *("kl_tolerance", "end_weight", "entropy"),
+    "cool_from",
+    "workers",
+    "real_episodes",
+    "exploration",
+    "kl_tolerance",
+    "end_weight",
+    "entropy",
 }
 AT_LEAST = {"population": 2, "steps": 2}
 PROBABILITIES = {"end_above", "alive_above", "discount", "smoothing"}

@@ -91,8 +91,9 @@ def evolve_run(
     """
     if config.workers and device.type == "cuda":
         raise UserError("--workers spreads over CPU processes; with --device cuda use --slots")
+    _check_output(output)
     agent = _teachers(run.path, task, config, seed)
-    folder = _controller_folder(run, output)
+    folder = run.stage(output, create=True)
     if claims.begin_stage(folder, config, seed, weights_of(run.path)):
         return
     controller = agent.new_controller(config.controller)
@@ -100,9 +101,7 @@ def evolve_run(
     with ExitStack() as stack:
         result = stack.enter_context(claims.stage_manifest(folder, "evolve", config, seed, device))
         arena = stack.enter_context(closing(Arena(make_world, config.workers)))
-        check: Callable[[Tensor], dict] = lambda mean: {}  # noqa: E731
-        if config.real_episodes:
-            check = _real_check(stack, agent, controller, config)
+        check = _real_check(stack, agent, controller, config)
         facts = {"memory_seed": seed} if config.random_memory else {}
         result |= evolve(arena, controller, config, folder, seed, check, **facts)
 
@@ -114,13 +113,14 @@ def policy_run(
 
     Leaves controllers and the learning curve in RUN/`output`.
     """
+    _check_output(output)
     agent = load_agent(run.path, task, controller=None)
     if task.squash != "tanh" or "end" not in agent.memory.heads:
         raise UserError(
             f"policy-gradient needs actions that are full left or right and an M with an end head, "
             f"as Doom's; {task.name} in {run.path} has not both: --task doom_take_cover"
         )
-    folder = _controller_folder(run, output)
+    folder = run.stage(output, create=True)
     if claims.begin_stage(folder, config, seed, weights_of(run.path)):
         return
     controller = agent.new_controller()
@@ -130,23 +130,25 @@ def policy_run(
     with ExitStack() as stack:
         made = claims.stage_manifest(folder, "policy-gradient", config, seed, device)
         result = stack.enter_context(made)
-        check: Callable[[Tensor], dict] = lambda params: {}  # noqa: E731
-        if config.real_episodes:
-            check = _real_check(stack, agent, controller, config)
+        check = _real_check(stack, agent, controller, config)
         result |= learn_policy(env, controller, config, folder, seed, check)
 
 
-def _controller_folder(run: RunFolder, output: str) -> Path:
-    """RUN/`output`, made if need be; UserError where that is another stage's folder."""
+def _check_output(output: str) -> None:
+    """UserError where a controller's folder would be another stage's, or outside the run."""
     if output in {*runs.NEEDS, "evaluation"} - {"controller"} or Path(output).name != output:
         raise UserError(f"--output {output}: give a plain name that is not another stage's")
-    return run.stage(output, create=True)
 
 
 def _real_check(
     stack: ExitStack, agent: Agent, controller: Controller, config: EvolveConfig | PolicyConfig
 ) -> Callable[[Tensor], dict]:
-    """The real game's return beside the dream's, on validation seeds; `stack` closes the games."""
+    """The real game's return beside the dream's, on validation seeds; `stack` closes the games.
+
+    Without `real_episodes` it finds nothing.
+    """
+    if not config.real_episodes:
+        return lambda mean: {}
     games = min(16, config.real_episodes)
     arena = stack.enter_context(
         closing(Arena(partial(agent.real, games, config.max_episode_steps)))
