@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wmlib import seeds
 from wmlib.controller import Controller
 
 
@@ -159,6 +160,12 @@ class Arena:
             played.lengths[i :: self.workers] = share.lengths
             progress(int(share.lengths.sum()))
         return played
+
+    def score(self, controller: Controller, params: Tensor, episodes: int) -> tuple[float, float]:
+        """Mean return of one C, `params` (n_params,), on validation seeds, and its s.e."""
+        jobs = [(0, seeds.VALIDATION.start + i) for i in range(episodes)]
+        returns = self.play(controller, params[None], jobs).returns
+        return float(returns.mean()), standard_error(returns)
 
     def close(self) -> None:
         """Stop the processes or close the environment."""

@@ -254,9 +254,11 @@ class PolicyConfig(_Checked):
     log_every: int = 20
     """a row of metrics every this many updates"""
     check_every: int = 250
-    """keep C, and score it in the real game, every this many updates"""
+    """keep C and score it every this many updates"""
+    evaluate_episodes: int = 128
+    """dreams of that score, from validation seeds; they end at even odds"""
     real_episodes: int = 0
-    """validation episodes of that score; the best of the Cs kept is published (0: the last is)"""
+    """episodes of the real game beside them; the best C there is published (0: the last is)"""
 
 
 @dataclass(frozen=True)

@@ -145,20 +145,14 @@ def evolve(
         }
         if generation % config.evaluate_every == 0 or generation == config.generations:
             mean = means.score(generation)
-            row |= _score_mean(arena, controller, config, mean) | check(mean)
+            score = arena.score(controller, mean, config.evaluate_episodes)
+            row |= dict(zip(("mean_return", "sem"), score)) | check(mean)
         row["seconds"] = round(time.perf_counter() - start, 2)
         metrics.append(**row)
         rows.append(row)
         _describe(bar, rows, config)
     bar.close()
     return _choose(controller, folder, rows, means.scored, facts)
-
-
-def _score_mean(arena: Arena, controller: Controller, config: EvolveConfig, mean: Tensor) -> dict:
-    first = seeds.VALIDATION.start
-    jobs = [(0, first + i) for i in range(config.evaluate_episodes)]
-    returns = arena.play(controller, mean[None], jobs).returns
-    return {"mean_return": float(returns.mean()), "sem": float(standard_error(returns))}
 
 
 def _describe(bar: tqdm, rows: list[dict], config: EvolveConfig) -> None:

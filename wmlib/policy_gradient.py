@@ -57,7 +57,7 @@ class Learner(nn.Module):
 
     def log_odds(self, features: Tensor) -> Tensor:
         """(S, A) log odds of pressing right rather than left, for features (S, F)."""
-        return 2 * self.controller.outputs(self.params.expand(len(features), -1), features)
+        return 2 * F.linear(features, self.params.view(-1, self.controller.n_features))
 
     def value(self, features: Tensor) -> Tensor:
         """(...,) what the critic expects from features (..., F): the discounted future reward."""
@@ -170,12 +170,13 @@ def _learn(
     parts: dict[str, Tensor] = {}
     for _ in range(config.epochs):
         for batch in torch.from_numpy(rng.permutation(len(features))).split(config.batch_size):
-            odds = learner.log_odds(features[batch])
+            rows = features.index_select(0, batch)  # copies whole rows, [batch] numbers
+            odds = learner.log_odds(rows)
             ratio = torch.exp(_log_prob(odds, right[batch]) - before[batch])
             bounded = ratio.clamp(1 - config.clip, 1 + config.clip)
             gain = torch.minimum(ratio * advantage[batch], bounded * advantage[batch]).mean()
             entropy = -_log_prob(odds, torch.sigmoid(odds)).mean()
-            error = (learner.value(features[batch]) - wanted[batch]).square().mean()
+            error = (learner.value(rows) - wanted[batch]).square().mean()
             optimizer.zero_grad()
             (error - gain - config.entropy * entropy).backward()
             nn.utils.clip_grad_norm_([learner.scaled], 0.5)
@@ -196,10 +197,11 @@ def learn_policy(
 
     The checkpoint stays, so that a finished training can go on to more updates.
 
-    Every `check_every` updates C is kept (`update_00250`, …), and `check` may score it elsewhere
-    (the real game); the best so scored is the published one, else the last. Rows of metrics: mean
-    `risk` of dying per 1,000 steps, the critic's squared error, the coin's entropy in nats. Returns
-    what is known of the published C: {"update", "risk"}, and the numbers of `check`.
+    Every `check_every` updates C is kept (`update_00250`, …), and `check` may score it (without
+    the coin) in the dream, `mean_return`, and in the real game, `real_return`: the best there is
+    published, else the last. Rows of metrics: mean `risk` of dying per 1,000 steps, the critic's
+    squared error, the coin's entropy in nats. Returns what is known of the published C: {"update",
+    "risk"}, and the numbers of `check`.
     """
     learner = Learner(controller).to(env.device)
     groups = [
@@ -238,7 +240,8 @@ def _publish(
     """Store the controllers kept on the way, and as `params` the one that did best."""
     scored = [row for row in rows if "real_return" in row]
     best = max(scored, key=lambda row: row["real_return"]) if scored else rows[-1]
-    chosen = {k: best[k] for k in ("update", "risk", "real_return", "real_sem") if k in best}
+    facts = ("update", "risk", "mean_return", "sem", "real_return", "real_sem")
+    chosen = {key: best[key] for key in facts if key in best}
     named = {**kept, "params": kept[f"update_{best['update']:05d}"]}
     save_controllers(folder / "controller.safetensors", controller, named, chosen=chosen)
     return chosen | {"seconds": rows[-1]["seconds"]}

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from wmlib import claims, runs, seeds
 from wmlib.agent import Agent, evaluate, find_agent, load_agent, weights_of
-from wmlib.arena import Arena, standard_error
+from wmlib.arena import Arena
 from wmlib.configs import CollectConfig, EvaluateConfig, EvolveConfig, PolicyConfig
 from wmlib.controller import Controller
 from wmlib.dream import FeatureVectorEnv
@@ -124,14 +124,24 @@ def policy_run(
     if claims.begin_stage(folder, config, seed, weights_of(run.path)):
         return
     controller = agent.new_controller()
-    env = agent.dream(
-        config.dreams, config.tau, max_episode_steps=config.max_episode_steps, device=device
+    dream = partial(
+        agent.dream,
+        config.dreams,
+        config.tau,
+        max_episode_steps=config.max_episode_steps,
+        device=device,
     )
     with ExitStack() as stack:
         made = claims.stage_manifest(folder, "policy-gradient", config, seed, device)
         result = stack.enter_context(made)
-        check = _real_check(stack, agent, controller, config)
-        result |= learn_policy(env, controller, config, folder, seed, check)
+        arena = stack.enter_context(closing(Arena(dream)))
+        real = _real_check(stack, agent, controller, config)
+
+        def check(params: Tensor) -> dict[str, float]:
+            score = arena.score(controller, params, config.evaluate_episodes)
+            return dict(zip(("mean_return", "sem"), score)) | real(params)
+
+        result |= learn_policy(dream(), controller, config, folder, seed, check)
 
 
 def _check_output(output: str) -> None:
@@ -148,16 +158,15 @@ def _real_check(
     Without `real_episodes` it finds nothing.
     """
     if not config.real_episodes:
-        return lambda mean: {}
+        return lambda params: {}
     games = min(16, config.real_episodes)
     arena = stack.enter_context(
         closing(Arena(partial(agent.real, games, config.max_episode_steps)))
     )
-    jobs = [(0, seeds.VALIDATION.start + i) for i in range(config.real_episodes)]
 
-    def check(mean: Tensor) -> dict[str, float]:
-        returns = arena.play(controller, mean[None], jobs).returns
-        return {"real_return": float(returns.mean()), "real_sem": standard_error(returns)}
+    def check(params: Tensor) -> dict[str, float]:
+        score = arena.score(controller, params, config.real_episodes)
+        return dict(zip(("real_return", "real_sem"), score))
 
     return check
 
