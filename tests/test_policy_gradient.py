@@ -11,12 +11,14 @@ import pytest
 import torch
 
 from wmlib import agent, cli, training
+from wmlib.arena import play
 from wmlib.configs import PolicyConfig
 from wmlib.controller import Controller, load_controllers
 from wmlib.dream import DreamEnv
 from wmlib.memory import MDNRNN
 from wmlib.policy_gradient import Dreams, Experience, Learner, advantages, learn_policy
 from wmlib.presets import get_task
+from wmlib.runs import read_json
 from wmlib.training import update_rng
 
 TASK = get_task("doom_take_cover")
@@ -120,7 +122,10 @@ def run_folder(path, task):
     return path
 
 
-FLAGS = "--task doom_take_cover --dreams 8 --steps 8 --batch-size 32 --updates 120 --check-every 50"
+FLAGS = (
+    "--task doom_take_cover --dreams 8 --steps 8 --batch-size 32 --updates 120 --check-every 50 "
+    "--max-episode-steps 60 --evaluate-episodes 12"
+)
 
 
 @pytest.mark.slow
@@ -139,6 +144,20 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, blow):
     subprocess.run([*command, "--run-dir", tmp_path / "cut"], check=True, capture_output=True)
     weights = [tmp_path / n / "policy" / "controller.safetensors" for n in ("whole", "cut")]
     assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+def test_the_dreams_score_is_that_of_the_published_controller(tmp_path):
+    folder = run_folder(tmp_path, "doom_take_cover")
+    flags = f"{FLAGS} --updates 2 --check-every 1 --max-episode-steps 300 --run-dir {folder}"
+    assert cli.main(["policy-gradient", *flags.split()]) == 0
+    told = read_json(folder / "policy" / "manifest.json")["result"]
+    trained = agent.load_agent(folder, TASK, controller="policy")
+    dream = trained.dream(5, PolicyConfig().tau, max_episode_steps=300)
+    jobs = [(0, 10_000 + i) for i in range(12)]
+    returns = play(dream, trained.controller, trained.params[None], jobs).returns
+    assert told["mean_return"] == returns.mean()
+    assert returns.std() > 0
+    assert told["sem"] == pytest.approx(returns.std(ddof=1) / 12**0.5)
 
 
 @pytest.mark.parametrize(

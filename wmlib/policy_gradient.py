@@ -229,7 +229,7 @@ def learn_policy(
                 kept[name] = learner.params.detach().half().float()
                 found = check(kept[name])
             if found or keeper.due:
-                keeper.log(0.0, **found)
+                keeper.log(**found)
             keeper.save_if_due(**dreams.state(), **kept)
     return _publish(controller, folder, keeper.metrics.read(), kept)
 

@@ -171,23 +171,23 @@ class Keeper:
         """Whether a row of metrics is to be written after this update."""
         return self.update % self.log_every == 0 or self.update == self.total
 
-    def log(self, waited: float, **more: float) -> None:
+    def log(self, waited: float | None = None, **more: float) -> None:
         """Write a row: means of the parts since the last row, and `more`.
 
-        `waited` is the total number of seconds spent waiting for data in this process.
+        `waited` is the total number of seconds spent waiting for data in this process; None where
+        none is waited for.
         """
         now = time.perf_counter()
         lasted = now - self._row_start
         means = {name: total / self._counted for name, total in self._sums.items()}
         row = {"update": self.update, **means, **more}
-        times = {
-            "waiting_share": round((waited - self._waited) / max(lasted, 1e-9), 4),
-            "seconds": round(self._seconds + lasted, 2),
-        }
-        self.metrics.append(**row, **times)
+        if waited is not None:
+            share = (waited - self._waited) / max(lasted, 1e-9)
+            row["waiting_share"], self._waited = round(share, 4), waited
+        self.metrics.append(**row, seconds=round(self._seconds + lasted, 2))
         self._bar.set_postfix({k: f"{row[k]:.4g}" for k in ("loss", "val_nll") if k in row})
         self._seconds += lasted
-        self._sums, self._counted, self._row_start, self._waited = {}, 0, now, waited
+        self._sums, self._counted, self._row_start = {}, 0, now
 
     def save_if_due(self, **extra: Tensor) -> None:
         """Save a checkpoint twice a minute and when asked to stop; then raise KeyboardInterrupt."""
