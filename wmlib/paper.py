@@ -43,7 +43,7 @@ DOOM = (
     Row("random policy, uniform at each step", "random_uniform", (210, 108)),
     Row("random policy, held for 1 to 10 tics", "random_held"),
     Row("standing still", "random_still"),
-    Row("a clock: to and fro, a turn every 120 tics, never looking", "random_sweep"),
+    Row("a clock: to and fro, a turn at fixed times, never looking", "random_sweep"),
 )
 
 DOOM_TAU = {

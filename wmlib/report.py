@@ -189,9 +189,9 @@ def spread(means: Sequence[float], sems: Sequence[float]) -> Spread:
 
 
 def temperature_scores(runs: Sequence[Run]) -> tuple[Spread, Spread | None]:
-    """(dream score, real score) of the controllers that were evolved at one temperature."""
-    chosen = [run.chosen for run in runs]
-    dream = spread([row["mean_return"] for row in chosen], [row["sem"] for row in chosen])
+    """(dream score, real score) of the controllers that were trained at one temperature."""
+    results = [run.manifest("controller")["result"] for run in runs]
+    dream = spread([r["mean_return"] for r in results], [r["sem"] for r in results])
     played = [run.evaluation for run in runs if (run.folder / "evaluation.json").is_file()]
     if not played:
         return dream, None
@@ -199,7 +199,7 @@ def temperature_scores(runs: Sequence[Run]) -> tuple[Spread, Spread | None]:
 
 
 def temperature_table(results: Path = PUBLISHED) -> str:
-    """Doom: dream score and real score of controllers evolved at each temperature."""
+    """Doom: dream score and real score of controllers trained at each temperature."""
     runs = temperature_runs(results)
     rows = []
     for tau in sorted(paper.DOOM_TAU | runs):
