@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wmlib import paper, report
+from wmlib import paper, report, report_figures
 from wmlib.runs import RunFolder, UserError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,7 +26,8 @@ def write_run(folder: Path, generations=4, steps=1000, returns=(10.0, 20.0, 30.0
             row |= {"mean_return": 100.0 * g, "sem": 5.0, "real_return": 90.0 * g, "real_sem": 6.0}
         rows.append(json.dumps(row))
     (controller / "metrics.jsonl").write_text("\n".join(rows) + "\n")
-    manifest = {"device": "CPU, 2 cores", "seconds": 90.0, "result": {"generation": chosen}}
+    result = {"generation": chosen, "mean_return": 100.0 * chosen, "sem": 5.0}
+    manifest = {"device": "CPU, 2 cores", "seconds": 90.0, "result": result}
     (controller / "manifest.json").write_text(json.dumps(manifest))
     values = np.array(returns)
     evaluation = {
@@ -45,6 +46,9 @@ def results(tmp_path):
     write_run(root / "car_racing" / "main", returns=(850.0, 870.0, 890.0))
     write_run(root / "doom_take_cover" / "tau_0.10_seed_0", chosen=2, returns=(100.0, 200.0))
     write_run(root / "doom_take_cover" / "tau_0.10_seed_1", chosen=4, returns=(300.0, 400.0))
+    dreamed = {f"tau_0.10_seed_{s}": {"0.10": {"mean": 900.0 + 200 * s}} for s in (0, 1)}
+    matrix = {"controllers": dreamed}
+    (root / "doom_take_cover" / "temperature_matrix.json").write_text(json.dumps(matrix))
     return root
 
 
@@ -96,6 +100,11 @@ def test_temperature_table_takes_errors_between_controllers(results):
     assert line(table, "1.15")[-1] == "not run yet"
 
 
+def test_the_matrix_shows_means_over_controllers_in_dreams_and_game(results):
+    (ax,) = report_figures.temperature_matrix(results).axes
+    assert [text.get_text() for text in ax.texts] == ["1000", "250"]
+
+
 def test_report_draws_what_there_is_and_replaces_only_the_table(results, tmp_path, capsys):
     readme = tmp_path / "README.md"
     readme.write_text(f"# Title\n{report.BEGIN}\nold\n{report.END}\nafter\n")
@@ -108,7 +117,8 @@ def test_report_draws_what_there_is_and_replaces_only_the_table(results, tmp_pat
         assert "old" not in text
     figures = {path.stem for path in (results / "figures").iterdir()}
     # no figure of Doom's main run, which is not there
-    assert figures == {"car_racing_curves", "car_racing_returns", "doom_temperature"}
+    doom = {"doom_temperature", "doom_transfer"}
+    assert figures == {"car_racing_curves", "car_racing_returns"} | doom
     page = (results / "report.md").read_text()
     assert "| car_racing / main | controller | CPU, 2 cores | 1.5 |" in page
     assert all(f"figures/{name}.svg" in page for name in figures)

@@ -59,10 +59,6 @@ class Controller:
 
     def act(self, params: Tensor, features: Tensor) -> Tensor:
         """(N, A) actions of controllers `params` (N, n_params) that see `features` (N, F)."""
-        return squash(self.task, self.outputs(params, features))
-
-    def outputs(self, params: Tensor, features: Tensor) -> Tensor:
-        """(N, A) what `act` squashes into actions: y = W f + b."""
         x = features if self.kind == "linear" else features[:, : self.n_z]
         start = 0
         for index, (n_in, n_out) in enumerate(self.layers):
@@ -75,7 +71,7 @@ class Controller:
             start = end
             if index < len(self.layers) - 1:
                 x = torch.tanh(x)
-        return x
+        return squash(self.task, x)
 
     def facts(self) -> dict[str, Any]:
         """What a manifest must say to rebuild this controller."""

@@ -7,11 +7,16 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from wmlib import paper, plots, report
+from wmlib.presets import get_task
 from wmlib.report import Run
-from wmlib.runs import UserError, write_bytes
+from wmlib.runs import UserError, read_json, write_bytes
+
+CAP = get_task("doom_take_cover").max_episode_steps
 
 Dash = str | tuple[int, tuple[int, ...]]
 DASHES: tuple[Dash, ...] = ("--", ":", "-.", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 4)))
@@ -116,6 +121,45 @@ def temperature_scores(results: Path = report.PUBLISHED) -> Figure:
     return fig
 
 
+def temperature_matrix(results: Path = report.PUBLISHED) -> Figure:
+    """Tics survived by controllers of each temperature, in dreams of each and in the real game."""
+    path = results / "doom_take_cover" / "temperature_matrix.json"
+    if not path.is_file():
+        raise UserError(f"{path} does not exist: run benchmarks/temperature_matrix.py")
+    found = read_json(path)["controllers"]
+    groups = report.temperature_runs(results)
+    worlds = list(next(iter(found.values())))
+    fig, ax = plt.subplots(figsize=(6.4, 0.9 + 0.5 * len(groups)))
+    for y, (tau, runs) in enumerate(groups.items()):
+        for x, world in enumerate(worlds):
+            mean = float(np.mean([found[run.name][world]["mean"] for run in runs]))
+            _cell(ax, x, y, mean, plots.DREAM, own=float(world) == tau)
+        real = float(np.mean([run.evaluation["mean"] for run in runs]))
+        _cell(ax, len(worlds) + GAP, y, real, plots.REAL)
+    columns = [x + 0.5 for x in range(len(worlds))] + [len(worlds) + GAP + 0.5]
+    ax.set_xticks(columns, [*(f"τ = {float(w):g}" for w in worlds), "real game"])
+    ax.set_yticks([y + 0.5 for y in range(len(groups))], [f"τ = {tau:g}" for tau in groups])
+    ax.set(xlim=(0, len(worlds) + GAP + 1), ylim=(len(groups), 0))
+    ax.set(xlabel="played in a dream of … or in the game", ylabel="learned at")
+    ax.tick_params(length=0)
+    ax.grid(False)
+    ax.spines[:].set_visible(False)
+    return fig
+
+
+GAP = 0.3
+"""Between the dreams' columns and the real game's, in columns."""
+
+
+def _cell(ax: Axes, x: float, y: int, mean: float, colour: str, own: bool = False) -> None:
+    """One shaded number; a controller's own dream has a frame."""
+    shade = to_rgba(colour, 0.05 + 0.6 * mean / CAP)
+    ax.add_patch(Rectangle((x + 0.03, y + 0.04), 0.94, 0.92, facecolor=shade, edgecolor="none"))
+    if own:
+        ax.add_patch(Rectangle((x + 0.03, y + 0.04), 0.94, 0.92, fill=False, edgecolor=plots.INK))
+    ax.text(x + 0.5, y + 0.5, f"{mean:.0f}", ha="center", va="center")
+
+
 # ---------------------------------------------------------------- all of them, as files
 
 
@@ -159,6 +203,7 @@ FIGURES: dict[str, tuple[Callable[[Path], Figure], str]] = {
     "doom_curves": (_doom_curves, "Doom: return in the dream and in the game by generation"),
     "doom_returns": (_doom_histogram, "Doom: tics survived in the test episodes"),
     "doom_temperature": (temperature_scores, "Doom: dream and real score against temperature"),
+    "doom_transfer": (temperature_matrix, "Doom: controllers of each temperature in all dreams"),
 }
 
 _INK = "<style>svg{color:#24292f}@media(prefers-color-scheme:dark){svg{color:#d1d7de}}</style>"
