@@ -1,10 +1,10 @@
 """Each Doom controller that learned at one temperature, played in dreams of every temperature.
 
-    python benchmarks/temperature_matrix.py RUN_DIR
+    python benchmarks/temperature_matrix.py [DREAMS]
 
-Writes results/doom_take_cover/temperature_matrix.json. Needs RUN_DIR with V, M and the controllers
-tau_T_seed_S (`python -m wmlib policy-gradient --tau T --seed S --output tau_T_seed_S …`). Dreams
-are begun from validation seeds and end at even odds.
+Plays the published controllers tau_T_seed_S (`python -m wmlib policy-gradient --tau T --seed S
+--output tau_T_seed_S …`, then tools/publish.py). Dreams are begun from validation seeds and end at
+even odds. Writes results/doom_take_cover/temperature_matrix.json.
 """
 
 from pathlib import Path
@@ -14,24 +14,22 @@ import tyro
 from tqdm import tqdm
 
 from wmlib import seeds
-from wmlib.agent import load_agent, weights_of
+from wmlib.agent import load_agent, pretrained_folder, weights_of
 from wmlib.arena import play, standard_error
 from wmlib.presets import get_task
-from wmlib.runs import RunFolder, UserError, write_json
+from wmlib.runs import write_json
 
 TASK = "doom_take_cover"
 TAUS = (0.1, 0.5, 1.0, 1.15, 1.3)
 SLOTS = 128
 
 
-def main(run_dir: Path, dreams: int = 64) -> None:
+def main(dreams: tyro.conf.Positional[int] = 64) -> None:
     """Play all controllers side by side, temperature by temperature, and write."""
     torch.set_num_threads(1)
-    task, run = get_task(TASK), RunFolder(run_dir)
-    names = sorted(path.name for path in run.path.glob("tau_*_seed_*") if path.is_dir())
-    if not names:
-        raise UserError(f"{run.path} holds no controller tau_T_seed_S")
-    agents = {name: load_agent(run.path, task, name) for name in names}
+    folder = pretrained_folder(TASK)
+    names = sorted(path.name for path in (folder / "controllers").glob("tau_*_seed_*"))
+    agents = {name: load_agent(folder, get_task(TASK), f"controllers/{name}") for name in names}
     agent = agents[names[0]]
     params = torch.stack([agents[name].params for name in names])
     first = seeds.VALIDATION.start
@@ -44,11 +42,11 @@ def main(run_dir: Path, dreams: int = 64) -> None:
         for c, name in enumerate(names):
             own = found.reshape(dreams, len(names))[:, c]
             rows[name][f"{tau:.2f}"] = {"mean": float(own.mean()), "sem": standard_error(own)}
-    result = {"dreams": dreams, "weights": weights_of(run.path), "controllers": rows}
+    result = {"dreams": dreams, "weights": weights_of(folder), "controllers": rows}
     path = Path("results") / TASK / "temperature_matrix.json"
     write_json(path, result)
     print(path)
 
 
 if __name__ == "__main__":
-    tyro.cli(main, config=(tyro.conf.PositionalRequiredArgs,))
+    tyro.cli(main)

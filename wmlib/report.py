@@ -260,9 +260,9 @@ def write_report(results: Path, readme: Path) -> None:
         ("Doom Take Cover", doom_table(results) + "\n\nMean ± std over episodes."),
         (
             "Doom: temperature",
-            temperature_table(results) + "\n\nOurs: mean ± standard error over "
-            "controllers, or over episodes where there is one (in brackets: each controller); "
-            "the paper: mean ± std over episodes.",
+            temperature_table(results) + "\n\nOurs (by policy gradient, all on one M): "
+            "mean ± standard error over controllers, or over episodes where there is one (in "
+            "brackets: each controller); the paper (evolved): mean ± std over episodes.",
         ),
         ("Minutes per stage", cost_table(results)),
     ]
