@@ -103,6 +103,9 @@ def test_temperature_table_takes_errors_between_controllers(results):
 def test_the_matrix_shows_means_over_controllers_in_dreams_and_game(results):
     (ax,) = report_figures.temperature_matrix(results).axes
     assert [text.get_text() for text in ax.texts] == ["1000", "250"]
+    write_run(results / "doom_take_cover" / "tau_0.50_seed_0", returns=(1.0, 2.0))
+    with pytest.raises(UserError, match=r"lacks \['tau_0.50_seed_0'\]"):
+        report_figures.temperature_matrix(results)
 
 
 def test_report_draws_what_there_is_and_replaces_only_the_table(results, tmp_path, capsys):

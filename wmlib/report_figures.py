@@ -121,13 +121,18 @@ def temperature_scores(results: Path = report.PUBLISHED) -> Figure:
     return fig
 
 
+GAP = 0.3
+"""Between the dreams' columns and the real game's, in columns."""
+
+
 def temperature_matrix(results: Path = report.PUBLISHED) -> Figure:
     """Tics survived by controllers of each temperature, in dreams of each and in the real game."""
     path = results / "doom_take_cover" / "temperature_matrix.json"
-    if not path.is_file():
-        raise UserError(f"{path} does not exist: run benchmarks/temperature_matrix.py")
-    found = read_json(path)["controllers"]
+    found = read_json(path)["controllers"] if path.is_file() else {}
     groups = report.temperature_runs(results)
+    missing = {run.name for runs in groups.values() for run in runs} - found.keys()
+    if missing or not groups:
+        raise UserError(f"{path} lacks {sorted(missing)}: run benchmarks/temperature_matrix.py")
     worlds = list(next(iter(found.values())))
     fig, ax = plt.subplots(figsize=(6.4, 0.9 + 0.5 * len(groups)))
     for y, (tau, runs) in enumerate(groups.items()):
@@ -145,10 +150,6 @@ def temperature_matrix(results: Path = report.PUBLISHED) -> Figure:
     ax.grid(False)
     ax.spines[:].set_visible(False)
     return fig
-
-
-GAP = 0.3
-"""Between the dreams' columns and the real game's, in columns."""
 
 
 def _cell(ax: Axes, x: float, y: int, mean: float, colour: str, own: bool = False) -> None:
