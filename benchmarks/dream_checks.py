@@ -13,7 +13,7 @@ import numpy as np
 import torch
 import tyro
 
-from wmlib import cheating, report, seeds
+from wmlib import cheating, paper, report, seeds
 from wmlib.agent import Agent, load_agent, weights_of
 from wmlib.latents import encode_frames, load_latents, sample_z
 from wmlib.memory import validate
@@ -23,7 +23,6 @@ from wmlib.rollouts import RolloutStore
 from wmlib.runs import RunFolder, UserError, is_finished, write_json
 
 TASK = "doom_take_cover"
-TAUS = (0.1, 0.5, 1.0, 1.15, 1.3)
 DREAMS, STEPS, REAL = 64, 600, 8
 CPU = torch.device("cpu")
 
@@ -32,7 +31,7 @@ def fireballs(agent: Agent, probe: CountProbe) -> dict:
     """Check 2: what the probe counts at each temperature, by the random policy and by C."""
     found: dict = {"held": {}} | ({"C": {}} if agent.controller else {})
     first = seeds.VALIDATION.start
-    for tau in TAUS:
+    for tau in paper.DOOM_TAU:
         for name in found:
             env = agent.dream(DREAMS, tau)
             act = agent.act if name == "C" else cheating.held_actions(env, first)

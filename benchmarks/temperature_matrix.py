@@ -13,14 +13,13 @@ import torch
 import tyro
 from tqdm import tqdm
 
-from wmlib import seeds
+from wmlib import paper, seeds
 from wmlib.agent import load_agent, pretrained_folder, weights_of
 from wmlib.arena import play, standard_error
 from wmlib.presets import get_task
 from wmlib.runs import write_json
 
 TASK = "doom_take_cover"
-TAUS = (0.1, 0.5, 1.0, 1.15, 1.3)
 SLOTS = 128
 
 
@@ -35,7 +34,7 @@ def main(dreams: tyro.conf.Positional[int] = 64) -> None:
     first = seeds.VALIDATION.start
     jobs = [(c, first + i) for i in range(dreams) for c in range(len(names))]
     rows: dict[str, dict] = {name: {} for name in names}
-    for tau in TAUS:
+    for tau in paper.DOOM_TAU:
         with tqdm(unit=" steps", unit_scale=True, desc=f"dreams of tau {tau:g}") as bar:
             env = agent.dream(SLOTS, tau)
             found = play(env, agent.controller, params, jobs, bar.update).returns
