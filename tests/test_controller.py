@@ -33,6 +33,16 @@ def test_linear_is_a_linear_layer_under_the_squash():
     torch.testing.assert_close(controller.act(params.expand(5, -1), f), expected)
 
 
+@pytest.mark.parametrize(("task", "n_z", "n_features"), [(CAR, 32, 288), (DOOM, 64, 1088)])
+def test_weights_in_their_units_see_features_of_size_one(task, n_z, n_features):
+    controller = Controller(task, "linear", n_z, n_features)
+    sizes = torch.rand(n_features) * 10 + 0.1
+    f, params = torch.randn(5, n_features), torch.randn(1, controller.n_params) * 0.05
+    expected = controller.act(params.expand(5, -1), f / sizes)
+    found = controller.act((params * controller.units(sizes)).expand(5, -1), f)
+    torch.testing.assert_close(found, expected)
+
+
 def test_hidden_is_two_layers():
     controller = Controller(CAR, "hidden", 32, 288)
     first, second = torch.nn.Linear(32, 40), torch.nn.Linear(40, 3)

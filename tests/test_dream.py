@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from wmlib.dream import DreamEnv, features
+from wmlib.dream import DreamEnv, action_space, feature_sizes, features
 from wmlib.memory import MDNRNN
 from wmlib.presets import TASKS
 
@@ -125,6 +125,33 @@ def test_sampled_ends_come_at_the_rate_of_their_probability(memory, starts):
     begin(env)
     terminated = env.step(torch.zeros(4000, 1))[2]
     assert abs(terminated.mean() - 0.2) < 5 * (0.2 * 0.8 / 4000) ** 0.5
+
+
+class Alternating:
+    """Features (2, 2): -3 and 3 in turn, and always 0; an episode lasts two steps."""
+
+    num_envs, single_action_space = 2, action_space(DOOM)
+
+    def reset(self, seed=None, options=None):
+        self.steps = 0
+        return torch.tensor([[-3.0, 0.0]] * 2), {}
+
+    def step(self, actions):
+        assert actions.shape == (2, 1)
+        self.steps += 1
+        assert self.steps <= 2, "an ended episode was stepped"
+        over = np.full(2, self.steps == 2)
+        return torch.tensor([[3.0, 0.0]] * 2), np.zeros(2), over, np.zeros(2, bool), {}
+
+
+def test_the_size_of_a_feature_is_its_root_mean_square_over_whole_lives():
+    torch.testing.assert_close(feature_sizes(Alternating(), 0), torch.tensor([3.001, 0.001]))
+
+
+def test_the_sizes_of_a_dreams_features_depend_on_the_seed_alone(memory, starts):
+    first, second, other = (feature_sizes(dream(memory, starts), seed) for seed in (7, 7, 8))
+    assert torch.equal(first, second)
+    assert not torch.equal(first, other)
 
 
 def test_the_cap_truncates(memory, starts):

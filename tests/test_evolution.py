@@ -95,6 +95,17 @@ def test_the_search_has_its_own_generator():
     assert not np.array_equal(first, start_search(5, CONFIG, seed=1).ask())
 
 
+def test_a_scaled_search_begins_as_wide_as_its_units_and_goes_on_so():
+    units = torch.tensor([0.1, 1.0, 10.0])
+    raw, scaled = (start_search(3, CONFIG, seed=0, units=u) for u in (None, units))
+    for _ in range(3):
+        small, large = np.array(raw.ask()), np.array(scaled.ask())
+        np.testing.assert_allclose(large, small * units.numpy(), rtol=1e-5)
+        fitness = np.square(small - 1).sum(1).tolist()  # the same order in both
+        raw.tell(list(small), fitness)
+        scaled.tell(list(large), fitness)
+
+
 @pytest.mark.parametrize("num_envs", [1, 3, 8, 40])
 def test_every_job_is_played_once_whatever_the_number_of_slots(num_envs):
     jobs = [(i % 3, 100 + 5 * i) for i in range(20)]

@@ -136,6 +136,9 @@ class EvolveConfig(_Checked):
     """episodes per candidate; its fitness is their mean return"""
     sigma0: float = 0.1
     """first standard deviation of the search"""
+    scaled: bool = False
+    """divide that of each weight by the size of its feature, so that loud features (the LSTM's
+    cell) do not drown quiet ones (z) in the first generations; for `controller` linear"""
     cool_from: int = 0
     """from this generation on that deviation also shrinks by `cooling` each time (0: never); noisy
     fitness keeps CMA-ES from shrinking it by itself, and the mean then ends in a blurred optimum"""

@@ -73,6 +73,15 @@ class Controller:
                 x = torch.tanh(x)
         return squash(self.task, x)
 
+    def units(self, sizes: Tensor) -> Tensor:
+        """(n_params,) what a change of 1 in C's output means for each parameter of a linear C.
+
+        A weight's unit is 1 over the size of its feature, `sizes` (F,); a bias has the unit 1.
+        """
+        outputs = self.task.n_actions
+        bias = torch.ones(outputs if self.task.bias else 0)
+        return torch.cat([(1 / sizes).repeat(outputs), bias])
+
     def facts(self) -> dict[str, Any]:
         """What a manifest must say to rebuild this controller."""
         return {

@@ -20,6 +20,7 @@ from torch import Tensor
 from wmlib import noise
 from wmlib.memory import MDNRNN, Prediction, State
 from wmlib.mixture import sample_mixture
+from wmlib.policies import make_policy
 from wmlib.presets import Task
 from wmlib.training import autocast
 from wmlib.vision import VAE
@@ -116,6 +117,22 @@ class FeatureVectorEnv(gym.vector.VectorEnv):
     def features(self) -> Tensor:
         """(N, F): what C sees now."""
         return features(self.task, self.z, self.state)
+
+
+@torch.no_grad()
+def feature_sizes(env: FeatureVectorEnv, seed: int, steps: int = 128) -> Tensor:
+    """(F,) how large each feature is (root mean square) while the held random policy plays."""
+    policy = make_policy("held", env.single_action_space)
+    policy.reset([seed + i for i in range(env.num_envs)], np.ones(env.num_envs, dtype=bool))
+    features, _ = env.reset(seed=seed)
+    total = torch.zeros_like(features[0])
+    for _ in range(steps):
+        total += features.square().mean(0)
+        features, _, terminated, truncated, _ = env.step(policy.act(features))
+        over = np.asarray(terminated) | np.asarray(truncated)
+        if over.any():
+            features, _ = env.reset(options={"reset_mask": over})
+    return (total / steps).sqrt() + 1e-3  # a feature that is always 0 has some unit too
 
 
 class DreamEnv(FeatureVectorEnv):

@@ -25,9 +25,12 @@ from wmlib.controller import Controller, save_controllers
 from wmlib.runs import Metrics, UserError
 
 
-def start_search(n_params: int, config: EvolveConfig, seed: int) -> cma.CMAEvolutionStrategy:
+def start_search(
+    n_params: int, config: EvolveConfig, seed: int, units: Tensor | None = None
+) -> cma.CMAEvolutionStrategy:
     """CMA-ES from zeros (released code) with a generator of its own.
 
+    `units` (n_params,) are what the first deviation counts in, parameter by parameter (default 1).
     pycma would otherwise seed NumPy's global generator, and read seed 0 as "the clock".
     """
     random = np.random.default_rng([seed, 0])
@@ -38,6 +41,7 @@ def start_search(n_params: int, config: EvolveConfig, seed: int) -> cma.CMAEvolu
         "verbose": -9,
         "verb_log": 0,
         "verb_disp": 0,
+        "CMA_stds": None if units is None else units.double().numpy(),
     }
     return cma.CMAEvolutionStrategy(np.zeros(n_params), config.sigma0, options)
 
@@ -106,19 +110,20 @@ def evolve(
     folder: Path,
     seed: int,
     check: Callable[[Tensor], dict] = lambda mean: {},
+    units: Tensor | None = None,
     **facts: Any,
 ) -> dict:
     """Evolve C and leave controllers and the learning curve in `folder`; resumes bit-exactly.
 
     `check` may score an evaluated mean elsewhere (the real game beside the dream); its numbers
-    join the log; `facts` are stored with the controllers. Returns {"generation", "mean_return",
-    "sem"} of the chosen controller: the best mean of the search distribution on validation seeds
-    (never a lucky single candidate).
+    join the log; `units` as in `start_search`; `facts` are stored with the controllers. Returns
+    {"generation", "mean_return", "sem"} of the chosen controller: the best mean of the search
+    distribution on validation seeds (never a lucky single candidate).
     """
     metrics = Metrics(folder / "metrics.jsonl")
     rows = metrics.read()
     metrics.resume_at("generation", len(rows))  # a torn last line would spoil the next
-    search = start_search(controller.n_params, config, seed)
+    search = start_search(controller.n_params, config, seed, units)
     means = Means(config.average)
     _replay(search, rows, means, config)
     bar = tqdm(total=None, unit=" steps", unit_scale=True, desc="evolve C", disable=None)

@@ -135,7 +135,13 @@ def iterate(
 
 def _refuse_unused(config: EvolveConfig) -> None:
     """UserError for settings of `evolve` that have no meaning in a round."""
-    wanted = {"world": "dream", "random_memory": False, "workers": 0, "real_episodes": 0}
+    wanted = {
+        "world": "dream",
+        "random_memory": False,
+        "workers": 0,
+        "real_episodes": 0,
+        "scaled": False,
+    }
     for name, value in wanted.items():
         if getattr(config, name) != value:
             raise UserError(

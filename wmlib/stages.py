@@ -16,7 +16,7 @@ from wmlib.agent import Agent, evaluate, find_agent, load_agent, weights_of
 from wmlib.arena import Arena
 from wmlib.configs import CollectConfig, EvaluateConfig, EvolveConfig, PolicyConfig
 from wmlib.controller import Controller
-from wmlib.dream import FeatureVectorEnv
+from wmlib.dream import FeatureVectorEnv, feature_sizes
 from wmlib.evolution import evolve
 from wmlib.exploring import make_player
 from wmlib.policy_gradient import learn_policy
@@ -91,6 +91,8 @@ def evolve_run(
     """
     if config.workers and device.type == "cuda":
         raise UserError("--workers spreads over CPU processes; with --device cuda use --slots")
+    if config.scaled and config.controller != "linear":
+        raise UserError(f"--scaled is for a linear C: not with --controller {config.controller}")
     _check_output(output)
     agent = _teachers(run.path, task, config, seed)
     folder = run.stage(output, create=True)
@@ -103,7 +105,11 @@ def evolve_run(
         arena = stack.enter_context(closing(Arena(make_world, config.workers)))
         check = _real_check(stack, agent, controller, config)
         facts = {"memory_seed": seed} if config.random_memory else {}
-        result |= evolve(arena, controller, config, folder, seed, check, **facts)
+        units = None
+        if config.scaled:
+            with closing(make_world()) as world:
+                units = controller.units(feature_sizes(world, seeds.TRAINING.start).cpu())
+        result |= evolve(arena, controller, config, folder, seed, check, units, **facts)
 
 
 def policy_run(
