@@ -156,7 +156,8 @@ def check_driver() -> None:
     if SIMULATED:
         return
     if importlib.util.find_spec("numba_cuda") is None:
-        raise ValueError('device="cuda" needs numba-cuda: pip install "wmlib[cuda]"')
+        extra = "cuda12" if str(torch.version.cuda).startswith("12") else "cuda"
+        raise ValueError(f'device="cuda" needs numba-cuda: pip install "wmlib[{extra}]"')
     if not (torch.cuda.is_available() and cuda.is_available()):
         raise ValueError('device="cuda" needs an NVIDIA GPU and its driver; use device="cpu"')
 
