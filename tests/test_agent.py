@@ -86,6 +86,31 @@ def test_the_real_game_emits_z_h_c(doom):
     env.close()
 
 
+class OnTheGpu(torch.Tensor):
+    """A tensor that, as a GPU's, has to be fetched before NumPy can read it."""
+
+    def __array__(self, *args, **kwargs):
+        raise TypeError("can't convert a tensor on the GPU to numpy")
+
+    def cpu(self):
+        return self.as_subclass(torch.Tensor)
+
+
+def test_ends_that_a_game_tells_on_the_gpu_can_be_counted(monkeypatch):
+    agent = new_agent(CAR)
+    env = agent.real(2, max_episode_steps=3, game="batched")
+    step = env.games.step
+
+    def on_the_gpu(actions):
+        pictures, *told, info = step(actions)
+        return (pictures, *(torch.as_tensor(x).as_subclass(OnTheGpu) for x in told), info)
+
+    expected = evaluate(env, agent.controller, agent.params, 3, 100_000)
+    monkeypatch.setattr(env.games, "step", on_the_gpu)
+    assert evaluate(env, agent.controller, agent.params, 3, 100_000) == expected
+    env.close()
+
+
 def test_the_dream_has_the_interface_of_the_game(doom):
     real, dream = doom.real(2, max_episode_steps=20), doom.dream(2, max_episode_steps=20)
     assert real.observation_space == dream.observation_space

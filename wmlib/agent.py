@@ -82,9 +82,13 @@ class GameFeatures(FeatureVectorEnv):
         actions = self._checked(actions)
         self._remember(actions)
         on_gpu = self.device.type == "cuda" and getattr(self.games, "emits_torch", False)
-        pictures, *rest = self.games.step(actions if on_gpu else actions.cpu().numpy())
+        pictures, *rest, info = self.games.step(actions if on_gpu else actions.cpu().numpy())
         self._look(pictures)
-        return (self.features(), *rest)
+        # The batched game on a GPU tells rewards and ends there; whoever counts them is on the CPU.
+        reward, terminated, truncated = (
+            x.cpu().numpy() if isinstance(x, Tensor) else x for x in rest
+        )
+        return self.features(), reward, terminated, truncated, info
 
     def close_extras(self, **kwargs: Any) -> None:
         """Close the games behind."""
