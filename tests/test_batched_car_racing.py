@@ -10,7 +10,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.envs.box2d.car_racing import CarRacing
-from gymnasium.error import ResetNeeded
+from gymnasium.error import ClosedEnvironmentError, Error, ResetNeeded
 from gymnasium.vector import AutoresetMode
 
 import wmlib  # registers the environments
@@ -216,7 +216,9 @@ def test_off_the_field_terminates_with_minus_100():
         ({"size": 80}, "size must be 64 or 96"),
         ({"num_envs": 0}, "num_envs must be"),
         ({"threads": 0}, "threads must be"),
+        ({"threads": 1.5}, "threads must be an integer"),
         ({"max_episode_steps": 0}, "max_episode_steps must be"),
+        ({"max_episode_steps": 2.5}, "max_episode_steps must be an integer"),
         ({"autoreset_mode": "sometimes"}, "sometimes"),
     ],
 )
@@ -236,10 +238,48 @@ def test_bad_calls_are_refused_and_change_nothing():
             env.step(actions)
     with pytest.raises(ValueError, match="2 entries"):
         env.reset(seed=[1])
+    with pytest.raises(ValueError, match="seed must be an integer, a sequence or None"):
+        env.reset(seed=1.5)
+    with pytest.raises(ValueError, match="options must be a dictionary"):
+        env.reset(options=[1])
     for mask in (np.ones(3, bool), np.ones(2), np.zeros(2, bool)):
         with pytest.raises(ValueError, match="reset_mask"):
             env.reset(options={"reset_mask": mask})
     np.testing.assert_array_equal(env._cars.state.body, before)
+
+
+def test_a_reset_that_failed_has_begun_nothing():
+    env = make(2)
+    with pytest.raises(Error, match="zero"):
+        env.reset(seed=[3, -1])
+    with pytest.raises(ResetNeeded):
+        env.step(np.zeros((2, 3)))
+
+
+def test_what_is_handed_out_is_the_callers_to_change():
+    env = make(2, max_episode_steps=2)
+    mask = np.ones(2, bool)
+    _, infos = env.reset(seed=0, options={"reset_mask": mask})
+    assert not np.shares_memory(infos["_speed"], mask)
+    for _ in range(2):
+        picture, _, terminated, truncated, _ = env.step(np.zeros((2, 3)))
+    picture[:], terminated[:], truncated[:] = 0, True, False
+    picture, _, terminated, truncated, _ = env.step(np.zeros((2, 3)))
+    assert picture.any()
+    assert not terminated.any()
+    assert truncated.all()
+
+
+@pytest.mark.parametrize("num_envs", [1, 40])  # without and with threads
+def test_a_closed_environment_says_so(num_envs):
+    env = make(num_envs)
+    env.reset(seed=0)
+    env.close()
+    env.close()
+    with pytest.raises(ClosedEnvironmentError):
+        env.step(np.zeros((num_envs, 3)))
+    with pytest.raises(ClosedEnvironmentError):
+        env.reset()
 
 
 @pytest.mark.nightly

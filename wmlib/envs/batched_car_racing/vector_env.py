@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from gymnasium.error import ResetNeeded
+from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 from gymnasium.spaces import Box
 from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
@@ -45,14 +45,14 @@ class CarRacingBatched(VectorEnv):
         size: int = 64,
         threads: int | None = None,
     ) -> None:
-        if not isinstance(num_envs, int | np.integer) or num_envs < 1:
-            raise ValueError(f"num_envs must be an integer of at least 1, got {num_envs!r}")
+        _check_count("num_envs", num_envs)
+        if threads is not None:
+            _check_count("threads", threads)
+        if max_episode_steps is not None:
+            _check_count("max_episode_steps", max_episode_steps)
         if size not in SIZES:
             raise ValueError(f"size must be 64 or 96, got {size!r}")
-        if threads is not None and threads < 1:
-            raise ValueError(f"threads must be at least 1 or None, got {threads!r}")
-        if max_episode_steps is not None and max_episode_steps < 1:
-            raise ValueError(f"max_episode_steps must be at least 1, got {max_episode_steps!r}")
+        device = str(device)  # a torch.device is as good
         if device not in DEVICES:
             raise ValueError(f"device must be one of {', '.join(DEVICES)}, got {device!r}")
         if exact and device == "cuda":
@@ -87,15 +87,18 @@ class CarRacingBatched(VectorEnv):
         `seed`: one for each environment (None: go on), or an int for seed, seed + 1, ... With a
         mask, the observations and seeds of the other environments stay as they are.
         """
+        self._check_open()
         seeds = self._seeds(seed)
-        mask = self._checked_mask((options or {}).get("reset_mask"))
-        if not self._generators:
-            if not mask.all():
-                raise ResetNeeded("the first reset must be of all environments, without a mask")
-            self._generators = [None] * self.num_envs
-        for e in np.flatnonzero(mask):
-            if seeds[e] is not None or self._generators[e] is None:
-                self._generators[e] = seeding.np_random(seeds[e])[0]
+        mask = self._checked_mask(options)
+        if not self._generators and not mask.all():
+            raise ResetNeeded("the first reset must be of all environments, without a mask")
+        fresh = {
+            e: seeding.np_random(seeds[e])[0]
+            for e in np.flatnonzero(mask).tolist()
+            if seeds[e] is not None or not self._generators
+        }  # all of them, before anything is changed: a bad seed raises here
+        kept = dict(enumerate(self._generators))
+        self._generators = list((kept | fresh).values())
         mask = self._cars.to_mask(mask)
         self._start(mask)
         return self._cars.observe(), self._telemetry(mask)
@@ -106,6 +109,7 @@ class CarRacingBatched(VectorEnv):
         Infos: `speed` (units per second), `tiles` (share of the track visited), and when an
         episode is terminated `lap_finished`; each with its mask `_speed`, ...
         """
+        self._check_open()
         if not self._generators:
             raise ResetNeeded("call reset() before step()")
         actions = self._cars.check_actions(actions)
@@ -118,7 +122,8 @@ class CarRacingBatched(VectorEnv):
         rewards = cars.rewards * playing
         if self.autoreset_mode == AutoresetMode.DISABLED:
             terminated, truncated = terminated | self._terminated, truncated | self._truncated
-        self._terminated, self._truncated = terminated, truncated
+        # Copies: those handed out are the caller's, to change as he likes.
+        self._terminated, self._truncated = terminated & True, truncated & True
         if self.autoreset_mode == AutoresetMode.NEXT_STEP and ended.any():
             self._start(ended)
         infos = self._telemetry(playing | ended)
@@ -127,6 +132,10 @@ class CarRacingBatched(VectorEnv):
         if self.autoreset_mode == AutoresetMode.SAME_STEP and (terminated | truncated).any():
             infos = self._same_step(terminated | truncated, infos)
         return cars.observe(), rewards, terminated, truncated, infos
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise ClosedEnvironmentError("this environment was closed: make a new one")
 
     def close_extras(self, **kwargs: Any) -> None:
         """End the worker threads."""
@@ -166,15 +175,19 @@ class CarRacingBatched(VectorEnv):
             return [None] * self.num_envs
         if isinstance(seed, int | np.integer):
             return [int(seed) + e for e in range(self.num_envs)]
+        if not isinstance(seed, Sequence | np.ndarray):
+            raise ValueError(f"seed must be an integer, a sequence or None, got {seed!r}")
         if len(seed) != self.num_envs:
             raise ValueError(f"seed must have {self.num_envs} entries, got {len(seed)}")
         return [None if s is None else int(s) for s in seed]
 
-    def _checked_mask(self, mask: Any) -> NDArray[np.bool_]:
-        """The reset mask (N,) on the CPU; all True without one."""
+    def _checked_mask(self, options: dict[str, Any] | None) -> NDArray[np.bool_]:
+        """The reset mask (N,) on the CPU, a copy; all True without one."""
+        if not isinstance(options, dict | None):
+            raise ValueError(f"options must be a dictionary or None, got {options!r}")
+        mask = _host((options or {}).get("reset_mask"))
         if mask is None:
             return np.ones(self.num_envs, bool)
-        mask = _host(mask)
         if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
             raise ValueError("options['reset_mask'] must be a boolean array")
         if mask.shape != (self.num_envs,):
@@ -183,7 +196,12 @@ class CarRacingBatched(VectorEnv):
             )
         if not mask.any():
             raise ValueError("options['reset_mask'] must be True somewhere")
-        return mask
+        return mask.copy()
+
+
+def _check_count(name: str, value: Any) -> None:
+    if not isinstance(value, int | np.integer) or value < 1:
+        raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
 
 
 def _host(array: Any) -> Any:
