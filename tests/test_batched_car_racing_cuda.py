@@ -6,10 +6,11 @@ import subprocess
 import sys
 
 import gymnasium as gym
+import numpy as np
 import pytest
 import torch
 
-import wmlib  # noqa: F401  (registers the environments)
+from wmlib.agent import evaluate, load_pretrained
 
 
 def run(code, **environment):
@@ -63,6 +64,70 @@ def test_simulated_cuda_matches_the_cpu():
     assert max(differences) < 1e-4
 
 
+VECTOR_ENV = """
+import numpy as np, torch, gymnasium as gym
+import wmlib
+from wmlib.envs.batched_car_racing import vector_env
+from wmlib.envs.batched_car_racing.cpu import CpuCars
+from wmlib.envs.batched_car_racing.cuda import CudaCars
+# Drawing in the simulator takes minutes, and has a test of its own.
+vector_env._make_cars = lambda device, n, size, tolerance, threads: (
+    CudaCars(n, size, tolerance, draw=False) if device == "cuda"
+    else CpuCars(n, size, tolerance, 1, draw=False))
+for mode in ("NextStep", "SameStep", "Disabled"):
+    gpu, cpu = (gym.make_vec("wmlib/CarRacingBatched-v3", num_envs=2, device=device,
+                             autoreset_mode=mode, max_episode_steps=3)
+                for device in ("cuda", "cpu"))
+    gpu.reset(seed=1), cpu.reset(seed=1)
+    for t in range(5):
+        _, *ours, infos = gpu.step(torch.full((2, 3), 0.5))
+        _, *theirs, expected = cpu.step(np.full((2, 3), 0.5, np.float32))
+        assert all(torch.is_tensor(x) for x in ours)
+        assert set(infos) == set(expected)
+        # A second track is another one on CUDA: rewards differ from then on, ends do not.
+        for mine, other in list(zip(ours, theirs))[t >= 3 and mode != "Disabled":]:
+            np.testing.assert_allclose(mine.numpy(), other, rtol=1e-5, atol=1e-5)
+    print(mode)
+"""
+
+
+@pytest.mark.slow
+def test_the_simulated_cuda_environment_steps_and_ends_as_the_cpus():
+    simulator = {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1"}
+    assert run(VECTOR_ENV, **simulator) == ["NextStep", "SameStep", "Disabled"]
+
+
+# Everything above without a simulator, where there is a GPU.
+GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+
+
+@GPU
+def test_on_a_gpu_cars_drive_and_look_as_on_the_cpu():
+    gpu, cpu = (
+        gym.make_vec("wmlib/CarRacingBatched-v3", num_envs=8, device=device)
+        for device in ("cuda", "cpu")
+    )
+    gpu.reset(seed=1), cpu.reset(seed=1)
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        actions = rng.uniform([-1, 0, 0], 1, (8, 3)).astype(np.float32)
+        pictures, rewards, *_ = gpu.step(torch.from_numpy(actions).cuda())
+        expected, wanted, *_ = cpu.step(actions)
+        np.testing.assert_allclose(rewards.cpu().numpy(), wanted, atol=1e-3)
+        assert np.abs(pictures.cpu().numpy().astype(int) - expected).mean() < 0.2
+
+
+@GPU
+def test_on_a_gpu_an_agent_plays():
+    agent = load_pretrained("car_racing")
+    found = []
+    for device in ("cuda", "cpu"):
+        env = agent.real(8, max_episode_steps=100, game="batched", device=device)
+        found.append(evaluate(env, agent.controller, agent.params, 8, 100_000)["mean"])
+        env.close()
+    assert abs(found[0] - found[1]) < 10
+
+
 # The dispatcher asks the driver for the device's kind; here the test answers.
 COMPILE = """
 from types import SimpleNamespace
@@ -81,6 +146,7 @@ kernels = {
     cars.advance_cars: (state, f32[:, ::1], u8[::1], f32, f32[::1], i32[::1]),
     drawing.list_shapes: (state, u8[::1], types.boolean, *lists),
     drawing.paint_64: (u8[::1], *lists, u8[:, :, :, ::1]),
+    drawing.paint_96: (u8[::1], *lists, state, f32[:, :, ::1], u8[:, :, :, ::1]),
 }
 for kernel, signature in kernels.items():
     ptx, _ = cuda.compile(
@@ -94,4 +160,4 @@ for kernel, signature in kernels.items():
 @pytest.mark.skipif(not importlib.util.find_spec("numba_cuda"), reason="needs wmlib[cuda]")
 @pytest.mark.parametrize("cc", [75, 80, 90])
 def test_kernels_compile_to_ptx(cc):
-    assert run(COMPILE.replace("CC", str(cc))) == [f"sm_{cc}"] * 4
+    assert run(COMPILE.replace("CC", str(cc))) == [f"sm_{cc}"] * 5

@@ -33,11 +33,12 @@ from .pixels import divided_by_63, edge_in_row, packed, painted, quantised, swep
 from .scene import list_outlines
 from .state import State
 
-f32 = np.float32
+f32, u16 = np.float32, np.uint16
 
 SIDE = 64
 BAND, BAND_SOURCE = 16, 21  # so many rows of the 64 x 64 picture come from so many of the screen
 LANES = 16  # float32 numbers in a vector register: boxes are widened to multiples of it
+EDGE_LANES = 8  # the same for the few pixels that an edge crosses; 16 would compute more of them
 
 
 class Scratch(NamedTuple):
@@ -47,6 +48,7 @@ class Scratch(NamedTuple):
     cover: Any  # float32 (SCREEN, SCREEN): share of each pixel that the current shape covers
     paint: Any  # uint64 (SCREEN, SCREEN): what is painted so far, see `painted`
     band: Any  # uint64 (BAND SCREEN,): rows of the 64 x 64 picture before their columns shrink
+    band_channels: Any  # uint16 (4 BAND SCREEN,): view of `band` as red, green, blue, nothing
     columns: Any  # uint64 (BAND SIDE,): the same rows afterwards, times 63
     channels: Any  # uint16 (4 BAND SIDE,): view of `columns` as red, green, blue, nothing
     bytes: Any  # uint8 (4 BAND SIDE,): the same divided by 63
@@ -56,13 +58,15 @@ class Scratch(NamedTuple):
 def new_scratch() -> Scratch:
     """Working memory for one thread."""
     outlines = Outlines(np.empty((MAX_CORNERS, 2), f32), np.empty((MAX_SHAPES, 7), np.int32))
+    band = np.empty(BAND * SCREEN, np.uint64)
     columns = np.empty(BAND * SIDE, np.uint64)
     bytes_ = np.empty(4 * BAND * SIDE, np.uint8)
     return Scratch(
         outlines,
         np.empty((SCREEN, SCREEN), f32),
         np.empty((SCREEN, SCREEN), np.uint64),
-        np.empty(BAND * SCREEN, np.uint64),
+        band,
+        band.view(np.uint16),
         columns,
         columns.view(np.uint16),
         bytes_,
@@ -80,9 +84,16 @@ def cover_edge(cover, x_a, y_a, x_b, y_b, x0, x1, y0, y1):
         right -= f32(x0)
         if density == f32(0) or right < f32(0):
             continue
-        # Nothing right of the edge changes.
-        stop = min(x1, x0 + (int(right) // LANES + 1) * LANES)
-        line = cover[row, x0:stop]
+        # Pixels wholly left of the edge get the same area each; right of it nothing changes.
+        stop = min(x1, x0 + (int(right) // EDGE_LANES + 1) * EDGE_LANES)
+        start = min(stop, x0 + int(max(left, f32(0))) // EDGE_LANES * EDGE_LANES)
+        area = density * (right - left)
+        line = cover[row, x0:start]
+        for j in range(line.size):
+            line[j] += area
+        left -= f32(start - x0)
+        right -= f32(start - x0)
+        line = cover[row, start:stop]
         for j in range(line.size):
             line[j] += density * (swept(right - f32(j)) - swept(left - f32(j)))
 
@@ -159,21 +170,22 @@ def draw_dashboard(state, e, scratch, scores):
 
 @compiled
 def average_rows(paint, first, band):
-    """BAND rows as averages of BAND_SOURCE from `first` on, times 21; 16-bit colours in `band`.
+    """BAND rows as averages of BAND_SOURCE from `first` on, times 21; all are 16-bit colours.
 
     Row r takes 21/16 rows of the screen, which lie in three: their shares in 1/16 are a, b, c.
     (The last takes nothing from its third, the row behind the band.)
     """
+    width = 4 * SCREEN
     for r in range(BAND):
         source = r * BAND_SOURCE // BAND
         a = (source + 1) * BAND - r * BAND_SOURCE
         b = min(BAND, BAND_SOURCE - a)
-        a, b, c = np.uint64(a), np.uint64(b), np.uint64(BAND_SOURCE - a - b)
+        a, b, c = u16(a), u16(b), u16(BAND_SOURCE - a - b)
         upper, middle = paint[first + source], paint[first + source + 1]
         lower = paint[first + source + 2]
-        row = band[r * SCREEN : (r + 1) * SCREEN]
-        for j in range(SCREEN):
-            row[j] = a * upper[j] + b * middle[j] + c * lower[j]
+        row = band[r * width : (r + 1) * width]
+        for j in range(width):  # cast at once: 16-bit numbers are the most that a register holds
+            row[j] = u16(a * upper[j]) + u16(b * middle[j]) + u16(c * lower[j])
 
 
 @compiled
@@ -212,8 +224,9 @@ def shrink(paint, scratch, out):
     in one width and is read in another must wait: row by row takes twice as long.
     """
     words = BAND * SIDE * 3 // 4
+    screen = paint.view(np.uint16)
     for i in range(SIDE // BAND):
-        average_rows(paint, i * BAND_SOURCE, scratch.band)
+        average_rows(screen, i * BAND_SOURCE, scratch.band_channels)
         average_columns(scratch.band, scratch.columns)
         divide(scratch.channels, scratch.bytes)
         store(scratch.pixels, out[i * words : (i + 1) * words])
