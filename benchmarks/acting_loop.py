@@ -23,15 +23,25 @@ from wmlib.presets import TASKS
 from wmlib.vision import VAE
 
 
-def ours(agent: Agent, slots: int, steps: int, device: str) -> float:
+def paper_sized() -> Agent:
+    """An agent of the paper's size that has learned nothing."""
+    agent = Agent(TASKS["car_racing"], VAE(32).eval(), MDNRNN(32, 3, 256).eval(), (None, None))
+    agent.controller = agent.new_controller()
+    return agent
+
+
+def ours(agent: Agent, slots: int, steps: int, device: str = "cpu") -> float:
     """Agent steps per second of a full population of `slots` candidates."""
     env = agent.real(slots, max_episode_steps=steps, game="batched", device=device)
     params = torch.randn(slots, agent.controller.n_params, device=device) * 0.1
     jobs = [(i, 100_000 + i) for i in range(slots)]
-    play(env, agent.controller, params, jobs[:1])  # compile and warm up
-    start = time.perf_counter()
-    played = play(env, agent.controller, params, jobs)
-    return played.lengths.sum() / (time.perf_counter() - start)
+    try:
+        play(env, agent.controller, params, jobs[:1])  # compile and warm up
+        start = time.perf_counter()
+        played = play(env, agent.controller, params, jobs)
+        return played.lengths.sum() / (time.perf_counter() - start)
+    finally:
+        env.close()
 
 
 @torch.no_grad()
@@ -61,16 +71,14 @@ def main() -> None:
     parser.add_argument("--slots", type=int, default=256)
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--device", default="cpu")
     parser.add_argument("--output", type=Path, default=Path("results/simulator/acting_loop.json"))
     args = parser.parse_args()
-    agent = Agent(TASKS["car_racing"], VAE(32).eval(), MDNRNN(32, 3, 256).eval(), (None, None))
-    agent.controller = agent.new_controller()
+    agent = paper_sized()
     rounds = []
     for _ in range(args.rounds):
         rounds.append(
             {
-                "ours": ours(agent, args.slots, args.steps, args.device),
+                "ours": ours(agent, args.slots, args.steps),
                 "plain": plain(agent, args.steps),
             }
         )
@@ -84,7 +92,7 @@ def main() -> None:
             "ratio": best["ours"] / best["plain"],
             "rounds": rounds,
             "slots": args.slots,
-            "device": runs.device_name(args.device),
+            "device": runs.device_name("cpu"),
             "versions": runs.versions(),
         },
     )

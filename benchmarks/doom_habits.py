@@ -24,22 +24,24 @@ GAMES, ROUNDS, SHOWN = 24, 4, 6
 
 @torch.inference_mode()
 def watch(agent: Agent, first_seed: int) -> list[dict]:
-    """Play GAMES episodes side by side: place x and health (T,) of each, and whether it died."""
+    """Play GAMES episodes side by side: place x, health, action a (T,) of each; if it died."""
     env = agent.real(GAMES)
     features, _ = env.reset(seed=list(range(first_seed, first_seed + GAMES)))
-    places, health, ended = [], [], np.zeros(GAMES, dtype=bool)
+    places, health, actions, ended = [], [], [], np.zeros(GAMES, dtype=bool)
     lengths, died = np.zeros(GAMES, dtype=int), np.zeros(GAMES, dtype=bool)
     while not ended.all():
-        features, _, terminated, truncated, info = env.step(agent.act(features))
+        actions.append(agent.act(features))
+        features, _, terminated, truncated, info = env.step(actions[-1])
         places.append(np.array(info["x"]))
         health.append(np.array(info["health"]))
         lengths += ~ended
         died |= terminated & ~ended
         ended |= terminated | truncated
     env.close()
-    x, left = np.array(places), np.array(health)
+    told = {"x": np.array(places), "health": np.array(health), "a": torch.stack(actions)[..., 0]}
     return [
-        {"x": x[:n, i], "health": left[:n, i], "died": bool(died[i])} for i, n in enumerate(lengths)
+        {name: np.array(column[:n, i]) for name, column in told.items()} | {"died": bool(died[i])}
+        for i, n in enumerate(lengths)
     ]
 
 
