@@ -55,6 +55,8 @@ DOOM_TAU = {
 }
 """tau -> (score in the dream, score in the real game)"""
 
+CAR_SOLVED = 900
+"""points: the average over 100 tracks from which the task counts as solved"""
 DOOM_SOLVED = 750
 """tics: the average over 100 episodes from which the Gym task counts as solved"""
 
