@@ -1,11 +1,14 @@
 """The command line: what a user can get wrong is one line and exit code 2, and nothing is lost."""
 
 import json
+import shutil
 
 import pytest
 
 from wmlib import claims, cli, runs
+from wmlib.agent import pretrained_folder
 from wmlib.presets import PRESETS
+from wmlib.rollouts import collect
 
 
 def call(capsys, *args):
@@ -16,6 +19,17 @@ def call(capsys, *args):
         code = stop.code or 0
     out, err = capsys.readouterr()
     return code, out, err
+
+
+@pytest.fixture
+def published_run(tmp_path):
+    """A copy of the published car agent, as a run folder."""
+    folder = tmp_path / "published"
+    shutil.copytree(pretrained_folder("car_racing"), folder)
+    for stage in ("latents", "memory"):
+        (folder / stage).mkdir(exist_ok=True)
+        runs.write_json(folder / stage / "manifest.json", {})
+    return folder
 
 
 @pytest.mark.parametrize(
@@ -64,7 +78,12 @@ def test_mistakes_are_one_line_and_exit_code_2(capsys, tmp_path, args, message):
         ("evolve", "--max-episode-steps", "-3", "at least 1"),
         ("collect", "--episodes", "-5", "at least 1"),
         ("train-vision", "--epochs", "0", "at least 1"),
-        ("train-memory", "--learning-rate", "nan", "above 0"),
+        ("train-memory", "--learning-rate", "nan", "a finite number"),
+        ("evolve", "--sigma0", "inf", "a finite number"),
+        ("collect", "--exploration", "nan", "a finite number"),
+        ("collect", "--min-episode-steps", "3000", "every episode would be dropped"),
+        ("collect", "--seed", "-1", "choose 0 to 39"),
+        ("collect", "--episodes", "1000000", "there are 800,000 training games"),
     ],
 )
 def test_numbers_out_of_range_are_refused_before_anything_is_made(
@@ -76,6 +95,36 @@ def test_numbers_out_of_range_are_refused_before_anything_is_made(
     assert err.startswith(f"error: {flag} {value}")
     assert rule in err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("output", ["", "..", "memory", "a/b"])
+def test_a_controller_gets_a_folder_of_its_own(capsys, published_run, output):
+    before = sorted(path.name for path in published_run.iterdir())
+    where = ["--task", "car_racing", "--run-dir", published_run]
+    code, _, err = call(capsys, "evolve", *where, "--output", output)
+    assert code == 2
+    assert "give a plain name" in err
+    assert sorted(path.name for path in published_run.iterdir()) == before
+
+
+def test_a_game_without_a_reward_head_cannot_be_dreamed(capsys, published_run):
+    where = ["--task", "car_racing", "--run-dir", published_run]
+    code, _, err = call(capsys, "evolve", *where, "--world", "dream", "--output", "dreamed")
+    assert code == 2
+    assert "train-memory --heads end reward" in err
+    assert not (published_run / "dreamed").exists()
+
+
+def test_another_game_s_data_are_not_learned_from(capsys, tmp_path, published_run):
+    collect("doom_take_cover", "still", 1, 100_000, tmp_path / "rollouts", max_episode_steps=20)
+    runs.write_json(tmp_path / "rollouts" / "manifest.json", {})
+    code, _, err = call(capsys, "train-vision", "--task", "car_racing", "--run-dir", tmp_path)
+    assert code == 2
+    assert "holds games of doom_take_cover, not of car_racing" in err
+    where = ["--task", "doom_take_cover", "--run-dir", published_run]
+    code, _, err = call(capsys, "train-memory", *where)
+    assert code == 2
+    assert "holds a V for car_racing" in err
 
 
 def test_a_flag_that_does_not_exist_is_refused(capsys):

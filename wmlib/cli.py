@@ -223,6 +223,9 @@ def main(args: list[str] | None = None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of a pipe (`| head`) has seen enough
+        return 0
     except OSError as error:
         print(f"error: {error}; what was finished is kept, run the command again", file=sys.stderr)
         return 2

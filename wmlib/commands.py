@@ -59,15 +59,23 @@ def train_vision(common: Common, task: Task, config: VisionConfig) -> None:
 
     common.run.require("rollouts", "train-vision")
     device = runs.pick_device(common.device)
+    store = RolloutStore(common.run.stage("rollouts"))
+    if store.facts["task"] != task.name:
+        raise runs.UserError(
+            f"{common.run.path} holds games of {store.facts['task']}, not of {task.name}: "
+            "change --task or --run-dir"
+        )
     vae = vision.train_vision(common.run, config, common.seed, device, task)
-    latents.encode_run(common.run, vae, RolloutStore(common.run.stage("rollouts")), device)
+    latents.encode_run(common.run, vae, store, device)
 
 
 def train_memory(common: Common, task: Task, config: MemoryConfig) -> None:
     """Stage 3."""
     from wmlib.memory import train_memory as train
+    from wmlib.vision import load_vision
 
     common.run.require("latents", "train-memory")
+    load_vision(common.run.stage("vision") / "vision.safetensors", task)  # refuses another task's
     train(common.run, config, common.seed, runs.pick_device(common.device), task)
 
 

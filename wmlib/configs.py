@@ -5,6 +5,7 @@ the help. The numbers are in wmlib.presets. Where the paper's text and its relea
 the line under the field says which one we follow (appendix "Details that matter" has the list).
 """
 
+import math
 from dataclasses import dataclass, fields
 from typing import ClassVar, Literal
 
@@ -32,7 +33,9 @@ class _Checked:
             value, flag = getattr(self, field.name), field.name.replace("_", "-")
             if isinstance(value, bool) or not isinstance(value, int | float):
                 continue
-            if field.name in MAY_BE_ZERO:
+            if not math.isfinite(value):
+                wrong, rule = True, "a finite number"
+            elif field.name in MAY_BE_ZERO:
                 wrong, rule = value < 0, "0 or more"
             elif isinstance(value, int):
                 least = AT_LEAST.get(field.name, 1)
@@ -52,7 +55,7 @@ class CollectConfig(_Checked):
     GROWS: ClassVar = ("episodes",)
     CHANGES: ClassVar = ("policy", "exploration")
     policy: str
-    """uniform, held, brownian, original (car only) or still (wmlib.policies), a run folder or
+    """uniform, held, brownian, sweep, still, original (car only; wmlib.policies), a run folder or
     "pretrained" (an agent that explores); several, with commas between them, take turns"""
     episodes: int
     """episodes to store"""
@@ -66,6 +69,14 @@ class CollectConfig(_Checked):
     """an agent's noise: each episode has a share of this, in half ranges of the action"""
     num_envs: int = 2
     """games played side by side; the episodes do not depend on it"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.min_episode_steps > self.max_episode_steps:
+            raise UserError(
+                f"--min-episode-steps {self.min_episode_steps} is more than --max-episode-steps "
+                f"{self.max_episode_steps}: every episode would be dropped; change one of them"
+            )
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ class Scores:
     ) -> None:
         name = "evaluation" if controller == "controller" else controller
         self.path, self._log = folder / f"{name}.json", Metrics(folder / f"{name}.episodes.jsonl")
-        self._facts = facts
+        self._facts, self._first = facts, first_seed
         self._of = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
         self._before = read_json(self.path) if self.path.is_file() else {}
         self._log.resume_at("seed", sys.maxsize)  # a torn last line would spoil the next
@@ -59,5 +59,6 @@ class Scores:
             )
         else:
             write_json(self.path, result)
-        self._log.path.unlink(missing_ok=True)
+        if not set(self.known) - set(range(self._first, self._first + result["n"])):
+            self._log.path.unlink(missing_ok=True)  # else a longer scoring may want the others
         return result

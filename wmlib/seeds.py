@@ -4,8 +4,6 @@ A controller chosen on the episodes it is scored on looks better than it is. So 
 (temperature, generation, controller) and the published score each have their own episodes.
 """
 
-from wmlib.runs import UserError
-
 TRAINING = range(100_000, 900_000)
 """Collecting data, training, evolving."""
 
@@ -22,13 +20,3 @@ def kind_of(first: int, count: int = 1) -> str | None:
     """The name of the range that holds the `count` seeds from `first` on; None if none does."""
     last = first + count - 1
     return next((n for n, seeds in RANGES.items() if first in seeds and last in seeds), None)
-
-
-def check(kind: str, first: int, count: int = 1) -> None:
-    """Raise UserError unless the `count` seeds from `first` on all belong to `kind`."""
-    allowed = RANGES[kind]
-    if first not in allowed or first + count - 1 not in allowed:
-        raise UserError(
-            f"seeds {first} to {first + count - 1} are not all {kind} seeds: "
-            f"choose within {allowed.start} to {allowed.stop - 1}"
-        )

@@ -25,14 +25,25 @@ from wmlib.rollouts import RolloutStore, collect
 from wmlib.runs import RunFolder, UserError
 from wmlib.scoring import Scores
 
+SEEDS_PER_RUN = 20_000
+
 
 def collect_run(run: RunFolder, task: Task, config: CollectConfig, seed: int) -> RolloutStore:
     """Stage 1 of a run: fill RUN/rollouts as the preset says, and write its manifest.
 
     `seed` is the run's; run 0 plays the training seeds from 100,000 on, run 1 from 120,000 on, …
     """
-    first = seeds.TRAINING.start + 20_000 * seed
-    seeds.check("training", first, config.episodes)
+    first = seeds.TRAINING.start + SEEDS_PER_RUN * seed
+    last = len(seeds.TRAINING) // SEEDS_PER_RUN - 1
+    if not 0 <= seed <= last:
+        raise UserError(
+            f"--seed {seed}: choose 0 to {last} (each has {SEEDS_PER_RUN:,} training games)"
+        )
+    if config.episodes > seeds.TRAINING.stop - first:
+        raise UserError(
+            f"--episodes {config.episodes}: from --seed {seed} on there are "
+            f"{seeds.TRAINING.stop - first:,} training games"
+        )
     folder = run.stage("rollouts", create=True)
     if claims.begin_stage(folder, config, seed):
         return RolloutStore(folder)
@@ -95,6 +106,11 @@ def evolve_run(
         raise UserError(f"--scaled is for a linear C: not with --controller {config.controller}")
     _check_output(output)
     agent = _teachers(run.path, task, config, seed)
+    if config.world == "dream" and not task.step_reward and "reward" not in agent.memory.heads:
+        raise UserError(
+            f"a dream of {task.name} needs an M that predicts rewards: train M with the heads "
+            "end and reward (train-memory --heads end reward; run --memory.heads end reward)"
+        )
     folder = run.stage(output, create=True)
     if claims.begin_stage(folder, config, seed, weights_of(run.path)):
         return
@@ -152,8 +168,9 @@ def policy_run(
 
 def _check_output(output: str) -> None:
     """UserError where a controller's folder would be another stage's, or outside the run."""
-    if output in {*runs.NEEDS, "evaluation"} - {"controller"} or Path(output).name != output:
-        raise UserError(f"--output {output}: give a plain name that is not another stage's")
+    taken = {*runs.NEEDS, "evaluation"} - {"controller"}
+    if output in taken or output in ("", "..") or Path(output).name != output:
+        raise UserError(f"--output '{output}': give a plain name that is not another stage's")
 
 
 def _real_check(
