@@ -37,6 +37,7 @@ DOOM_BEST = (1092, 556)
 DOOM = (
     Row("C learned by policy gradient in the dream, the published one", "main"),
     Row("C evolved in the dream of the same M", "evolved", DOOM_BEST),
+    Row("as above, features scaled, twice the generations", "evolved_scaled"),
     Row("C evolved, second round: less data, its own V and M", "second_round"),
     Row("as above, tau = 1.15, dreams end at even odds (the paper's rule)", "even_odds"),
     Row("C evolved, first round: its data, M and search", "first_round"),
