@@ -35,6 +35,11 @@ def features(task: Task, z: Tensor, state: State) -> Tensor:
     return torch.cat([z, h, c] if task.cell_feature else [z, h], dim=1)
 
 
+def can_dream(task: Task, memory: MDNRNN) -> bool:
+    """Whether a dream knows what a step is worth: by M's reward head, or by the task itself."""
+    return task.step_reward != 0 or "reward" in memory.heads
+
+
 def n_features(task: Task, n_z: int, n_h: int) -> int:
     """F, the length of what `features` returns."""
     return n_z + (2 if task.cell_feature else 1) * n_h
@@ -162,7 +167,7 @@ class DreamEnv(FeatureVectorEnv):
             raise ValueError(f"end is '{end}'; choose threshold or sampled")
         if not 0 < end_above < 1:
             raise ValueError(f"end_above is {end_above}; a probability lies between 0 and 1")
-        if task.step_reward == 0 and "reward" not in memory.heads:
+        if not can_dream(task, memory):
             raise ValueError(
                 f"{task.name} needs an M with a reward head to be dreamed: train M with "
                 "--memory.heads end reward"

@@ -16,7 +16,7 @@ from wmlib.agent import Agent, evaluate, find_agent, load_agent, weights_of
 from wmlib.arena import Arena
 from wmlib.configs import CollectConfig, EvaluateConfig, EvolveConfig, PolicyConfig
 from wmlib.controller import Controller
-from wmlib.dream import FeatureVectorEnv, feature_sizes
+from wmlib.dream import FeatureVectorEnv, can_dream, feature_sizes
 from wmlib.evolution import evolve
 from wmlib.exploring import make_player
 from wmlib.policy_gradient import learn_policy
@@ -106,7 +106,7 @@ def evolve_run(
         raise UserError(f"--scaled is for a linear C: not with --controller {config.controller}")
     _check_output(output)
     agent = _teachers(run.path, task, config, seed)
-    if config.world == "dream" and not task.step_reward and "reward" not in agent.memory.heads:
+    if config.world == "dream" and not can_dream(task, agent.memory):
         raise UserError(
             f"a dream of {task.name} needs an M that predicts rewards: train M with the heads "
             "end and reward (train-memory --heads end reward; run --memory.heads end reward)"
