@@ -25,6 +25,8 @@ from tqdm import tqdm
 from wmlib import seeds
 from wmlib.agent import load_agent, make_games, weights_of
 from wmlib.arena import standard_error
+from wmlib.dream import action_space
+from wmlib.policies import sweep
 from wmlib.presets import get_task
 from wmlib.rollouts import play
 from wmlib.runs import write_json
@@ -52,11 +54,13 @@ class Scripted:
 
 
 def clock(period: int) -> Callable[[int], Iterator[float]]:
-    """To and fro, first to a random side, a turn every `period` tics (as wmlib.policies.sweep)."""
+    """wmlib.policies.sweep with a turn every `period` tics."""
+    space = action_space(get_task(TASK))
 
     def script(seed: int) -> Iterator[float]:
-        side = np.random.default_rng((seed, 1)).choice([-1.0, 1.0])
-        return (side * (-1) ** (t // period) for t in itertools.count(period // 2))
+        act = sweep(space, np.random.default_rng((seed, 1)), period)
+        while True:
+            yield float(act()[0])
 
     return script
 

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from side_by_side import POLICIES, SideBySide
 from tqdm import tqdm
 
 from wmlib import runs
+from wmlib.envs import batched_car_racing
 from wmlib.envs.batched_car_racing.compilation import source_digest
-from wmlib.envs.batched_car_racing.parity import POLICIES, SideBySide
 from wmlib.envs.batched_car_racing.vector_env import FAST_TOLERANCE
 
 SEED = 100_000  # training seeds: the test seeds are for agents alone
@@ -49,7 +50,7 @@ def main() -> None:
     parser.add_argument("--fast", type=int, default=100, help="episodes in fast mode")
     parser.add_argument("--output", type=Path, default=Path("results/simulator/fidelity.json"))
     args = parser.parse_args()
-    digest = source_digest(Path(SideBySide.__init__.__code__.co_filename).parent)
+    digest = source_digest(Path(batched_car_racing.__file__).parent)
     log = args.output.with_suffix(".log.jsonl")
     done = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     done = [e for e in done if e["sources"] == digest]

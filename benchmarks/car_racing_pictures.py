@@ -10,28 +10,83 @@ itself to bookassets/figures/simulator_pictures.png.
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import cv2
 import matplotlib.pyplot as plt
 import numpy as np
 import tyro
+from gymnasium.envs.box2d.car_racing import CarRacing
 from numpy.typing import NDArray
+from side_by_side import POLICIES, SideBySide
 
 from wmlib.envs.batched_car_racing.cpu import CpuCars
 from wmlib.envs.batched_car_racing.drawing import draw_64, draw_96, new_scratch
-from wmlib.envs.batched_car_racing.picture_parity import (
-    ZOOM_STEPS,
-    Pictures,
-    errors,
-    play_pictures,
-)
+from wmlib.envs.batched_car_racing.geometry import ROWS, SCREEN
+from wmlib.envs.pictures import SIDE
 from wmlib.runs import device_name, versions, write_json
 
 ROOT = Path(__file__).parents[1]
-POLICIES = ("driver", "clumsy", "straight", "uniform")
+PLAYED = ("driver", "clumsy", "straight", "uniform")  # policies
+ZOOM_STEPS = 50  # the game zooms in during these
 SHOWN = (("driver", (0, 20, 40)), ("clumsy", (200, 300)), ("straight", (-1,)))  # -1: the last
 FACTOR = 20  # by which the figure magnifies differences
 LABEL = "#8c8d8e"  # readable on white and on black
+
+
+class Pictures(NamedTuple):
+    """T pictures of one episode; `game` is Gymnasium's, `ours` drawn from the same states."""
+
+    steps: NDArray[np.int32]  # (T,)
+    game_64: NDArray[np.uint8]  # (T, 64, 64, 3)
+    ours_64: NDArray[np.uint8]
+    game_96: NDArray[np.uint8]  # (T, 96, 96, 3)
+    ours_96: NDArray[np.uint8]
+
+
+def shrink(screens: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Screens (T, 96, 96, 3) as the project's pictures (T, 64, 64, 3), by OpenCV."""
+    size = (SIDE, SIDE)
+    return np.stack([cv2.resize(x[:ROWS], size, interpolation=cv2.INTER_AREA) for x in screens])
+
+
+def errors(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Mean absolute difference of each picture (T,), of 255."""
+    return np.abs(a.astype(float) - b).mean((1, 2, 3))
+
+
+def play_pictures(seed: int, policy: str, steps: int, every: int) -> Pictures:
+    """Play `steps` steps in both games, keeping every `every`-th picture (5 times as many while
+    the game zooms in). The simulator runs in its exact mode, so both games stay in one state."""
+    pair = SideBySide()
+    game, state, scratch = pair.reference, pair.cars.state, new_scratch()
+    kept, screens, ours_64, ours_96 = [], [], [], []
+    for step in range(steps + 1):
+        keep = step % (every if step > ZOOM_STEPS else max(every // 5, 1)) == 0
+        # Pictures cost Gymnasium most of its time, so it draws only those that are kept.
+        game._render = (lambda mode: CarRacing._render(game, mode)) if keep else lambda mode: None
+        if step == 0:
+            pair.reset(seed)
+            act = POLICIES[policy](pair, np.random.default_rng(seed))
+        else:
+            (_, ended), _ = pair.step(act(step - 1))
+            if ended:
+                break
+        if keep:
+            kept.append(step)
+            screens.append(game.state.copy())
+            ours_64.append(np.empty((1, SIDE, SIDE, 3), np.uint8))
+            ours_96.append(np.empty((1, SCREEN, SCREEN, 3), np.uint8))
+            draw_64(state, 0, 1, scratch, ours_64[-1])
+            draw_96(state, 0, 1, scratch, ours_96[-1])
+    game_96 = np.stack(screens)
+    return Pictures(
+        np.array(kept, np.int32),
+        shrink(game_96),
+        np.concatenate(ours_64),
+        game_96,
+        np.concatenate(ours_96),
+    )
 
 
 def summary(found: list[NDArray[np.float64]]) -> dict[str, float]:
@@ -94,7 +149,7 @@ def main(episodes: int = 3, steps: int = 600) -> None:
     start = time.perf_counter()
     played = {
         policy: [play_pictures(2_000 + seed, policy, steps, every=10) for seed in range(episodes)]
-        for policy in POLICIES
+        for policy in PLAYED
     }
     every = [x for found in played.values() for x in found]
     report = {

@@ -12,11 +12,12 @@ import pytest
 from gymnasium.envs.box2d.car_racing import CarRacing
 from gymnasium.error import ClosedEnvironmentError, Error, ResetNeeded
 from gymnasium.vector import AutoresetMode
+from side_by_side import POLICIES, SideBySide
 
 import wmlib  # registers the environments
 from wmlib import seeds
 from wmlib.agent import evaluate
-from wmlib.envs.batched_car_racing import car_body, compilation, parity
+from wmlib.envs.batched_car_racing import car_body, compilation
 from wmlib.envs.batched_car_racing.state import new_state
 from wmlib.envs.batched_car_racing.track import UNIFORMS, build_track, new_scratch
 
@@ -75,16 +76,16 @@ def assert_identical(episode):
     assert episode.returns[0] == episode.returns[1]
 
 
-@pytest.mark.parametrize("policy", sorted(parity.POLICIES))
+@pytest.mark.parametrize("policy", sorted(POLICIES))
 def test_exact_mode_is_bit_identical_for_a_while(policy):
-    assert_identical(parity.SideBySide().play(seed=3, policy=policy, max_steps=120))
+    assert_identical(SideBySide().play(seed=3, policy=policy, max_steps=120))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [11, 12, 13])
-@pytest.mark.parametrize("policy", sorted(parity.POLICIES))
+@pytest.mark.parametrize("policy", sorted(POLICIES))
 def test_exact_mode_is_bit_identical_over_whole_episodes(policy, seed):
-    episode = parity.SideBySide().play(seed, policy)
+    episode = SideBySide().play(seed, policy)
     assert_identical(episode)
     if policy in ("driver", "straight"):  # a full lap; off the field
         assert episode.ended
@@ -95,7 +96,7 @@ def test_exact_mode_is_bit_identical_over_whole_episodes(policy, seed):
 
 @pytest.mark.slow
 def test_fast_mode_stays_close():
-    pair = parity.SideBySide(tolerance=1e-5)
+    pair = SideBySide(tolerance=1e-5)
     for policy in ("driver", "clumsy"):
         episode = pair.play(seed=21, policy=policy)
         assert abs(episode.returns[0] - episode.returns[1]) < 10

@@ -6,13 +6,13 @@ import sys
 
 import numpy as np
 import pytest
+from car_racing_pictures import errors, play_pictures, shrink
 from numba import njit
 
 from wmlib.envs.batched_car_racing import drawing, pixels
 from wmlib.envs.batched_car_racing.cpu import CpuCars
 from wmlib.envs.batched_car_racing.dashboard import HIGHEST, LOWEST, score_index, score_table
 from wmlib.envs.batched_car_racing.geometry import COLOR, COUNT, START, WHITE, close_shape
-from wmlib.envs.batched_car_racing.picture_parity import errors, play_pictures, shrink
 
 f32 = np.float32
 

@@ -82,7 +82,9 @@ def test_mistakes_are_one_line_and_exit_code_2(capsys, tmp_path, args, message):
         ("evolve", "--sigma0", "inf", "a finite number"),
         ("collect", "--exploration", "nan", "a finite number"),
         ("collect", "--min-episode-steps", "3000", "every episode would be dropped"),
-        ("collect", "--seed", "-1", "choose 0 to 39"),
+        ("collect", "--seed", "40", "choose 0 to 39"),
+        ("evolve", "--seed", "-1", "choose 0 to 2,147,483,647"),
+        ("evaluate", "--seed", "99999999999999", "choose 0 to 2,147,483,647"),
         ("collect", "--episodes", "1000000", "there are 800,000 training games"),
     ],
 )
@@ -113,6 +115,19 @@ def test_a_game_without_a_reward_head_cannot_be_dreamed(capsys, published_run):
     assert code == 2
     assert "train-memory --heads end reward" in err
     assert not (published_run / "dreamed").exists()
+
+
+def test_lost_episodes_are_played_again(capsys, tmp_path):
+    flags = ["collect", "--task", "doom_take_cover", "--run-dir", tmp_path, "--policy", "still"]
+    flags += ["--episodes", "2", "--max-episode-steps", "20", "--min-episode-steps", "1"]
+    assert call(capsys, *flags)[0] == 0
+    index = tmp_path / "rollouts" / "index.jsonl"
+    rows = index.read_text()
+    index.write_text(rows.split("\n", 1)[1])
+    code, _, err = call(capsys, *flags)
+    assert code == 0
+    assert "lost episodes" in err
+    assert sorted(index.read_text().splitlines()) == sorted(rows.splitlines())
 
 
 def test_another_game_s_data_are_not_learned_from(capsys, tmp_path, published_run):
@@ -154,6 +169,7 @@ def test_a_damaged_file_is_named(capsys, tmp_path):
     for stage in ("rollouts", "vision", "latents", "memory"):
         (tmp_path / stage).mkdir()
         runs.write_json(tmp_path / stage / "manifest.json", {})
+        (tmp_path / stage / f"{stage}.safetensors").touch()
     (tmp_path / "vision" / "vision.json").write_text("{ not json")
     code, _, err = call(capsys, "evolve", "--task", "doom_take_cover", "--run-dir", tmp_path)
     assert code == 2
@@ -164,7 +180,7 @@ def test_other_settings_in_a_started_folder_are_refused(capsys, tmp_path):
     folder = tmp_path / "rollouts"
     folder.mkdir()
     claims.begin_stage(folder, PRESETS["doom_take_cover"]["tiny"].collect, seed=0)
-    (folder / "zarr.json").touch()  # something was made
+    (folder / "zarr.json").write_text("{}")  # something was made
     code, _, err = call(
         capsys,
         "collect",

@@ -48,6 +48,7 @@ def test_exploration_noise_lasts_and_depends_on_the_seed_alone():
 
 @pytest.mark.slow
 def test_rounds_add_data_and_a_second_call_adds_nothing(tmp_path):
+    tmp_path /= "made/by/iterate"
     run = RunFolder(tmp_path)
     rows = iterate(run, SHORT, seed=0, device=torch.device("cpu"))
     assert [row["real_steps"] for row in rows] == [400, 800]

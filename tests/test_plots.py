@@ -4,6 +4,7 @@ import base64
 import io
 import re
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import av
 import ipywidgets as widgets
@@ -41,6 +42,8 @@ def figure():
     fig, ax = plt.subplots()
     ax.plot([0, 1], [0, 1], color=plots.REAL, label="real")
     ax.plot([0, 1], [1, 0], color=plots.DREAM, label="dream")
+    for grey in plots.GREYS:
+        ax.axhline(0.5, color=grey)
     ax.set(xlabel="generation", title="A title")
     ax.legend()
     return fig
@@ -63,6 +66,10 @@ def test_a_figure_follows_the_theme_and_says_what_it_shows(figure):
     assert "currentColor" in svg
     assert f"var(--wm-real, {plots.REAL})" in svg
     assert f"var(--wm-dream, {plots.DREAM})" in svg
+    assert not any(grey in svg for grey in plots.GREYS), "greys must follow the theme"
+    style = (Path(__file__).parents[1] / "bookassets" / "book.css").read_text()
+    for i in set(re.findall(r"--wm-grey-\d", svg)):
+        assert style.count(f"{i}:") == 2, f"{i} needs a value for the light and for the dark theme"
     assert not re.search(r"<g id=", svg), "ids would repeat from figure to figure"
     assert "<figcaption>Below.</figcaption>" in page
     assert not plt.fignum_exists(figure.number)

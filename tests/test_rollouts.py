@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,10 +13,14 @@ from pathlib import Path
 import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 
+from wmlib.claims import begin_stage
+from wmlib.presets import PRESETS, get_task
 from wmlib.rollouts import RolloutStore, collect, sample_frames
-from wmlib.runs import UserError
+from wmlib.runs import RunFolder, UserError
 from wmlib.store import CHUNK, Episode
+from wmlib.vision import train_vision
 
 ROOT = Path(__file__).parents[1]
 SETTINGS = {"episodes": 10, "seed": 100_000, "max_episode_steps": 250, "min_episode_steps": 200}
@@ -194,14 +199,45 @@ def test_a_full_disk_is_one_line_and_damages_nothing(tmp_path):
 
 
 def test_other_settings_and_a_second_writer_are_refused(tmp_path):
-    store = RolloutStore(tmp_path, {"policy": "held"})
+    store = RolloutStore(tmp_path, {"task": "made", "policy": "held"})
     with pytest.raises(UserError, match="another process is collecting"):
-        RolloutStore(tmp_path, {"policy": "held"})
+        RolloutStore(tmp_path, {"task": "made", "policy": "held"})
     store.close()
     with pytest.raises(UserError, match="holds rollouts with policy held, not brownian"):
-        RolloutStore(tmp_path, {"policy": "brownian"})
+        RolloutStore(tmp_path, {"task": "made", "policy": "brownian"})
     with pytest.raises(UserError, match="holds no rollouts: run collect first"):
         RolloutStore(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("lost", ["frames/c", "actions", ""])
+def test_a_lost_part_of_an_episode_is_named_and_never_read_as_black(tmp_path, lost):
+    store = RolloutStore(tmp_path, {"task": "made"})
+    for number in range(2):
+        store.append(made(number, 60), "none")
+    shutil.rmtree(tmp_path / "episodes/000001" / lost)
+    assert store.frames(0).any()
+    with pytest.raises(UserError, match=r"delete the line of episode 1 .* plays it again"):
+        store.actions(1) if lost == "actions" else store.frames(1)
+
+
+def test_a_row_of_the_index_that_is_none_is_refused(tmp_path):
+    store = RolloutStore(tmp_path, {"task": "made"})
+    store.append(made(0, 5), "none")
+    (tmp_path / "index.jsonl").write_text("7\n")
+    with pytest.raises(UserError, match="line 1 is damaged"):
+        store.refresh()
+
+
+def test_a_training_of_v_does_not_go_on_with_other_frames(tmp_path):
+    store = RolloutStore(tmp_path / "rollouts", {"task": "car_racing"})
+    for number in range(2):
+        store.append(made(number, 60), "none")
+    folder, config = tmp_path / "vision", PRESETS["car_racing"]["tiny"].vision
+    folder.mkdir()
+    begin_stage(folder, config, 0, {"episodes": 1})
+    (folder / "metrics.jsonl").write_text("{}")  # something was made
+    with pytest.raises(UserError, match=r"made from other data .*episodes 1 → 2"):
+        train_vision(RunFolder(tmp_path), config, 0, torch.device("cpu"), get_task("car_racing"))
 
 
 LENGTHS = {2: 70, 0: 5, 1: 130}  # in the order in which they were played

@@ -41,6 +41,12 @@ def test_a_flipped_byte_is_found(tmp_path):
         weights.load_weights(path)
 
 
+def test_weights_that_have_diverged_are_not_published(tmp_path):
+    with pytest.raises(UserError, match=r"w has grown beyond .* lower learning rate"):
+        weights.save_weights(tmp_path / "w.safetensors", {"w": torch.tensor([1.0, 1e30])})
+    assert not list(tmp_path.iterdir())
+
+
 def test_weights_for_other_pictures_are_refused(tmp_path):
     path = tmp_path / "w.safetensors"
     weights.save_weights(path, {"w": torch.randn(3)})
@@ -110,7 +116,7 @@ def test_a_stage_is_finished_only_if_it_ended_without_error(tmp_path):
 def test_a_folder_started_with_other_settings_is_refused(tmp_path):
     assert claims.begin_stage(tmp_path, Settings(2), seed=1) is False
     assert claims.begin_stage(tmp_path, Settings(3), seed=1) is False  # nothing was made with 2
-    (tmp_path / "metrics.jsonl").touch()
+    (tmp_path / "metrics.jsonl").write_text("{}")
     assert claims.begin_stage(tmp_path, Settings(3), seed=1) is False
     with pytest.raises(UserError, match="size 3 → 4"):
         claims.begin_stage(tmp_path, Settings(4), seed=1)
@@ -119,7 +125,7 @@ def test_a_folder_started_with_other_settings_is_refused(tmp_path):
 def test_a_finished_stage_may_go_on_for_longer_but_not_shorter(tmp_path):
     claims.begin_stage(tmp_path, Settings(rounds=5), seed=1)
     with claims.stage_manifest(tmp_path, "evolve", Settings(rounds=5), 1, "cpu"):
-        (tmp_path / "metrics.jsonl").touch()
+        (tmp_path / "metrics.jsonl").write_text("{}")
     assert claims.begin_stage(tmp_path, Settings(rounds=5), seed=1) is True
     assert claims.begin_stage(tmp_path, Settings(rounds=9), seed=1) is False
     with pytest.raises(UserError, match="rounds 9 → 5"):
@@ -128,7 +134,7 @@ def test_a_finished_stage_may_go_on_for_longer_but_not_shorter(tmp_path):
 
 def test_what_may_change_only_changes_when_it_goes_on(tmp_path):
     claims.begin_stage(tmp_path, Settings(rounds=5), seed=1)
-    (tmp_path / "metrics.jsonl").touch()
+    (tmp_path / "metrics.jsonl").write_text("{}")
     with pytest.raises(UserError, match="who a → b"):
         claims.begin_stage(tmp_path, Settings(rounds=5, who="b"), seed=1)
     assert claims.begin_stage(tmp_path, Settings(rounds=6, who="b"), seed=1) is False
@@ -138,7 +144,7 @@ def test_what_may_change_only_changes_when_it_goes_on(tmp_path):
 
 def test_a_stage_made_from_other_inputs_is_refused(tmp_path):
     assert claims.begin_stage(tmp_path, Settings(), 1, {"vision": "0" * 64}) is False
-    (tmp_path / "metrics.jsonl").touch()
+    (tmp_path / "metrics.jsonl").write_text("{}")
     with pytest.raises(UserError, match=r"other data or weights \(vision 000000000000 → 111"):
         claims.begin_stage(tmp_path, Settings(), 1, {"vision": "1" * 64})
 
@@ -163,13 +169,33 @@ def test_a_damaged_line_in_the_middle_of_a_log_is_not_passed_over(tmp_path):
     with pytest.raises(UserError, match="line 2 of 3 is damaged"):
         log.resume_at("update", 2)
     assert log.path.read_text().count("\n") == 3  # and nothing was cut off
+    for damage in (b"\xff", b"7", b'"row"'):
+        log.path.write_bytes(whole.encode().replace(b'{"update": 1}', damage))
+        with pytest.raises(UserError, match="line 2 of 3 is damaged"):
+            log.read()
+    log.path.write_text(whole.replace('"update": 1', '"other": 1'))
+    with pytest.raises(UserError, match="no whole 'update'"):
+        log.resume_at("update", 2)
 
 
 def test_a_json_file_without_what_it_needs_is_named(tmp_path):
     (tmp_path / "config.json").write_text("{}")
-    (tmp_path / "metrics.jsonl").touch()
+    (tmp_path / "metrics.jsonl").write_text("{}")
     with pytest.raises(UserError, match=r"config\.json is damaged \(it has no config, seed"):
         claims.begin_stage(tmp_path, Settings(), 1)
+
+
+def test_a_stage_whose_result_is_gone_is_not_finished(tmp_path):
+    with claims.stage_manifest(tmp_path, "vision", Settings(), 1, "cpu"):
+        weights.save_weights(tmp_path / "w.safetensors", {"w": torch.zeros(1)})
+    assert runs.is_finished(tmp_path)
+    (tmp_path / "w.safetensors").unlink()
+    assert not runs.is_finished(tmp_path)
+
+
+def test_differences_inside_of_settings_are_named():
+    told = claims._differences({"memory": {"n_h": 48, "k": 5}}, {"memory": {"n_h": 64, "k": 5}})
+    assert told == "memory: n_h 48 → 64"
 
 
 def test_a_missing_stage_names_the_command_to_run(tmp_path):

@@ -58,6 +58,14 @@ def test_prefetch_counts_the_time_it_lets_its_user_wait():
 # ---------------------------------------------------------------- the keeper
 
 
+def test_a_second_ctrl_c_does_not_wait(tmp_path):
+    keeper, _ = small_training(tmp_path)
+    with keeper:
+        keeper._ask_to_stop()
+        with pytest.raises(KeyboardInterrupt, match="at once"):
+            keeper._ask_to_stop()
+
+
 def small_training(folder: Path, total: int = 10) -> tuple[Keeper, torch.nn.Module]:
     model = torch.nn.Linear(2, 1)
     optimizer = torch.optim.Adam(model.parameters(), fused=True)

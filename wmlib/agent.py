@@ -24,6 +24,7 @@ from wmlib.dream import Z_NOISE, DreamEnv, FeatureVectorEnv, n_features
 from wmlib.memory import MDNRNN, load_memory
 from wmlib.presets import Task, get_task
 from wmlib.runs import (
+    NEEDS,
     RunFolder,
     UserError,
     read_json,
@@ -176,13 +177,25 @@ def load_agent(folder: str | Path, task: Task, controller: str | None = "control
     """
     run = RunFolder(folder)
     if not run.path.is_dir():
-        raise UserError(f"{run.path} is not a folder: give a run folder, or 'pretrained'")
+        raise UserError(
+            f"{run.path} is not a folder: give a run folder (`python -m wmlib run` makes one), "
+            "or 'pretrained'"
+        )
+    for part in ("vision", "memory"):
+        if not (run.path / part / f"{part}.safetensors").is_file():
+            command = NEEDS[part]
+            raise UserError(f"{run.path} has no trained {part}: run {command} with it first")
     vision = load_vision(run.path / "vision" / "vision.safetensors", task)
     memory = load_memory(run.path / "memory" / "memory.safetensors", task)
     tensors, _ = load_weights(run.path / "latents" / "starts.safetensors")
     agent = Agent(task, vision, memory, (tensors["mu"], tensors["logvar"]))
     if controller is not None:
         path = run.path / controller / "controller.safetensors"
+        if not path.is_file():
+            files = run.path.rglob("controller.safetensors")
+            found = sorted(str(p.parent.relative_to(run.path)) for p in files)
+            names = ", ".join(found) or "none: run evolve first"
+            raise UserError(f"no controller '{controller}' in {run.path}, which has {names}")
         agent.controller, agent.controllers, facts = load_controllers(path, task)
         expected = n_features(task, vision.n_z, memory.n_h)
         if agent.controller.n_features != expected:

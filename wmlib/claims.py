@@ -79,7 +79,8 @@ def begin_stage(folder: Path, config: Any, seed: int, inputs: dict[str, Any] | N
 
 def _only_claimed(folder: Path) -> bool:
     """A first try that failed before it made anything; its settings bind nobody."""
-    return {path.name for path in folder.iterdir()} <= {CLAIM, PROGRESS, STAGE_LOCK}
+    made = {path.name for path in folder.iterdir() if path.is_dir() or path.stat().st_size}
+    return made <= {CLAIM, PROGRESS, STAGE_LOCK}
 
 
 def _with_default(config: Any) -> list[dataclasses.Field]:
@@ -88,8 +89,14 @@ def _with_default(config: Any) -> list[dataclasses.Field]:
 
 def _differences(old: dict[str, Any], new: dict[str, Any]) -> str:
     """ "name old → new" for everything that differs; hashes are shortened."""
-    keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
-    return ", ".join(f"{key} {str(old.get(key))[:12]} → {str(new.get(key))[:12]}" for key in keys)
+    told = []
+    for key in {**old, **new}:
+        before, now = old.get(key), new.get(key)
+        if isinstance(before, dict) and isinstance(now, dict) and before != now:
+            told.append(f"{key}: {_differences(before, now)}")
+        elif before != now:
+            told.append(f"{key} {str(before)[:12]} → {str(now)[:12]}")
+    return ", ".join(told)
 
 
 @contextmanager

@@ -191,6 +191,8 @@ def _dispatch(flags: Any) -> None:
 
         return write_report(flags.results, flags.readme)
     task = get_task(flags.task)
+    if not 0 <= flags.seed < 2**31:
+        raise UserError(f"--seed {flags.seed}: choose 0 to {2**31 - 1:,}")
     runs.pick_device(flags.device)  # before any work
     actions = {
         Collect: lambda: commands.collect(flags, task, flags.collect),

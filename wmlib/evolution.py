@@ -92,11 +92,16 @@ def _replay(
     same to the last bit, with nothing pickled.
     """
     for row in rows:
+        if not {"fitness", "generation", "sigma"} <= row.keys() or (
+            len(row["fitness"]) != config.population
+        ):
+            raise UserError(f"a row of metrics.jsonl is damaged: {str(row)[:60]}")
         _learn(search, search.ask(), row["fitness"], row["generation"], config)
         if not math.isclose(search.sigma, row["sigma"], rel_tol=1e-6):
             raise UserError(
                 f"generation {row['generation']} was played with another step size than these "
-                "settings give: --cool-from may only name a generation that is still to come"
+                "settings give: --cool-from may only name a generation that is still to come "
+                "(without it: metrics.jsonl has lost a row; delete the folder to start again)"
             )
         means.last.append(search.mean.copy())
         if "mean_return" in row:
@@ -126,7 +131,7 @@ def evolve(
     search = start_search(controller.n_params, config, seed, units)
     means = Means(config.average)
     _replay(search, rows, means, config)
-    bar = tqdm(total=None, unit=" steps", unit_scale=True, desc="evolve C", disable=None)
+    bar = tqdm(total=None, unit=" steps", unit_scale=True, desc="evolve C")
     for generation in range(len(rows) + 1, config.generations + 1):
         start = time.perf_counter()
         candidates = search.ask()

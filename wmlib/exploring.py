@@ -85,7 +85,7 @@ def make_player(names: str, task: Task, exploration: float) -> Policy:
     """
     members: list[Policy] = []
     for name in names.split(","):
-        if name == "pretrained" or Path(name).is_dir():
+        if name == "pretrained" or (name and Path(name).is_dir()):
             label = name if name == "pretrained" else "agent"  # no path of a machine in an index
             members.append(ExploringPolicy(find_agent(name, task), exploration, True, label))
         else:

@@ -96,7 +96,8 @@ def last_round(folder: str | Path) -> Agent:
     finished = [path for path in sorted(Path(folder).glob("round_*")) if is_finished(path)]
     if not finished:
         raise UserError(
-            f"{folder} has no finished round: run `python -m wmlib iterate --task pendulum` first"
+            f"{folder} has no finished round: run `python -m wmlib iterate --task pendulum` with "
+            "the same --preset or --run-dir first"
         )
     return load_round(finished[-1], get_task("pendulum"))
 
@@ -114,7 +115,9 @@ def iterate(
     Resumes where it stopped.
     """
     _refuse_unused(config.evolve)
-    begin_stage(run.path, config, seed)
+    if config.episodes < 2:
+        raise UserError(f"--episodes {config.episodes}: M needs at least 2, one is held out")
+    begin_stage(run.stage("", create=True), config, seed)
     task = get_task("pendulum")
     agent, manifests = random_agent(task, config, seed), []
     for number in range(1, config.iterations + 1):

@@ -93,11 +93,18 @@ def identity(folder: Path) -> dict[str, Any]:
 def load_latents(folder: Path) -> Latents:
     """Read RUN/latents, or say what is missing."""
     identity(folder)
-    return _read(zarr.open_group(folder / "data", mode="r"))
+    try:
+        return _read(zarr.open_group(folder / "data", mode="r"))
+    except (KeyError, ValueError, RuntimeError, OSError) as error:
+        raise UserError(
+            f"{folder} is damaged: delete it, and train-vision encodes the frames again"
+        ) from error
 
 
 def _read(group: zarr.Group) -> Latents:
     """All that is encoded so far."""
+    if group["mu"].nchunks_initialized < group["mu"].nchunks:  # type: ignore[union-attr]
+        raise ValueError("Zarr would take a lost chunk for zeros")
     read = {name: np.asarray(array[:]) for name, array in group.arrays()}
     episodes = int(str(group.attrs["episodes"]))
     lengths = read.pop("lengths")[:episodes]
@@ -120,6 +127,11 @@ def encode_run(run: RunFolder, vae: "VAE", store: "RolloutStore", device: torch.
     Also writes `starts.safetensors`: (mu, logvar) of up to 1,000 first frames, for dreams.
     """
     folder = run.stage("latents", create=True)
+    if is_finished(folder) and identity(folder)["episodes"] > len(store):
+        raise UserError(
+            f"{folder} holds more episodes than {store.path}, which has {len(store)}: "
+            "collect plays lost ones again; or delete the latents"
+        )
     config = EncodeConfig(sha256(run.stage("vision") / "vision.safetensors"), len(store))
     if is_finished(folder) and read_json(folder / "manifest.json")["config"] == asdict(config):
         return

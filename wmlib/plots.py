@@ -23,6 +23,7 @@ from PIL import Image
 REAL = "#1f6fb2"
 DREAM = "#d9720b"
 GREYS = ("#6b7178", "#9aa0a6", "#3f454b", "#c2c6ca")
+_GREY_INK = (72, 48, 90, 28)  # each one's share of the page's ink, in per cent
 INK = "#010203"  # a colour nobody uses: `show` turns it into the page's text colour
 _GRID = "#8c8d8e"  # readable on white and on black alike
 _FONTS = "'Source Sans 3 Variable','Source Sans 3',system-ui,sans-serif"
@@ -125,8 +126,14 @@ def page_svg(fig: Figure, alt: str) -> str:
     )
     svg = re.sub(r' (width|height)="[\d.]+pt"', "", svg, count=2)
     svg = svg.replace("<svg", attributes, 1).replace(INK, "currentColor")
-    # The dark theme has its own, lighter shades of the two colours (bookassets/book.css).
-    return svg.replace(REAL, f"var(--wm-real, {REAL})").replace(DREAM, f"var(--wm-dream, {DREAM})")
+    # The dark theme has its own shades of the colours and greys (bookassets/book.css); where that
+    # style sheet is not at hand, a grey is the page's ink made paler.
+    for name, colour in (("real", REAL), ("dream", DREAM)):
+        svg = svg.replace(colour, f"var(--wm-{name}, {colour})")
+    for i, (grey, share) in enumerate(zip(GREYS, _GREY_INK)):
+        pale = f"color-mix(in srgb, currentColor {share}%, transparent)"
+        svg = svg.replace(grey, f"var(--wm-grey-{i}, {pale})")
+    return svg
 
 
 def _card(content: str, caption: str = "") -> str:

@@ -118,15 +118,18 @@ SWEEP = 120
 """Steps from turn to turn of `sweep`: about what Doom's room takes from wall to wall."""
 
 
-def sweep(space: Box, rng: np.random.Generator) -> Callable[[], Actions]:
-    """To and fro like a clock, first to a random side; never looks. What Doom's C has to beat."""
+def sweep(space: Box, rng: np.random.Generator, period: int = SWEEP) -> Callable[[], Actions]:
+    """To and fro like a clock, first to a random side; never looks. What Doom's C has to beat.
+
+    A turn every `period` steps.
+    """
     if space.shape != (1,):
         raise UserError("the policy 'sweep' runs to and fro in Doom; for other games choose 'held'")
     side = rng.choice([space.low, space.high])
-    steps = itertools.count(SWEEP // 2)  # the player starts in the middle of the room
+    steps = itertools.count(period // 2)  # the player starts in the middle of the room
 
     def act() -> Actions:
-        return side * np.float32((-1) ** (next(steps) // SWEEP))
+        return side * np.float32((-1) ** (next(steps) // period))
 
     return act
 

@@ -71,8 +71,12 @@ class RunFolder:
 
 
 def is_finished(folder: Path) -> bool:
-    """A stage is finished when its manifest, written last, is there."""
-    return (folder / "manifest.json").is_file()
+    """A stage is finished when its manifest, written last, is there, and what that names."""
+    manifest = folder / "manifest.json"
+    if not manifest.is_file():
+        return False
+    made = read_json(manifest).get("sha256", {})
+    return all((folder / name).is_file() for name in made)
 
 
 # ---------------------------------------------------------------- small files, written whole
@@ -105,13 +109,14 @@ def read_json(path: Path, *keys: str) -> Any:
         raise UserError(f"{path} does not exist") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise UserError(
-            f"{path} is not valid JSON ({error}): delete the folder {path.parent} and make it again"
+            f"{path} is not valid JSON ({error}): restore it, or delete the folder {path.parent} "
+            "and make it again"
         ) from None
     missing = [key for key in keys if not isinstance(found, dict) or key not in found]
     if missing:
         raise UserError(
             f"{path} is damaged (it has no {', '.join(missing)}): "
-            f"delete the folder {path.parent} and make it again"
+            f"restore it, or delete the folder {path.parent} and make it again"
         )
     return found
 
@@ -148,11 +153,14 @@ class Metrics:
         if not self.path.exists():
             return []
         rows = []
-        lines = self.path.read_text().splitlines()
+        lines = self.path.read_text(errors="replace").splitlines()
         for number, line in enumerate(lines, start=1):
             try:
-                rows.append(json.loads(line))
-            except json.JSONDecodeError:
+                row = json.loads(line)
+                if not isinstance(row, dict):
+                    raise ValueError("a row is an object")
+                rows.append(row)
+            except ValueError:
                 if number < len(lines):
                     raise UserError(
                         f"{self.path}: line {number} of {len(lines)} is damaged: mend it, or cut "
@@ -162,7 +170,10 @@ class Metrics:
 
     def resume_at(self, key: str, value: int) -> None:
         """Keep only the lines whose `key` is at most `value`."""
-        rows = [row for row in self.read() if row[key] <= value]
+        rows = self.read()
+        if not all(isinstance(row.get(key), int) for row in rows):
+            raise UserError(f"{self.path}: a row has no whole '{key}': mend it, or delete the file")
+        rows = [row for row in rows if row[key] <= value]
         write_bytes(self.path, "".join(json.dumps(row) + "\n" for row in rows).encode())
 
 

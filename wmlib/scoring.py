@@ -28,7 +28,7 @@ class Scores:
         self.path, self._log = folder / f"{name}.json", Metrics(folder / f"{name}.episodes.jsonl")
         self._facts, self._first = facts, first_seed
         self._of = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
-        self._before = read_json(self.path) if self.path.is_file() else {}
+        self._before = read_json(self.path, "n", "first_seed") if self.path.is_file() else {}
         self._log.resume_at("seed", sys.maxsize)  # a torn last line would spoil the next
         self.known = {
             row["seed"]: (row["return"], row["length"])

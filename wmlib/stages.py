@@ -1,5 +1,6 @@
 """The stages of a run that need an agent: collect, evolve C, score; put together from parts."""
 
+import sys
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, closing
@@ -46,7 +47,10 @@ def collect_run(run: RunFolder, task: Task, config: CollectConfig, seed: int) ->
         )
     folder = run.stage("rollouts", create=True)
     if claims.begin_stage(folder, config, seed):
-        return RolloutStore(folder)
+        store = RolloutStore(folder)
+        if len(store) == runs.read_json(folder / "manifest.json", "result")["result"]["episodes"]:
+            return store
+        print(f"{folder} has lost episodes: they are played again", file=sys.stderr)
     with claims.stage_manifest(folder, "collect", config, seed, "cpu") as result:
         store = collect(
             task.name,
@@ -207,8 +211,6 @@ def evaluate_run(
     Episodes are kept as they end: an interrupted scoring goes on where it stopped. (The published
     agent has no run folder, so its score is returned and nothing is kept.)
     """
-    if first_seed < 0:
-        raise UserError(f"--seed {first_seed}: seeds are 0 or more")
     agent = find_agent(weights, task, controller)
     facts = {
         "max_episode_steps": config.max_episode_steps,
@@ -232,7 +234,7 @@ def _score(
     assert agent.controller is not None
     slots, total = min(config.slots, config.episodes), config.episodes
     env = agent.real(slots, config.max_episode_steps, device=device)
-    bar = tqdm(unit=" steps", unit_scale=True, desc=f"play {total} episodes", disable=None)
+    bar = tqdm(unit=" steps", unit_scale=True, desc=f"play {total} episodes")
     try:
         result = evaluate(env, agent.controller, agent.params, total, first_seed, bar.update, *kept)
     finally:

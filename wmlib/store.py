@@ -29,6 +29,7 @@ from zarr.codecs import ZstdCodec
 
 from wmlib.runs import UserError, versions
 
+ROW = {"episode", "seed", "length", "terminated", "return", "kept"}
 CHUNK = 50  # frames; longer chunks save at most 5 % of space and make part reads slower
 LEVEL = 3  # zstd; level 9 saves 8 to 17 % of space and takes about five times as long
 
@@ -73,6 +74,10 @@ class RolloutStore:
                 f"{self.path / 'zarr.json'} is damaged: delete {self.path} and collect again"
             ) from None
         self.facts: dict[str, Any] = dict(self._root.attrs)
+        if "task" not in self.facts:
+            raise UserError(
+                f"{self.path / 'zarr.json'} is damaged: delete {self.path} and collect again"
+            )
         self.refresh()
 
     def refresh(self) -> None:
@@ -96,19 +101,19 @@ class RolloutStore:
 
     def frames(self, i: int, part: slice = slice(None)) -> NDArray[np.uint8]:
         """Frames x_t of the i-th episode, (T, 64, 64, 3), or a part of them."""
-        return self._array(i, "frames")[part]
+        return self._read(i, "frames", part)
 
     def actions(self, i: int) -> NDArray[np.float32]:
         """Actions a_t of the i-th episode, (T, A)."""
-        return self._array(i, "actions")[:]
+        return self._read(i, "actions")
 
     def rewards(self, i: int) -> NDArray[np.float32]:
         """Rewards r_t of the i-th episode, (T,)."""
-        return self._array(i, "rewards")[:]
+        return self._read(i, "rewards")
 
     def extra(self, i: int, name: str) -> NDArray:
         """A value of the game's `info` recorded with each frame of the i-th episode, (T, ...)."""
-        return self._array(i, name)[:]
+        return self._read(i, name)
 
     def bytes_per_frame(self) -> float:
         """Bytes on disk for each frame, everything counted."""
@@ -154,8 +159,19 @@ class RolloutStore:
         if self._lock is not None:
             self._lock.close()
 
-    def _array(self, i: int, name: str) -> Any:
-        return self._root[f"{_group(self.index[i]['episode'])}/{name}"]
+    def _read(self, i: int, name: str, part: slice = slice(None)) -> NDArray:
+        place = f"{_group(self.index[i]['episode'])}/{name}"
+        try:
+            array: Any = self._root[place]
+            # Zarr takes a lost chunk for one of zeros; no game shows fifty black pictures.
+            if name == "frames" and array.nchunks_initialized == 0:
+                raise KeyError(place)
+            return array[part]
+        except (KeyError, ValueError, RuntimeError, OSError) as error:
+            raise UserError(
+                f"{self.path / place} is lost or damaged: delete the line of episode "
+                f"{self.index[i]['episode']} from {self._index_file}, and collect plays it again"
+            ) from error
 
     def _write(self, episode: Episode) -> None:
         group = self._root.create_group(_group(episode.number), overwrite=True)
@@ -203,10 +219,13 @@ def _whole_rows(file: Path) -> list[dict[str, Any]]:
     if not file.exists():
         return []
     rows = []
-    for number, line in enumerate(file.read_text().split("\n")[:-1], start=1):
+    for number, line in enumerate(file.read_text(errors="replace").split("\n")[:-1], start=1):
         try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
+            row = json.loads(line)
+            if not (isinstance(row, dict) and row.keys() >= ROW):
+                raise ValueError("not a row of an index")
+            rows.append(row)
+        except ValueError:
             raise UserError(
                 f"{file}: line {number} is damaged: delete that line, and collect plays its "
                 "episode again"
@@ -234,7 +253,7 @@ def sample_frames(store: RolloutStore, count: int, seed: int) -> NDArray[np.uint
     starts = np.concatenate([[0], np.cumsum(lengths)])
     bounds = np.searchsorted(chosen, starts)  # chosen[bounds[i]:bounds[i + 1]] are in episode i
     sample: NDArray[np.uint8] | None = None
-    for i in tqdm(range(len(store)), desc="read frames", unit="ep", disable=None):
+    for i in tqdm(range(len(store)), desc="read frames", unit="ep"):
         part = slice(bounds[i], bounds[i + 1])
         if part.start == part.stop:
             continue

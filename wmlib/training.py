@@ -7,6 +7,7 @@ randomness of update i is a function of (seed, i): no state of a random generato
 import math
 import queue
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -102,7 +103,8 @@ class Keeper:
     """Keeps a training safe: progress bar, metrics, checkpoints, resuming, Ctrl-C.
 
     After each update the loop calls `count(parts)`; when `due`, `log(...)`; then `save_if_due`.
-    Ctrl-C lets the update finish, saves, and only then raises KeyboardInterrupt.
+    Ctrl-C lets the update finish, saves, and only then raises KeyboardInterrupt; a second Ctrl-C
+    does not wait (a score between two updates can take minutes).
     `extra` holds tensors besides weights and optimizer that go on (the LSTM's carried state).
     """
 
@@ -149,7 +151,10 @@ class Keeper:
             signal.signal(signal.SIGINT, self._old)
 
     def _ask_to_stop(self, *_: object) -> None:
+        if self._stop:
+            raise KeyboardInterrupt(f"{self.stage} stopped at once")
         self._stop = True
+        self._bar.write("stopping after this update; Ctrl-C again: at once", file=sys.stderr)
 
     def count(self, parts: dict[str, Tensor]) -> None:
         """Note one finished update; a loss that is not finite ends the training at once."""

@@ -66,9 +66,23 @@ def write_video(agent: Agent, seed: int, path: Path, steps: int) -> float:
         raise UserError(f"{path}: the video is an .mp4, name it so")
     if steps < 1 or seed < 0:
         raise UserError(f"--steps {steps}, --seed {seed}: at least 1 step, and a seed of 0 or more")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    # An older film stays until this one is whole. (A whole path: ffmpeg takes "a:b" for a URL.)
+    part = path.resolve().with_name(f"{path.stem}.part.mp4")
+    try:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        total = _film(agent, seed, part, steps)
+        part.replace(path)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    print(f"{path}: seed {seed}, return {total:.1f}")
+    return total
+
+
+def _film(agent: Agent, seed: int, part: Path, steps: int) -> float:
+    """Write the film to `part`; returns the return."""
     side, total = 64 * SCALE, 0.0
-    part = path.with_name(f"{path.stem}.part.mp4")  # an older film stays until this one is whole
     with av.open(str(part), "w") as container:
         stream = container.add_stream("libx264", rate=FPS[agent.task.name])
         stream.width, stream.height = 3 * side + 4 * GAP, side + TITLE + 2 * GAP
@@ -81,8 +95,6 @@ def write_video(agent: Agent, seed: int, path: Path, steps: int) -> float:
                 container.mux(packet)
         for packet in stream.encode():
             container.mux(packet)
-    part.replace(path)
-    print(f"{path}: seed {seed}, return {total:.1f}")
     return total
 
 

@@ -18,13 +18,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wmlib.claims import begin_stage, stage_manifest
+from wmlib.claims import CLAIM, begin_stage, stage_manifest
 from wmlib.configs import VisionConfig
 from wmlib.presets import Task
-from wmlib.runs import (
-    RunFolder,
-    UserError,
-)
+from wmlib.runs import RunFolder, UserError, is_finished, read_json
 from wmlib.store import RolloutStore, sample_frames
 from wmlib.training import Keeper, Prefetch, autocast, update_generator, update_rng
 from wmlib.weights import fit_weights, load_weights, save_weights
@@ -154,9 +151,12 @@ def train_vision(
     Returns V as it is published (float16 weights), so later stages see what a user would load.
     """
     folder = run.stage("vision", create=True)
-    if begin_stage(folder, config, seed):
-        return load_vision(folder / WEIGHTS, task).to(device)
     store = RolloutStore(run.stage("rollouts"))
+    inputs = {"episodes": len(store)}
+    if is_finished(folder):  # a finished V may stay when more episodes come
+        inputs = read_json(folder / CLAIM).get("inputs", {})
+    if begin_stage(folder, config, seed, inputs):
+        return load_vision(folder / WEIGHTS, task).to(device)
     frames = sample_frames(store, config.frames, seed)  # uint8 (n, 64, 64, 3)
     if len(frames) < config.batch_size:
         raise UserError(

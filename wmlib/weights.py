@@ -22,6 +22,12 @@ def save_weights(path: Path, tensors: dict[str, Tensor], **facts: Any) -> None:
     the file are added.
     """
     half = {name: t.detach().cpu().half().contiguous() for name, t in tensors.items()}
+    endless = [name for name, t in half.items() if not t.isfinite().all()]
+    if endless:
+        raise UserError(
+            f"{path.stem}: {', '.join(endless[:3])} has grown beyond every number that float16 "
+            "knows: the learning has diverged. Try a lower learning rate, in a new folder"
+        )
     write_bytes(path, save(half))
     write_json(
         path.with_suffix(".json"),
@@ -48,7 +54,8 @@ def load_weights(path: Path, *facts_needed: str) -> tuple[dict[str, Tensor], dic
     if found != facts["sha256"]:
         raise UserError(
             f"{path} is damaged or was exchanged: its SHA-256 starts with {found[:12]}, its "
-            f"manifest says {str(facts['sha256'])[:12]}; fetch or train it again"
+            f"manifest says {str(facts['sha256'])[:12]}; restore it, or delete the folder "
+            f"{path.parent} and make it again"
         )
     if facts["picture"] != PICTURE_ID:
         raise UserError(

@@ -1,4 +1,7 @@
-"""Gymnasium's CarRacing-v3 and our simulator side by side, on the same track and actions."""
+"""Gymnasium's CarRacing-v3 and our simulator side by side, on the same track and actions.
+
+The benchmarks of the simulator's faithfulness and the tests of it play with this.
+"""
 
 import math
 from collections.abc import Callable
@@ -8,11 +11,36 @@ import numpy as np
 from gymnasium.envs.box2d.car_racing import CarRacing
 from numpy.typing import NDArray
 
-from .cpu import CpuCars
-from .driver import drive
+from wmlib.envs.batched_car_racing.cpu import CpuCars
 
 LOW, HIGH = np.array([-1, 0, 0], np.float32), np.array([1, 1, 1], np.float32)
 HOLD = 10  # steps
+# How `drive` drives
+LOOK_AHEAD = 5  # tiles
+CURVE_AHEAD = 14  # tiles over which the road's turning sets the speed
+TOP_SPEED, CURVE_SLOWING = 85.0, 22.0  # units per second, and what a turn of 1 rad takes away
+MIN_SPEED = 32.0
+
+
+def drive(
+    path: NDArray, position: tuple[float, float], angle: float, speed: float
+) -> NDArray[np.float32]:
+    """Game action (3,) of a driver who is told where the road is: `path` (n, 2). Finishes laps.
+
+    `position`, `angle` (radians) and `speed` (units per second) are the hull's.
+    """
+    n = len(path)
+    here = int(np.argmin(((path - np.asarray(position)) ** 2).sum(1)))
+    dx, dy = path[(here + LOOK_AHEAD) % n] - position
+    # The car's forward direction is (-sin, cos) of its angle.
+    error = math.remainder(math.atan2(dy, dx) - angle - math.pi / 2, 2 * math.pi)
+    ahead = path[(here + np.arange(CURVE_AHEAD)) % n]
+    headings = np.unwrap(np.arctan2(*np.diff(ahead, axis=0).T[::-1]))
+    turn = float(np.ptp(headings))
+    wanted = max(TOP_SPEED - CURVE_SLOWING * turn, MIN_SPEED)
+    gas = min(max(0.1 * (wanted - speed), 0.0), 0.4 if abs(error) < 0.3 else 0.1)
+    brake = min(max(0.02 * (speed - wanted - 3), 0.0), 0.4)
+    return np.array([min(max(-2.0 * error, -1), 1), gas, brake], np.float32)
 
 
 class Episode(NamedTuple):
