@@ -38,7 +38,7 @@ lint: setup
 	$(BIN)/codespell
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest
 
 test-fast: setup
 	$(BIN)/python -m pytest -m "not slow and not nightly and not browser"
