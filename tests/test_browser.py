@@ -14,6 +14,24 @@ CHROMIUM = next(
 )
 PAGES = sorted(p.stem for p in (Path(__file__).resolve().parents[1] / "chapters").glob("*.md"))
 DRESSES = {"light": (1280, 900), "dark": (1280, 900), "phone": (390, 844)}
+# [class of the figure, of the box], where a box that does not show its overflow is the narrower.
+CLIPPED_FIGURES = """() => [...document.querySelectorAll('figure.wm-figure, .wm-widget')]
+  .flatMap(figure => {
+    const inner = figure.getBoundingClientRect(), found = [];
+    for (let box = figure.parentElement; box; box = box.parentElement) {
+      const outer = box.getBoundingClientRect();
+      if (getComputedStyle(box).overflowX !== 'visible' &&
+          (inner.left < outer.left - 1 || inner.right > outer.right + 1))
+        found.push([figure.className, box.className]);
+    }
+    return found;
+  })"""
+
+# Printed lines and code that the reader must scroll sideways to read to the end.
+CUT_LINES = """() => [...document.querySelectorAll('.cell pre')]
+  .filter(pre => pre.clientWidth > 0 && pre.scrollWidth > pre.clientWidth + 1 &&
+                 pre.innerText.trim())
+  .map(pre => pre.innerText.slice(0, 80))"""
 
 pytestmark = [
     pytest.mark.slow,
@@ -79,11 +97,13 @@ def test_page_opens_cleanly_and_fits(browser, site, name, dress):
     tab, problems = open_page(browser, site, name, dress)
     try:
         assert problems == []
+        assert dress == "phone" or tab.evaluate(CUT_LINES) == [], "lines wider than the page"
         assert tab.evaluate("document.documentElement.dataset.theme") == (
             "dark" if dress == "dark" else "light"
         )
         width = tab.evaluate("[document.documentElement.scrollWidth, innerWidth]")
         assert width[0] <= width[1], "the page is wider than the screen"
+        assert tab.evaluate(CLIPPED_FIGURES) == [], "figures that a scrolling box cuts off"
         assert tab.locator("mjx-merror, [data-mjx-error]").count() == 0, "a formula is wrong"
         ink, paper = tab.evaluate(
             "[getComputedStyle(document.querySelector('.bd-article p')).color,"

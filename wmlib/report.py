@@ -112,15 +112,19 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+def unbroken(text: str) -> str:
+    """The text with spaces at which a narrow column does not break the line."""
+    return text.replace(" ", "\u00a0")
+
+
 def score(result: dict[str, Any] | None) -> str:
-    """`mean ± std (s.e., n)` of an evaluation."""
+    """`mean ± std (s.e., n)` of an evaluation; a line breaks only before the bracket."""
     if result is None:
         return NOT_YET
     digits = 0 if abs(result["mean"]) >= 100 else 1
-    return (
-        f"{result['mean']:.{digits}f} ± {result['std']:.{digits}f} "
-        f"(s.e. {result['sem']:.1f}, n = {result['n']})"
-    )
+    value = f"{result['mean']:.{digits}f} ± {result['std']:.{digits}f}"
+    certainty = f"(s.e. {result['sem']:.1f}, n = {result['n']})"
+    return f"{unbroken(value)} {unbroken(certainty)}"
 
 
 def _evaluation(task: str, name: str, results: Path) -> dict[str, Any] | None:
@@ -129,7 +133,7 @@ def _evaluation(task: str, name: str, results: Path) -> dict[str, Any] | None:
 
 
 def _pair(mean_std: tuple[int, int] | None) -> str:
-    return f"{mean_std[0]} ± {mean_std[1]}" if mean_std else "–"
+    return unbroken(f"{mean_std[0]} ± {mean_std[1]}") if mean_std else "–"
 
 
 def car_racing_budget(results: Path = PUBLISHED) -> int:
@@ -159,7 +163,7 @@ def car_racing_table(results: Path = PUBLISHED) -> str:
 
 def _at_budget(run: Run, budget: int) -> str:
     row = run.at_budget(budget)
-    return f"{row['mean_return']:.0f} (s.e. {row['sem']:.1f})"
+    return f"{row['mean_return']:.0f} " + unbroken(f"(s.e. {row['sem']:.1f})")
 
 
 def temperature_runs(results: Path = PUBLISHED) -> dict[float, list[Run]]:
