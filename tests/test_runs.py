@@ -205,16 +205,32 @@ def test_a_missing_stage_names_the_command_to_run(tmp_path):
 
 def test_a_disk_that_cannot_be_written_leaves_the_old_file(tmp_path):
     path = tmp_path / "x.json"
-    runs.write_json(path, 1)
+    runs.write_json(path, {"n": 1})
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))  # stands for a disk that is full
     try:
         with pytest.raises(UserError, match="nothing was changed"):
-            runs.write_json(path, list(range(1000)))
+            runs.write_json(path, {"returns": list(range(1000))})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert runs.read_json(path) == 1
+    assert runs.read_json(path) == {"n": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["x.json"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[]", "it is not an object"),
+        ("null", "it is not an object"),
+        ('{"config": "word"}', "it has no valid config"),
+        ('{"config": {}, "sha256": -1, "n": 2.5}', "it has no valid sha256, n"),
+        ('{"n": 2}', "it has no config"),
+    ],
+)
+def test_json_of_another_kind_is_one_line(tmp_path, text, told):
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(UserError, match=rf"manifest\.json is damaged \({told}\): restore it"):
+        runs.read_json(tmp_path / "manifest.json", "config")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")

@@ -60,6 +60,7 @@ def build(target: Path) -> int:
         )
     package = genanki.Package(deck)
     package.media_files = [str(ROOT / "bookassets/figures" / name) for name in sorted(media)]
+    target.parent.mkdir(parents=True, exist_ok=True)
     package.write_to_file(str(target))
     return len(cards)
 

@@ -102,7 +102,7 @@ def save_controllers(
 
 def load_controllers(path: Path, task: Task) -> tuple[Controller, dict[str, Tensor], dict]:
     """Read what `save_controllers` wrote: the shape of C, the vectors by name, the manifest."""
-    named, facts = load_weights(path)
+    named, facts = load_weights(path, "task", "kind", "n_z", "n_features")
     if facts["task"] != task.name:
         raise UserError(f"{path} holds a controller for {facts['task']}, not for {task.name}")
     controller = Controller(task, facts["kind"], facts["n_z"], facts["n_features"])

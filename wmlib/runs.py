@@ -101,8 +101,18 @@ def write_json(path: Path, value: Any) -> None:
     write_bytes(path, (json.dumps(value, indent=2) + "\n").encode())
 
 
-def read_json(path: Path, *keys: str) -> Any:
-    """Read a JSON file that has these keys, or say in one line what is wrong with it."""
+KINDS: dict[str, Any] = {
+    **dict.fromkeys(("config", "inputs", "result"), dict),
+    **dict.fromkeys(("n", "first_seed", "n_z", "n_a", "n_h", "n_mixtures", "n_features"), int),
+    "seconds": (int, float),
+    "sha256": (str, dict),  # of one file, or of several by name
+    "heads": list,
+}
+"""What stands under these names, in whichever file of a run they occur."""
+
+
+def read_json(path: Path, *keys: str) -> dict[str, Any]:
+    """Read a JSON object that has these keys, or say in one line what is wrong with it."""
     try:
         found = json.loads(path.read_text())
     except FileNotFoundError:
@@ -112,13 +122,18 @@ def read_json(path: Path, *keys: str) -> Any:
             f"{path} is not valid JSON ({error}): restore it, or delete the folder {path.parent} "
             "and make it again"
         ) from None
-    missing = [key for key in keys if not isinstance(found, dict) or key not in found]
-    if missing:
-        raise UserError(
-            f"{path} is damaged (it has no {', '.join(missing)}): "
-            f"restore it, or delete the folder {path.parent} and make it again"
-        )
-    return found
+    if not isinstance(found, dict):
+        wrong = "it is not an object"
+    elif missing := [key for key in keys if key not in found]:
+        wrong = f"it has no {', '.join(missing)}"
+    elif odd := [k for k, v in found.items() if k in KINDS and not isinstance(v, KINDS[k])]:
+        wrong = f"it has no valid {', '.join(odd)}"
+    else:
+        return found
+    raise UserError(
+        f"{path} is damaged ({wrong}): restore it, or delete the folder {path.parent} and make "
+        "it again"
+    )
 
 
 def sha256(path: Path) -> str:

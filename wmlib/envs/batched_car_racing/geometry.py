@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .compilation import compiled
-from .state import MAX_TILES
+from .state import DT, MAX_TILES
 
 f32 = np.float32
 
@@ -28,7 +28,6 @@ CAR_X, CAR_Y = f32(SURFACE_W / 2), f32(SURFACE_H / 4)
 VIEW_Y = f32(SURFACE_H * (1 - ROWS / SCREEN))  # surface y of the view's lower edge
 FULL_ZOOM = f32(2.7 * 6)  # surface pixels per world unit
 FIRST_ZOOM = f32(0.1 * 6)
-STEP_SECONDS = f32(0.02)
 GRASS_COUNT = 20  # light squares along a side of the field
 
 # How far the filled shapes reach beyond their corners' polygon, in surface pixels: sideways at
@@ -71,7 +70,7 @@ class Camera(NamedTuple):
 @compiled
 def view_of(state, e):
     """The camera of environment `e`; it zooms in during the first 50 steps."""
-    t = STEP_SECONDS * f32(state.steps[e] + 1)
+    t = f32(DT) * f32(state.steps[e] + 1)
     zoom = FIRST_ZOOM * max(f32(1) - t, f32(0)) + FULL_ZOOM * min(t, f32(1))
     angle = state.hull_angle[e]
     return Camera(

@@ -23,6 +23,7 @@ from .car_body import (
     WHEEL_INV_MASS,
 )
 from .compilation import compiled
+from .state import DT
 
 f32 = np.float32
 X, Y, ANGLE, VX, VY, SPIN = range(6)  # columns of `body`
@@ -31,7 +32,7 @@ PX, PY, LIMIT, MOTOR = range(4)  # columns of `impulse`
 INV_MASS = HULL_INV_MASS + WHEEL_INV_MASS
 INV_INERTIA = HULL_INV_INERTIA + WHEEL_INV_INERTIA
 MOTOR_MASS = f32(1) / INV_INERTIA
-TIME_STEP = f32(1.0 / 50)
+TIME_STEP = f32(DT)
 MAX_MOTOR_IMPULSE = TIME_STEP * f32(180 * 900 * SIZE * SIZE)
 LOWER, UPPER = f32(-0.4), f32(0.4)
 PI = f32(3.14159265359)

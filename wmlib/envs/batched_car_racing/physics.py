@@ -31,10 +31,10 @@ from .joints import (
     solve_positions,
     solve_velocities,
 )
+from .state import DT
 from .track import PLAYFIELD, sign
 
 f32, f64 = np.float32, np.float64
-DT = 1.0 / 50
 ENGINE_POWER = 100000000 * SIZE * SIZE
 WHEEL_INERTIA = 4000 * SIZE * SIZE
 ROAD_FRICTION = 1000000 * SIZE * SIZE

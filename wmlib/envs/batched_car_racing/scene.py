@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from . import track
+from .car_body import SIZE
 from .compilation import compiled
 from .contacts import near
 from .geometry import (
@@ -33,11 +35,10 @@ from .geometry import (
 
 f32 = np.float32
 
-PLAYFIELD = f32(2000 / 6)  # half a side
-GRASS = f32(2000 / 6 / 20)  # side of a light square; they stand one side apart
-KERB_WIDTH = f32(8 / 6)
+PLAYFIELD = f32(track.PLAYFIELD)  # half a side
+GRASS = f32(track.PLAYFIELD / GRASS_COUNT)  # side of a light square; they stand one side apart
+KERB_WIDTH = f32(track.KERB_WIDTH)
 
-_UNIT = 0.02
 HULL_PARTS = np.array(  # four convex parts, padded to 8 corners; the second ends at the first
     [
         [(-60, 130), (60, 130), (60, 110), (-60, 110)] + [(0, 0)] * 4,
@@ -45,10 +46,10 @@ HULL_PARTS = np.array(  # four convex parts, padded to 8 corners; the second end
         [(25, 20), (50, -10), (50, -40), (20, -90), (-20, -90), (-50, -40), (-50, -10), (-25, 20)],
         [(-50, -120), (50, -120), (50, -90), (-50, -90)] + [(0, 0)] * 4,
     ]
-).astype(f32) * f32(_UNIT)
+).astype(f32) * f32(SIZE)
 HULL_CORNERS = (4, 4, 8, 4)
 HULL_SEAMS = (0, 0b101, 0b1000, 0)  # edges where a part meets another, see `geometry.grow`
-WHEEL_W, WHEEL_R = f32(14 * _UNIT), f32(27 * _UNIT)
+WHEEL_W, WHEEL_R = f32(14 * SIZE), f32(27 * SIZE)
 LOW_SEAM, HIGH_SEAM = 0b001, 0b100  # edges of a band across a wheel
 MARK_ANGLE = 1.2  # radians of the wheel's turn that its grey mark spans
 LEAST_MARK = f32(2)  # surface pixels; a smaller mark is not drawn

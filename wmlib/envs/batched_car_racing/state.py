@@ -11,6 +11,7 @@ import numpy as np
 
 f32, f64, i32, u8 = np.float32, np.float64, np.int32, np.uint8
 
+DT = 1.0 / 50  # seconds of a step
 MAX_TILES = 448  # of 100,000 tracks the longest had 405 tiles, five more than 400
 
 
