@@ -138,8 +138,9 @@ def main() -> None:
     for update in range(1, args.steps // per_update + 1):
         improve(policy, optimiser, play(game, policy))
         steps = update * per_update
-        recent = np.mean(game.finished[-50:]) if game.finished else float("nan")
-        print(f"{steps:>9} steps  {steps / (time.perf_counter() - start):6.0f}/s  {recent:7.1f}")
+        speed = steps / (time.perf_counter() - start)
+        recent = f"{np.mean(game.finished[-50:]):7.1f}" if game.finished else "(none has ended)"
+        print(f"{steps:>9} steps  {speed:6.0f}/s  return {recent}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import torch
 from wmlib.rollouts import Episode, RolloutStore
 from wmlib.runs import RunFolder, UserError
 from wmlib.training import Keeper, Prefetch
-from wmlib.weights import load_weights
+from wmlib.weights import load_weights, save_checkpoint, save_weights
 
 # ---------------------------------------------------------------- batches made ahead
 
@@ -91,6 +91,17 @@ def test_metrics_are_means_since_the_last_row(tmp_path):
                 keeper.log(waited=0.0)
     rows = keeper.metrics.read()
     assert [(row["update"], row["loss"]) for row in rows] == [(2, 1.5), (4, 6.0), (5, 11.0)]
+
+
+def test_a_checkpoint_of_something_else_is_refused(tmp_path):
+    keeper, model = small_training(tmp_path)
+    state = {"update": 3, "seconds": 1.0, "sums": {}, "counted": 0}
+    save_checkpoint(keeper.path, {"weight": torch.zeros(1, 2)}, state)
+    with pytest.raises(UserError, match=r"bias: file has none, model \(1,\)"):
+        small_training(tmp_path)
+    save_weights(keeper.path, model.state_dict())  # V's weights copied to the wrong name
+    with pytest.raises(UserError, match="no checkpoint of this training"):
+        small_training(tmp_path)
 
 
 def test_ctrl_c_finishes_the_update_and_saves(tmp_path):

@@ -128,6 +128,11 @@ class Keeper:
 
     def _resume(self) -> None:
         tensors, state = load_checkpoint(self.path)
+        if missing := [key for key in ("update", "seconds", "sums", "counted") if key not in state]:
+            raise UserError(
+                f"{self.path} is no checkpoint of this training (it has no {', '.join(missing)}): "
+                "put the right one back, or delete it and begin again"
+            )
         restore_training(self.model, self.optimizer, tensors)
         prefix = "extra/"
         self.extra = {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}

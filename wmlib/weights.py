@@ -111,9 +111,9 @@ def restore_training(
     module: torch.nn.Module, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]
 ) -> None:
     """Undo `training_tensors`: put a checkpoint back into a module and its optimizer."""
-    module.load_state_dict(
-        {key.removeprefix("model/"): t for key, t in tensors.items() if key.startswith("model/")}
-    )
+    prefix = "model/"
+    weights = {key.removeprefix(prefix): t for key, t in tensors.items() if key.startswith(prefix)}
+    fit_weights(module, weights, "the checkpoint")
     slots: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         if key.startswith("optimizer/"):
