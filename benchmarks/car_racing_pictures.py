@@ -4,8 +4,7 @@
 
 Plays both games side by side in one state (exact mode) with several policies and compares the
 project's 64 x 64 pictures and the whole 96 x 96 observations. Writes results/simulator/
-pictures.json, the pictures of the figure to wmlib/data/car_racing_pictures.npz and the figure
-itself to bookassets/figures/simulator_pictures.png.
+pictures.json and README's figure to bookassets/figures/simulator_pictures.png.
 """
 
 import time
@@ -166,8 +165,6 @@ def main(episodes: int = 3, steps: int = 600) -> None:
     game = np.stack([x.game_64[k] for x, k in picked])
     ours = np.stack([x.ours_64[k] for x, k in picked])
     numbers = [int(x.steps[k]) for x, k in picked]
-    data = ROOT / "wmlib" / "data" / "car_racing_pictures.npz"
-    np.savez_compressed(data, steps=numbers, game=game, ours=ours)
     figure(numbers, game, ours, ROOT / "bookassets" / "figures" / "simulator_pictures.png")
     print(report["all"], report["processor_microseconds"])
 

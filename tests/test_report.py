@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wmlib import paper, report, report_figures
+from wmlib import paper, report, report_figures, report_simulator
 from wmlib.runs import RunFolder, UserError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -136,6 +136,17 @@ def test_report_on_nothing_still_says_what_is_missing(tmp_path):
     readme.write_text("no markers")
     with pytest.raises(UserError, match="results:begin"):
         report.write_report(tmp_path / "results", readme)
+
+
+def test_the_simulators_table_and_parity_come_from_its_benchmarks(tmp_path):
+    assert report_simulator.section(tmp_path) == report.NOT_YET
+    speed = json.loads((report.PUBLISHED / "simulator" / "speed.json").read_text())
+    text = report_simulator.section()
+    ours = [cell.replace(",", "") for cell in line(text, "the simulator, 64 × 64 |")]
+    assert int(ours[1]) == round(speed["steps_per_second"]["batched_64"])
+    assert int(ours[2]) == round(speed["ratio_to_gymnasium"]["batched_64"])
+    assert len(text.splitlines()) == 2 + len(speed["steps_per_second"]) + 2
+    assert "last bit" in text
 
 
 def test_publish_copies_small_files_and_shared_stages_once(tmp_path):

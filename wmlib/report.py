@@ -250,7 +250,7 @@ def cost_table(results: Path = PUBLISHED) -> str:
 
 def write_report(results: Path, readme: Path) -> None:
     """Write results/report.md, results/figures/*.svg and README's table, all from `results`."""
-    from wmlib import report_figures
+    from wmlib import report_figures, report_simulator
 
     if not results.is_dir():
         raise UserError(f"{results} is not a folder: give the folder of the published runs")
@@ -268,13 +268,14 @@ def write_report(results: Path, readme: Path) -> None:
             "mean ± standard error over controllers, or over episodes where there is one (in "
             "brackets: each controller); the paper (evolved): mean ± std over episodes.",
         ),
+        ("The batched CarRacing", report_simulator.section(results)),
         ("Minutes per stage", cost_table(results)),
     ]
     pictures = [f"## {alt}\n\n![{alt}](figures/{name}.svg)" for name, alt in figures.items()]
     parts = [f"## {title}\n\n{text}" for title, text in tables] + pictures
     head = "# Results\n\nWritten by `python -m wmlib report`; do not edit.\n\n"
     write_bytes(results / "report.md", (head + "\n\n".join(parts) + "\n").encode())
-    _into_readme(readme, "\n\n".join(text for _, text in tables[:3]))
+    _into_readme(readme, "\n\n".join(text for _, text in tables[:4]))
     print(f"{results / 'report.md'}, {len(figures)} figures, {readme}")
 
 

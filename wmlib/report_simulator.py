@@ -1,0 +1,60 @@
+"""What the benchmarks of the batched CarRacing found: a table of speeds, and parity in words."""
+
+from pathlib import Path
+
+from wmlib.envs.batched_car_racing.track import ROAD_WIDTH
+from wmlib.report import NOT_YET, PUBLISHED, table, unbroken
+from wmlib.runs import read_json
+
+ROWS = {
+    "gymnasium": "Gymnasium's game, its picture cropped and shrunk",
+    "batched_64": "the simulator, 64 × 64",
+    "batched_96": "the simulator, 96 × 96",
+    "batched_exact": "the simulator, 64 × 64, `exact=True`",
+    "physics_only": "its physics, without a picture",
+}
+
+
+def section(results: Path = PUBLISHED) -> str:
+    """Table and notes for the report, as far as the benchmarks have been run."""
+    names = ("speed", "fidelity", "pictures")
+    if not all((results / "simulator" / f"{name}.json").is_file() for name in names):
+        return NOT_YET
+    return f"{speed_table(results)}\n\n{speed_note(results)} {parity_note(results)}"
+
+
+def speed_table(results: Path = PUBLISHED) -> str:
+    """Game steps per second of one core, Gymnasium's and ours, measured in turns in one run."""
+    found = read_json(results / "simulator" / "speed.json", "steps_per_second")
+    speed, ratio = found["steps_per_second"], found["ratio_to_gymnasium"]
+    rows = [[label, f"{speed[k]:,.0f}", f"{ratio[k]:,.0f}"] for k, label in ROWS.items()]
+    return table(
+        ["one step of CarRacing", "steps per second, one core", unbroken("× Gymnasium")], rows
+    )
+
+
+def speed_note(results: Path = PUBLISHED) -> str:
+    """How the speeds were measured."""
+    found = read_json(results / "simulator" / "speed.json", "ratio_64_per_round", "processor")
+    ratios = found["ratio_64_per_round"]
+    return (
+        f"Medians of {len(ratios)} rounds in turns, one thread, {found['games']} cars as a batch "
+        f"({found['processor']}); the ratio of 64 × 64 was {min(ratios):.0f} to {max(ratios):.0f}."
+    )
+
+
+def parity_note(results: Path = PUBLISHED) -> str:
+    """How close the simulator is to Gymnasium: physics, rewards, pictures."""
+    found = read_json(results / "simulator" / "fidelity.json", "exact", "fast")
+    exact, fast = found["exact"], found["fast"]
+    picture = read_json(results / "simulator" / "pictures.json", "all")["all"]["64"]
+    wide = f"{2 * ROAD_WIDTH:.0f}"
+    return (
+        f"With `exact=True`, {exact['bit_identical']} of {exact['episodes']} whole episodes "
+        f"({exact['steps']:,} steps, {exact['laps_finished']} finished laps) are the same to the "
+        f"last bit; without it, {fast['equal_return']} of {fast['episodes']} have the same return, "
+        f"and after 1,000 steps the car is {fast['median_position_error']:.5f} units from "
+        f"Gymnasium's in the median, {fast['largest_position_error']:.5f} at most (the road is "
+        f"{wide} wide). The pictures differ by {picture['mean']:.2f} of 255 on average, the worst of "
+        f"{picture['n']} by {picture['worst']:.2f}."
+    )
