@@ -55,6 +55,6 @@ def parity_note(results: Path = PUBLISHED) -> str:
         f"last bit; without it, {fast['equal_return']} of {fast['episodes']} have the same return, "
         f"and after 1,000 steps the car is {fast['median_position_error']:.5f} units from "
         f"Gymnasium's in the median, {fast['largest_position_error']:.5f} at most (the road is "
-        f"{wide} wide). The pictures differ by {picture['mean']:.2f} of 255 on average, the worst of "
-        f"{picture['n']} by {picture['worst']:.2f}."
+        f"{wide} wide). The pictures differ by {picture['mean']:.2f} of 255 on average, the worst "
+        f"of {picture['n']} by {picture['worst']:.2f}."
     )
