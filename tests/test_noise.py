@@ -37,3 +37,19 @@ def test_uniform_and_normal_have_their_moments():
     assert abs(x.mean()) < 0.01
     assert abs(x.std() - 1) < 0.01
     assert abs((x**4).mean() - 3) < 0.1  # kurtosis: the tails are there
+
+
+def test_two_streams_at_once_are_the_same_numbers():
+    seeds, steps = torch.arange(10_000, 10_040), torch.arange(40) * 7
+    for count in (1, 3, 64):
+        u, eps = noise.uniform_and_normal(seeds, steps, count, (2, 5))
+        assert torch.equal(u, noise.uniform(seeds, steps, count, 2))
+        assert torch.equal(eps, noise.normal(seeds, steps, count, 5))
+
+
+def test_the_numbers_are_those_of_the_published_runs():
+    seeds, steps = torch.tensor([10_000, 123_456]), torch.tensor([0, 77])
+    uniform = [[0.7090191841125488, 0.8344501256942749], [0.5876196622848511, 0.6363463401794434]]
+    normal = [[0.4196814596652985, -0.7152711749076843], [-0.675369679927825, -0.779247343540191]]
+    assert torch.equal(noise.uniform(seeds, steps, 2, 1), torch.tensor(uniform))
+    assert torch.allclose(noise.normal(seeds, steps, 2, 1), torch.tensor(normal), atol=1e-6)

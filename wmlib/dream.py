@@ -199,9 +199,9 @@ class DreamEnv(FeatureVectorEnv):
         self._remember(self._checked(actions))
         with self._precision():
             out = self.memory.predict(self.state[0])
-        n_z = self.memory.n_z
-        u = noise.uniform(self.seeds, self.steps, n_z, CHOICE_NOISE)
-        eps = noise.normal(self.seeds, self.steps, n_z, Z_NOISE)
+        u, eps = noise.uniform_and_normal(
+            self.seeds, self.steps, self.memory.n_z, (CHOICE_NOISE, Z_NOISE)
+        )
         self.z = sample_mixture(out.logpi, out.mu, out.logstd, self.tau, u, eps)
         terminated = self._ended(out).cpu().numpy()
         truncated = (self.steps >= self.max_episode_steps).cpu().numpy() & ~terminated

@@ -29,7 +29,7 @@ from wmlib.runs import (
     UserError,
     read_json,
 )
-from wmlib.training import update_generator
+from wmlib.training import one_thread, update_generator
 from wmlib.vision import VAE
 
 
@@ -59,6 +59,7 @@ def dream_return(
     return total
 
 
+@one_thread()
 def ascend(
     agent: Agent, params: Tensor, config: GradientConfig, seed: int, progress: bool = False
 ) -> tuple[Tensor, list[dict[str, float]]]:

@@ -37,6 +37,7 @@ from wmlib.runs import (
     read_json,
     write_json,
 )
+from wmlib.training import one_thread
 from wmlib.weights import load_weights, save_weights
 
 X_SCALE = (1.0, 1.0, 0.5)
@@ -107,6 +108,7 @@ def make_dream(num_envs: int, weights: str | Path, tau: float = 1.0, **kwargs: A
     return last_round(weights).dream(num_envs, tau, **kwargs)
 
 
+@one_thread()
 def iterate(
     run: RunFolder, config: IterateConfig, seed: int, device: torch.device
 ) -> list[dict[str, Any]]:

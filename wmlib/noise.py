@@ -37,16 +37,19 @@ def _mix(x: Tensor) -> Tensor:
     return x ^ _shift(x, 31)
 
 
-def _bits(seeds: Tensor, steps: Tensor, count: int, stream: int) -> Tensor:
-    """(N, count) random 64-bit integers; `stream` keeps different uses of one step apart."""
-    key = _mix(seeds * _GOLDEN + stream)
-    key = _mix(key + steps * _GOLDEN)[:, None]  # (N, 1)
-    counter = torch.arange(1, count + 1, device=seeds.device)[None]  # (1, count)
-    return _mix(key + counter * _GOLDEN)
+def _start(seeds: Tensor, stream: int) -> Tensor:
+    """Where an episode's numbers begin; `stream` keeps different uses of one step apart."""
+    return seeds * _GOLDEN + stream
 
 
-def _two_uniforms(bits: Tensor) -> tuple[Tensor, Tensor]:
-    """Two independent uniforms in (0, 1) with 24 bits each, from the halves of each integer."""
+def _two_uniforms(starts: Tensor, steps: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Independent uniforms in (0, 1), twice (..., N, count), for `starts` (..., N), `steps` (N,).
+
+    Each pair comes from the halves of one random 64-bit integer and has 24 bits.
+    """
+    key = _mix(_mix(starts) + steps * _GOLDEN)[..., None]
+    counter = torch.arange(1, count + 1, device=starts.device)
+    bits = _mix(key + counter * _GOLDEN)
     scale = 2.0**-24
     high = (_shift(bits, 40).float() + 0.5) * scale
     low = ((_shift(bits, 8) & 0xFFFFFF).float() + 0.5) * scale
@@ -54,15 +57,33 @@ def _two_uniforms(bits: Tensor) -> tuple[Tensor, Tensor]:
     return high.clamp_(max=1 - 2.0**-24), low.clamp_(max=1 - 2.0**-24)
 
 
+def _two_normals(radius: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
+    """Independent standard normals from independent uniforms (Box and Muller, 1958)."""
+    radius = torch.sqrt(-2.0 * torch.log(radius))
+    angle = 2.0 * math.pi * angle
+    return radius * torch.cos(angle), radius * torch.sin(angle)
+
+
 def uniform(seeds: Tensor, steps: Tensor, count: int, stream: int = 0) -> Tensor:
     """(N, count) float32 uniforms in (0, 1) for int64 `seeds` (N,) at int64 `steps` (N,)."""
-    first, second = _two_uniforms(_bits(seeds, steps, (count + 1) // 2, stream))
-    return torch.cat([first, second], dim=1)[:, :count]
+    pair = _two_uniforms(_start(seeds, stream), steps, (count + 1) // 2)
+    return torch.cat(pair, dim=1)[:, :count]
 
 
 def normal(seeds: Tensor, steps: Tensor, count: int, stream: int = 0) -> Tensor:
-    """(N, count) float32 standard normals (Box and Muller, 1958) for `seeds`, `steps` (N,)."""
-    radius, angle = _two_uniforms(_bits(seeds, steps, (count + 1) // 2, stream))
-    radius = torch.sqrt(-2.0 * torch.log(radius))
-    angle = 2.0 * math.pi * angle
-    return torch.cat([radius * torch.cos(angle), radius * torch.sin(angle)], dim=1)[:, :count]
+    """(N, count) float32 standard normals for int64 `seeds` (N,) at int64 `steps` (N,)."""
+    pair = _two_uniforms(_start(seeds, stream), steps, (count + 1) // 2)
+    return torch.cat(_two_normals(*pair), dim=1)[:, :count]
+
+
+def uniform_and_normal(
+    seeds: Tensor, steps: Tensor, count: int, streams: tuple[int, int]
+) -> tuple[Tensor, Tensor]:
+    """`uniform` of the first stream and `normal` of the second, each (N, count).
+
+    The same numbers in half as many operations, whose number is what a small N waits for.
+    """
+    starts = torch.stack([_start(seeds, stream) for stream in streams])
+    one, two = _two_uniforms(starts, steps, (count + 1) // 2)  # each (2, N, ...), by stream
+    u, eps = (one[0], two[0]), _two_normals(one[1], two[1])
+    return torch.cat(u, dim=1)[:, :count], torch.cat(eps, dim=1)[:, :count]

@@ -4,6 +4,7 @@ The loops themselves stand in `vision.py` and `memory.py`. Both are exactly resu
 randomness of update i is a function of (seed, i): no state of a random generator has to be kept.
 """
 
+import contextlib
 import math
 import queue
 import signal
@@ -37,6 +38,17 @@ def update_rng(seed: int, update: int, purpose: int = 0) -> np.random.Generator:
 def update_generator(seed: int, update: int) -> torch.Generator:
     """The same as a torch generator (on the CPU)."""
     return torch.Generator().manual_seed(int(update_rng(seed, update).integers(2**62)))
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch on one thread: a few dozen units lose more by sharing their work than they gain."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def autocast(device: torch.device | str, enabled: bool = True) -> torch.autocast:
