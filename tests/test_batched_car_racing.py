@@ -134,6 +134,33 @@ def test_reset_mask_touches_only_its_slots():
     np.testing.assert_array_equal(infos["_tiles"], mask)
 
 
+def test_a_snapshot_leads_to_the_same_games():
+    env = make(3)
+    env.reset(seed=[4, 5, 6])
+    rng = np.random.default_rng(0)
+    actions = rng.uniform([-1, 0, 0], [1, 1, 0.3], (40, 3, 3)).astype(np.float32)
+    for a in actions[:20]:
+        env.step(a)
+    kept = env.snapshot()
+    once = [env.step(a)[:4] for a in actions[20:]]
+    for again in (env, make(3)):  # one that has gone on, one that has not begun
+        pictures = again.restore(kept)
+        assert np.abs(pictures[0].astype(int) - once[0][0][0]).mean() < 20  # redrawn
+        for a, before in zip(actions[20:], once):
+            for x, y in zip(again.step(a)[:4], before):
+                np.testing.assert_array_equal(x, y)
+
+
+def test_a_snapshot_of_other_games_is_refused():
+    env, other = make(2), make(3)
+    env.reset(seed=0)
+    other.reset(seed=0)
+    with pytest.raises(ValueError, match="not a snapshot of 3 games"):
+        other.restore(env.snapshot())
+    with pytest.raises(ResetNeeded, match="call reset"):
+        make(2).snapshot()
+
+
 def test_without_a_seed_the_random_stream_goes_on_as_gymnasiums():
     env, game = make(1), CarRacing()
     game._render = lambda mode: None

@@ -79,14 +79,19 @@ for mode in ("NextStep", "SameStep", "Disabled"):
                              autoreset_mode=mode, max_episode_steps=3)
                 for device in ("cuda", "cpu"))
     gpu.reset(seed=1), cpu.reset(seed=1)
+    start = gpu.snapshot()
     for t in range(5):
         _, *ours, infos = gpu.step(torch.full((2, 3), 0.5))
+        first = first if t else ours
         _, *theirs, expected = cpu.step(np.full((2, 3), 0.5, np.float32))
         assert all(torch.is_tensor(x) for x in ours)
         assert set(infos) == set(expected)
         # A second track is another one on CUDA: rewards differ from then on, ends do not.
         for mine, other in list(zip(ours, theirs))[t >= 3 and mode != "Disabled":]:
             np.testing.assert_allclose(mine.numpy(), other, rtol=1e-5, atol=1e-5)
+    gpu.restore(start)
+    _, *again, _ = gpu.step(torch.full((2, 3), 0.5))
+    assert all(torch.equal(x, y) for x, y in zip(first, again))
     print(mode)
 """
 

@@ -10,18 +10,19 @@ import numpy as np
 import pytest
 import torch
 
-from wmlib import agent, cli, training
+from wmlib import agent, cli, noise, training
 from wmlib.arena import play
 from wmlib.configs import PolicyConfig
 from wmlib.controller import Controller, load_controllers
-from wmlib.dream import DreamEnv
+from wmlib.dream import DreamEnv, FeatureVectorEnv
+from wmlib.experience import Dreams, Experience, Games
 from wmlib.memory import MDNRNN
-from wmlib.policy_gradient import Dreams, Experience, Learner, advantages, learn_policy
+from wmlib.policy_gradient import Learner, advantages, learn_policy
 from wmlib.presets import get_task
-from wmlib.runs import read_json
+from wmlib.runs import Metrics, read_json
 from wmlib.training import update_rng
 
-TASK = get_task("doom_take_cover")
+TASK, CAR = get_task("doom_take_cover"), get_task("car_racing")
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def config(**changes):
 
 def test_it_learns_to_press_where_the_risk_is_lower(env, tmp_path):
     controller = Controller(TASK, "linear", 4, 20)
-    learn_policy(env, controller, config(updates=60), tmp_path, seed=0)
+    learn_policy(Dreams(env, config()), controller, config(updates=60), tmp_path, seed=0)
     _, named, facts = load_controllers(tmp_path / "controller.safetensors", TASK)
     assert {"update_00010", "update_00060", "params"} <= set(named)
     assert facts["chosen"]["update"] == 60
@@ -67,7 +68,9 @@ def test_a_finished_training_goes_on_to_more_updates(env, tmp_path, monkeypatch)
     for name, lengths in (("once", [40]), ("twice", [20, 40])):
         (tmp_path / name).mkdir()
         for updates in lengths:
-            learn_policy(env, controller, config(updates=updates), tmp_path / name, seed=0)
+            learn_policy(
+                Dreams(env, config()), controller, config(updates=updates), tmp_path / name, seed=0
+            )
     weights = [tmp_path / name / "controller.safetensors" for name in ("once", "twice")]
     assert weights[0].read_bytes() == weights[1].read_bytes()
 
@@ -75,15 +78,16 @@ def test_a_finished_training_goes_on_to_more_updates(env, tmp_path, monkeypatch)
 def test_the_generalised_advantage_is_the_weighted_sum_of_errors():
     rng = np.random.default_rng(0)
     reward, value = torch.tensor(rng.normal(size=(6, 3))), torch.tensor(rng.normal(size=(7, 3)))
-    over = torch.zeros(6, 3)
-    over[2, 1] = 1
+    over, lost = torch.zeros(6, 3), torch.zeros(6, 3)
+    over[2, 1] = over[3, 2] = lost[3, 2] = 1
     none = torch.zeros(0)
-    found = advantages(Experience(none, none, none, reward, over), value, 0.9, 0.8)
+    found = advantages(Experience(none, none, none, reward, over, lost), value, 0.9, 0.8)
     for i in range(3):
         for t in range(6):
             total, weight = 0.0, 1.0
             for k in range(t, 6):
                 following = value[k, i] if over[k, i] else value[k + 1, i]
+                following = 0.0 if lost[k, i] else following
                 total += weight * float(reward[k, i] + 0.9 * following - value[k, i])
                 weight *= 0.9 * 0.8
                 if over[k, i]:
@@ -108,7 +112,7 @@ def test_the_best_on_real_episodes_is_published(env, tmp_path):
     scores = iter([5.0, 9.0, 7.0])
     check = lambda params: {"real_return": next(scores), "real_sem": 1.0}  # noqa: E731
     controller = Controller(TASK, "linear", 4, 20)
-    found = learn_policy(env, controller, config(), tmp_path, 0, check)
+    found = learn_policy(Dreams(env, config()), controller, config(), tmp_path, 0, check)
     _, named, _ = load_controllers(tmp_path / "controller.safetensors", TASK)
     assert (found["update"], found["real_return"]) == (20, 9.0)
     assert torch.equal(named["params"], named["update_00020"])
@@ -126,14 +130,21 @@ FLAGS = (
     "--task doom_take_cover --dreams 8 --steps 8 --batch-size 32 --updates 120 --check-every 50 "
     "--max-episode-steps 60 --evaluate-episodes 12"
 )
+CAR_FLAGS = (
+    "--task car_racing --dreams 4 --steps 10 --batch-size 32 --updates 120 --check-every 50 "
+    "--max-episode-steps 25 --evaluate-episodes 4"
+)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGKILL])
-def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, blow):
+@pytest.mark.parametrize(
+    ("flags", "blow"),
+    [(FLAGS, signal.SIGINT), (FLAGS, signal.SIGKILL), (CAR_FLAGS, signal.SIGKILL)],
+)
+def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, flags, blow):
     for name in ("whole", "cut"):
-        run_folder(tmp_path / name, "doom_take_cover")
-    command = [sys.executable, "-m", "wmlib", "policy-gradient", *FLAGS.split()]
+        run_folder(tmp_path / name, flags.split()[1])
+    command = [sys.executable, "-m", "wmlib", "policy-gradient", *flags.split()]
     subprocess.run([*command, "--run-dir", tmp_path / "whole"], check=True, capture_output=True)
     started = subprocess.Popen([*command, "--run-dir", tmp_path / "cut"], stderr=subprocess.DEVNULL)
     metrics = tmp_path / "cut" / "policy" / "metrics.jsonl"
@@ -174,7 +185,75 @@ def test_numbers_without_sense_are_refused(flags, told, capsys):
     assert told in capsys.readouterr().err
 
 
-def test_a_task_without_a_coin_is_refused(tmp_path, capsys):
-    folder = str(run_folder(tmp_path, "car_racing"))
-    assert cli.main(["policy-gradient", "--task", "car_racing", "--run-dir", folder]) == 2
-    assert "--task doom_take_cover" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("task", "world", "told"),
+    [("car_racing", "dream", "--world real"), ("doom_take_cover", "real", "--world dream")],
+)
+def test_a_world_that_a_task_does_not_have_is_refused(tmp_path, capsys, task, world, told):
+    folder = str(run_folder(tmp_path, task))
+    command = ["policy-gradient", "--task", task, "--world", world, "--run-dir", folder]
+    assert cli.main(command) == 2
+    assert told in capsys.readouterr().err
+
+
+class Slalom(FeatureVectorEnv):
+    """Eight cars that are paid for steering the way one feature points; over every 16 steps."""
+
+    def __init__(self):
+        torch.manual_seed(0)
+        super().__init__(CAR, MDNRNN(n_z=2, n_a=3, n_h=4), 8, torch.device("cpu"))
+
+    def reset(self, *, seed, options):
+        where, *_ = self._begin(seed, options)
+        points = noise.normal(self.seeds, self.steps, 2).sign()
+        self.z = torch.where(where[:, None], points, self.z)
+
+    def step(self, actions):
+        reward = -(actions[:, 0] - 0.5 * self.z[:, 0]).square()
+        self.steps = self.steps + 1
+        self.z = noise.normal(self.seeds, self.steps, 2).sign()
+        over = (self.steps >= 16).numpy()
+        return self.features(), 10 * reward.numpy(), over, np.zeros(8, dtype=bool), {}
+
+
+def test_a_car_learns_to_steer_as_it_is_paid(tmp_path):
+    few = config(updates=80, noise_decay=0.97)
+    learn_policy(Games(Slalom(), few), Controller(CAR, "linear", 2, 6), few, tmp_path, seed=0)
+    controller, named, _ = load_controllers(tmp_path / "controller.safetensors", CAR)
+    features = torch.zeros(2, 6)
+    features[:, 0] = torch.tensor([-1.0, 1.0])
+    steer = controller.act(named["params"].expand(2, -1), features)[:, 0]
+    assert steer.tolist() == pytest.approx([-0.5, 0.5], abs=0.15)
+    rows = [row["reward"] for row in Metrics(tmp_path / "metrics.jsonl").read()]
+    assert rows[-1] > rows[0] / 2  # minus a square, so half of it is twice as good
+
+
+def test_games_end_are_lost_and_cut_games_are_not():
+    env = Slalom()
+    games = Games(env, config())
+    cut = np.array([True] * 4 + [False] * 4)
+    reward, over, lost = games._judge(None, np.full(8, 30.0), ~cut, cut, {})
+    assert reward.tolist() == [3.0] * 8
+    assert over.all()
+    assert lost.tolist() == (~cut).tolist()
+
+
+def test_games_go_on_from_their_state():
+    """Two updates in one go are the same as two with all games made anew between them."""
+    published = agent.load_pretrained("car_racing")
+    few = PolicyConfig("real", dreams=3, steps=6, max_episode_steps=9)
+    learner = Learner(published.new_controller())
+    seen = []
+    for anew in (False, True):
+        games = Games(published.real(3, 9, "batched"), few)
+        games.play(learner, update_rng(0, 0))
+        if anew:
+            state = {name: tensor.clone() for name, tensor in games.state().items()}
+            games.env.close()
+            games = Games(published.real(3, 9, "batched"), few)
+            games.restore(state)
+        seen.append(games.play(learner, update_rng(0, 1)))
+        games.env.close()
+    assert seen[0].over.sum() == 3  # the games were cut, and new ones begun, after the stop
+    for once, twice in zip(*seen):
+        assert torch.equal(once, twice)

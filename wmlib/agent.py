@@ -91,6 +91,22 @@ class GameFeatures(FeatureVectorEnv):
         )
         return self.features(), reward, terminated, truncated, info
 
+    def snapshot(self) -> dict[str, Tensor]:
+        """As in the dream, with the games themselves (`game_…`); the batched simulator's only."""
+        if not hasattr(self.games, "snapshot"):
+            raise ValueError("only the batched simulator can keep its games: game='batched'")
+        games = self.games.snapshot()
+        return super().snapshot() | {f"game_{k}": torch.as_tensor(v) for k, v in games.items()}
+
+    def restore(self, kept: dict[str, Tensor]) -> None:
+        """Go back to a `snapshot`: the same actions then lead to the same episodes."""
+        games = {k.removeprefix("game_"): v for k, v in kept.items() if k.startswith("game_")}
+        super().restore({k: v for k, v in kept.items() if not k.startswith("game_")})
+        on_gpu = getattr(self.games, "emits_torch", False)
+        self.pictures = self.games.restore(  # type: ignore[attr-defined]
+            {k: v.to(self.device) if on_gpu else v.cpu().numpy() for k, v in games.items()}
+        )
+
     def close_extras(self, **kwargs: Any) -> None:
         """Close the games behind."""
         self.games.close()

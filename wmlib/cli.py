@@ -25,7 +25,7 @@ from wmlib.configs import (
     Preset,
     VisionConfig,
 )
-from wmlib.presets import ITERATE_PRESETS, TASKS, get_preset, get_task
+from wmlib.presets import ITERATE_PRESETS, POLICIES, TASKS, get_preset, get_task
 from wmlib.runs import UserError
 
 
@@ -61,11 +61,9 @@ class Evolve(Common):
 
 @dataclass
 class PolicyGradient(Common):
-    """Train C by policy gradient in the dream, instead of evolving it (Doom)."""
+    """Train C by policy gradient instead of evolving it: car in the game, Doom in the dream."""
 
-    policy: Annotated[PolicyConfig, tyro.conf.arg(name="")] = dataclasses.field(
-        default_factory=PolicyConfig
-    )
+    policy: Annotated[PolicyConfig, tyro.conf.arg(name="")] = dataclasses.field(default=None)  # type: ignore[assignment]
     output: str = "policy"
     """folder inside the run folder; evaluate it with --controller"""
 
@@ -179,6 +177,8 @@ def _parse(name: str, kind: type, args: list[str]) -> Any:
     fields = {f.name for f in dataclasses.fields(kind)}
     stages = {f.name: getattr(preset, f.name) for f in dataclasses.fields(Preset)}
     defaults = {k: v for k, v in stages.items() if k in fields}
+    if kind is PolicyGradient:
+        defaults["policy"] = POLICIES[common.task]
     if "stages" in fields:
         defaults["stages"] = preset
     default = kind(task=common.task, preset=common.preset, **defaults)

@@ -232,25 +232,31 @@ class GradientConfig(_Checked):
 
 @dataclass(frozen=True)
 class PolicyConfig(_Checked):
-    """C by policy gradient in the dream (proximal policy optimisation, Schulman et al., 2017)."""
+    """C by policy gradient (proximal policy optimisation, Schulman et al., 2017)."""
 
     GROWS: ClassVar = ("updates",)
+    world: Literal["real", "dream"] = "dream"
+    """where C learns: the game behind V and M (the batched simulator), or M alone"""
     updates: int = 1000
-    """rounds of dreaming and learning"""
+    """rounds of playing and learning"""
     dreams: int = 128
-    """dreams side by side"""
+    """dreams, or games, side by side"""
     steps: int = 128
-    """steps that each dream goes on between two updates"""
+    """steps that each of them goes on between two updates"""
     tau: float = 1.15
-    """temperature of the dreams"""
+    """world = dream: temperature"""
     max_episode_steps: int = 2100
-    """a dream is cut after this many steps"""
+    """an episode is cut after this many steps"""
     end_odds: float = 10.0
-    """the end head's odds are this many times too high: the end_weight that M was trained with"""
+    """world = dream: the end head's odds are this many times too high: M's end_weight"""
     alive_above: float = 0.3
-    """a dream is over when the chance that C still lives in it falls below this"""
+    """world = dream: a dream is over when the chance that C still lives in it falls below this"""
+    noise: float = 0.5
+    """car: standard deviation of what is added to C's outputs while it learns (Doom: a coin)"""
+    noise_decay: float = 1.0
+    """factor per update: C is played without noise in the end, and must come to rely on none"""
     discount: float = 0.99
-    """weight of the next step's risk against this one's"""
+    """weight of the next step's reward against this one's"""
     smoothing: float = 0.95
     """lambda of the generalised advantage (Schulman et al., 2016)"""
     epochs: int = 3
@@ -261,6 +267,8 @@ class PolicyConfig(_Checked):
     """Adam, for C"""
     critic_learning_rate: float = 1e-3
     """Adam, for the critic"""
+    learning_rate_decay: float = 1.0
+    """factor per update, for both"""
     clip: float = 0.2
     """an action's probability may change by this share in one update"""
     entropy: float = 0.01
@@ -270,9 +278,9 @@ class PolicyConfig(_Checked):
     check_every: int = 250
     """keep C and score it every this many updates"""
     evaluate_episodes: int = 128
-    """dreams of that score, from validation seeds; they end at even odds"""
+    """episodes of that score, from validation seeds (dreams end at even odds)"""
     real_episodes: int = 0
-    """episodes of the real game beside them; the best C there is published (0: the last is)"""
+    """episodes of the reference game beside them; the best C there is published (0: the last is)"""
 
 
 @dataclass(frozen=True)

@@ -123,6 +123,18 @@ class FeatureVectorEnv(gym.vector.VectorEnv):
         """(N, F): what C sees now."""
         return features(self.task, self.z, self.state)
 
+    def snapshot(self) -> dict[str, Tensor]:
+        """All that the episodes' future depends on, by name, for `restore`."""
+        h, c = self.state
+        now = {"z": self.z, "h": h, "c": c, "restart": self.restart}
+        return now | {"seeds": self.seeds, "steps": self.steps}
+
+    def restore(self, kept: dict[str, Tensor]) -> None:
+        """Go back to a `snapshot`: the same actions then lead to the same episodes."""
+        kept = {name: tensor.to(self.device) for name, tensor in kept.items()}
+        self.z, self.state, self.restart = kept["z"], (kept["h"], kept["c"]), kept["restart"]
+        self.seeds, self.steps = kept["seeds"], kept["steps"]
+
 
 @torch.no_grad()
 def feature_sizes(env: FeatureVectorEnv, seed: int, steps: int = 128) -> Tensor:

@@ -13,6 +13,7 @@ from wmlib.configs import (
     EvolveConfig,
     IterateConfig,
     MemoryConfig,
+    PolicyConfig,
     Preset,
     VisionConfig,
 )
@@ -231,6 +232,21 @@ PRESETS = {
     "car_racing": {"tiny": _CAR_TINY, "small": _CAR_SMALL, "paper": _CAR_PAPER},
     "doom_take_cover": {"tiny": _DOOM_TINY, "small": _DOOM_SMALL, "paper": _DOOM_PAPER},
 }
+
+POLICIES = {
+    "car_racing": PolicyConfig(
+        "real",
+        dreams=64,
+        max_episode_steps=1000,
+        batch_size=2048,
+        learning_rate=5e-4,
+        learning_rate_decay=0.9985,
+        noise_decay=0.997,
+        check_every=100,
+    ),
+    "doom_take_cover": PolicyConfig("dream"),
+}
+"""The policy gradient has one size for each task."""
 
 
 def get_task(name: str) -> Task:

@@ -19,6 +19,7 @@ from wmlib.configs import CollectConfig, EvaluateConfig, EvolveConfig, PolicyCon
 from wmlib.controller import Controller
 from wmlib.dream import FeatureVectorEnv, can_dream, feature_sizes
 from wmlib.evolution import evolve
+from wmlib.experience import Dreams, Games
 from wmlib.exploring import make_player
 from wmlib.policy_gradient import learn_policy
 from wmlib.presets import Task
@@ -135,39 +136,52 @@ def evolve_run(
 def policy_run(
     run: RunFolder, output: str, task: Task, config: PolicyConfig, seed: int, device: torch.device
 ) -> None:
-    """Stage 4 by policy gradient: train C in the dream of RUN's M.
+    """Stage 4 by policy gradient: train C in the world that `config` names.
 
     Leaves controllers and the learning curve in RUN/`output`.
     """
     _check_output(output)
     agent = load_agent(run.path, task, controller=None)
-    if task.squash != "tanh" or "end" not in agent.memory.heads:
-        raise UserError(
-            f"policy-gradient needs actions that are full left or right and an M with an end head, "
-            f"as Doom's; {task.name} in {run.path} has not both: --task doom_take_cover"
-        )
+    _check_policy_world(task, agent, config)
     folder = run.stage(output, create=True)
     if claims.begin_stage(folder, config, seed, weights_of(run.path)):
         return
     controller = agent.new_controller()
-    dream = partial(
-        agent.dream,
-        config.dreams,
-        config.tau,
-        max_episode_steps=config.max_episode_steps,
-        device=device,
-    )
+
+    def world(slots: int) -> FeatureVectorEnv:
+        cap = config.max_episode_steps
+        if config.world == "real":
+            return agent.real(slots, cap, "batched", device)
+        return agent.dream(slots, config.tau, max_episode_steps=cap, device=device)
+
     with ExitStack() as stack:
         made = claims.stage_manifest(folder, "policy-gradient", config, seed, device)
         result = stack.enter_context(made)
-        arena = stack.enter_context(closing(Arena(dream)))
+        arena = stack.enter_context(closing(Arena(partial(world, config.evaluate_episodes))))
         real = _real_check(stack, agent, controller, config)
 
         def check(params: Tensor) -> dict[str, float]:
             score = arena.score(controller, params, config.evaluate_episodes)
             return dict(zip(("mean_return", "sem"), score)) | real(params)
 
-        result |= learn_policy(dream(), controller, config, folder, seed, check)
+        env = stack.enter_context(closing(world(config.dreams)))
+        lives = (Games if config.world == "real" else Dreams)(env, config)  # type: ignore[arg-type]
+        result |= learn_policy(lives, controller, config, folder, seed, check)
+
+
+def _check_policy_world(task: Task, agent: Agent, config: PolicyConfig) -> None:
+    """UserError where the policy gradient cannot play in the world that `config` names."""
+    if config.world == "real" and task.batched_id is None:
+        raise UserError(
+            f"policy-gradient --world real plays the batched simulator, and {task.name} has none: "
+            "--world dream"
+        )
+    if config.world == "dream" and (task.squash != "tanh" or "end" not in agent.memory.heads):
+        raise UserError(
+            "policy-gradient --world dream needs actions that are full left or right and an M with "
+            f"an end head, as Doom's; {task.name} has not both: --world real, or "
+            "--task doom_take_cover"
+        )
 
 
 def _check_output(output: str) -> None:

@@ -104,6 +104,16 @@ class CpuCars:
         speed = np.hypot(*self.state.hull_vel.T.astype(np.float64))
         return speed, self.state.visited_count / self.state.n_tiles
 
+    def snapshot(self) -> dict[str, NDArray]:
+        """A copy of every array of the state, by name."""
+        return {name: array.copy() for name, array in self.state._asdict().items()}
+
+    def restore(self, kept: dict[str, NDArray]) -> None:
+        """Go back to a `snapshot`, pictures included."""
+        for name, array in self.state._asdict().items():
+            array[...] = kept[name]
+        self._draw(self.state, 0, len(self.ends), self._scratch(), self.pictures)
+
     def observe(self) -> NDArray[np.uint8]:
         """A copy of the pictures, the caller's to keep."""
         return self.pictures.copy()

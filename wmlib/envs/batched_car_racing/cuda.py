@@ -126,6 +126,17 @@ class CudaCars:
             dim=1
         ), self._tensors.visited_count / self._tensors.n_tiles
 
+    def snapshot(self) -> dict[str, torch.Tensor]:
+        """A copy of every tensor of the state, by name."""
+        return {name: tensor.clone() for name, tensor in self._tensors._asdict().items()}
+
+    def restore(self, kept: dict[str, torch.Tensor]) -> None:
+        """Go back to a `snapshot`, pictures included."""
+        for name, tensor in self._tensors._asdict().items():
+            tensor.copy_(kept[name])
+        self._playing.fill_(1)
+        self._draw()
+
     def observe(self) -> torch.Tensor:
         """The pictures themselves: the next step overwrites them."""
         return self.pictures

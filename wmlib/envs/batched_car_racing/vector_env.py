@@ -133,6 +133,32 @@ class CarRacingBatched(VectorEnv):
             infos = self._same_step(terminated | truncated, infos)
         return cars.observe(), rewards, terminated, truncated, infos
 
+    def snapshot(self) -> dict[str, Any]:
+        """All games as they stand, for `restore`: copied arrays (tensors on CUDA), each (N, ...).
+
+        Not in it are the random streams that unseeded resets draw from.
+        """
+        self._check_open()
+        if not self._generators:
+            raise ResetNeeded("call reset() before snapshot()")
+        ended = {"terminated": self._terminated & True, "truncated": self._truncated & True}
+        return self._cars.snapshot() | ended
+
+    def restore(self, kept: dict[str, Any]) -> Any:
+        """Go back to a `snapshot` of as many games of this version; returns the observations.
+
+        The same actions then lead to the same games: for planning ahead, or to go on after a stop.
+        """
+        self._check_open()
+        own = self._cars.snapshot() | {"terminated": self._terminated, "truncated": self._truncated}
+        if {k: v.shape for k, v in own.items()} != {k: v.shape for k, v in kept.items()}:
+            raise ValueError(f"not a snapshot of {self.num_envs} games of this version")
+        if not self._generators:
+            self._generators = [seeding.np_random(None)[0] for _ in range(self.num_envs)]
+        self._terminated, self._truncated = kept["terminated"] & True, kept["truncated"] & True
+        self._cars.restore(kept)
+        return self._cars.observe()
+
     def _check_open(self) -> None:
         if self.closed:
             raise ClosedEnvironmentError("this environment was closed: make a new one")

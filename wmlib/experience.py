@@ -1,0 +1,165 @@
+"""What C lives through while it learns by policy gradient: lives in the dream, or in the game.
+
+Lives go on from update to update: each update plays T more steps of all of them, and one that is
+over is followed by a new one in the same place. The two worlds differ in what a step is worth:
+
+    the dream   minus the risk of dying at this step, which M's end head tells (chapter 8)
+    the game    the game's own reward (chapter 7)
+
+Letters: N lives side by side, T steps, F features, A action dimensions, S = N T samples.
+"""
+
+import math
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.distributions import Bernoulli, Distribution
+
+from wmlib import seeds
+from wmlib.agent import GameFeatures
+from wmlib.configs import PolicyConfig
+from wmlib.dream import DreamEnv, FeatureVectorEnv
+
+
+class Player(Protocol):
+    """Who acts by chance, so that the same situation shows what other actions lead to."""
+
+    def choices(self, features: Tensor) -> Distribution:
+        """What may be chosen at features (..., F): a distribution over (..., A)."""
+
+    def action(self, choice: Tensor) -> Tensor:
+        """The game's action (..., A) of a choice (..., A)."""
+
+
+class Experience(NamedTuple):
+    """What N lives showed in T steps."""
+
+    features: Tensor
+    """(T + 1, N, F), the last row after the last action"""
+    choice: Tensor
+    """(T, N, A) what was chosen"""
+    log_prob: Tensor
+    """(T, N) of that choice, all A dimensions together"""
+    reward: Tensor
+    """(T, N)"""
+    over: Tensor
+    """(T, N) 1 where the life was left behind after the step"""
+    lost: Tensor
+    """(T, N) 1 where nothing could follow: the game has ended"""
+
+
+def draw(choices: Distribution, generator: torch.Generator) -> Tensor:
+    """A choice (..., A) by a generator of our own: torch's distributions know only the global."""
+    if isinstance(choices, Bernoulli):
+        return torch.bernoulli(choices.probs, generator=generator)
+    return torch.normal(choices.mean, choices.stddev, generator=generator)
+
+
+class Lives:
+    """N lives that go on from update to update; what a step is worth, the two kinds below say."""
+
+    seeds: range
+
+    def __init__(self, env: FeatureVectorEnv, config: PolicyConfig) -> None:
+        self.env, self.config = env, config
+        self.over = torch.ones(env.num_envs, dtype=torch.bool, device=env.device)
+        """(N,) whose place is taken by a new life before the next step"""
+
+    def state(self) -> dict[str, Tensor]:
+        """All that must be kept to go on."""
+        return self.env.snapshot() | {"over": self.over}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on from a kept `state`."""
+        kept = dict(state)
+        self.over = kept.pop("over").to(self.env.device)
+        self.env.restore(kept)
+
+    @torch.no_grad()
+    def play(self, player: Player, rng: np.random.Generator) -> Experience:
+        """T steps of every life; the same for the same state, player and `rng`."""
+        env = self.env
+        chance = torch.Generator(env.device).manual_seed(int(rng.integers(2**62)))
+        rows: list[tuple[Tensor, ...]] = []
+        for _ in range(self.config.steps):
+            if self.over.any():
+                born = rng.integers(self.seeds.start, self.seeds.stop, env.num_envs).tolist()
+                env.reset(seed=born, options={"reset_mask": self.over.cpu().numpy()})
+                self._begun()
+            features = env.features()
+            choices = player.choices(features)
+            choice = draw(choices, chance)
+            reward, self.over, lost = self._judge(*env.step(player.action(choice)))
+            log_prob = choices.log_prob(choice).sum(-1)
+            rows.append((features, choice, log_prob, reward, self.over.float(), lost.float()))
+        features, *rest = (torch.stack(column) for column in zip(*rows))
+        return Experience(torch.cat([features, env.features()[None]]), *rest)
+
+    def told(self, seen: Experience) -> dict[str, Tensor]:
+        """What to log of an experience."""
+        raise NotImplementedError
+
+    def _begun(self) -> None:
+        """New lives have begun where `over` is set."""
+
+    def _judge(self, *result: Any) -> tuple[Tensor, Tensor, Tensor]:
+        """Reward, over, lost (N,) of what `env.step` has returned."""
+        raise NotImplementedError
+
+
+class Dreams(Lives):
+    """Dreams, until C is probably dead in them."""
+
+    seeds = range(2**31)
+
+    def __init__(self, env: DreamEnv, config: PolicyConfig) -> None:
+        super().__init__(env, config)
+        self.alive = torch.zeros(env.num_envs, device=env.device)
+        """(N,) the chance that C still lives"""
+
+    def state(self) -> dict[str, Tensor]:
+        """All that must be kept to go on."""
+        return super().state() | {"alive": self.alive}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on from a kept `state`."""
+        kept = dict(state)
+        self.alive = kept.pop("alive").to(self.env.device)
+        super().restore(kept)
+
+    def told(self, seen: Experience) -> dict[str, Tensor]:
+        """The risk of dying, per 1,000 steps."""
+        return {"risk": -10 * seen.reward.mean()}
+
+    def _begun(self) -> None:
+        self.alive = torch.where(self.over, 1.0, self.alive)
+
+    def _judge(self, *result: Any) -> tuple[Tensor, Tensor, Tensor]:
+        """Minus the risk in percent. A dream is left behind, not lost: M could dream on."""
+        *_, info = result
+        risk = torch.sigmoid(info["end_logit"] - math.log(self.config.end_odds))
+        self.alive = self.alive * (1 - risk)
+        cap = self.env.steps >= self.config.max_episode_steps
+        over = (self.alive < self.config.alive_above) | cap
+        return -100 * risk, over, torch.zeros_like(over)
+
+
+class Games(Lives):
+    """Episodes of the real game, on training seeds."""
+
+    seeds = range(seeds.TRAINING.start, seeds.TRAINING.stop)
+
+    def __init__(self, env: GameFeatures, config: PolicyConfig) -> None:
+        super().__init__(env, config)
+
+    def told(self, seen: Experience) -> dict[str, Tensor]:
+        """The mean reward of 1,000 steps, in points."""
+        return {"reward": 10_000 * seen.reward.mean()}
+
+    def _judge(self, *result: Any) -> tuple[Tensor, Tensor, Tensor]:
+        """Tens of points (a critic learns small numbers faster)."""
+        _, *told, _ = result
+        reward, ended, cut = (torch.as_tensor(x, device=self.env.device) for x in told)
+        return reward.float() / 10, ended | cut, ended
