@@ -238,6 +238,15 @@ def test_games_end_are_lost_and_cut_games_are_not():
     assert lost.tolist() == (~cut).tolist()
 
 
+def test_a_game_without_reward_is_left_behind():
+    games = Games(Slalom(), config(patience=3))
+    none, pays = np.zeros(8, dtype=bool), np.arange(8) < 2
+    for step in range(1, 4):
+        reward = np.where(pays & (step == 2), 3.0, -0.1)
+        _, over, lost = games._judge(None, reward, none, none, {})
+        assert over.tolist() == lost.tolist() == (~pays & (step == 3)).tolist()
+
+
 def test_games_go_on_from_their_state():
     """Two updates in one go are the same as two with all games made anew between them."""
     published = agent.load_pretrained("car_racing")

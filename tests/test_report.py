@@ -27,7 +27,7 @@ def write_run(folder: Path, generations=4, steps=1000, returns=(10.0, 20.0, 30.0
         rows.append(json.dumps(row))
     (controller / "metrics.jsonl").write_text("\n".join(rows) + "\n")
     result = {"generation": chosen, "mean_return": 100.0 * chosen, "sem": 5.0}
-    manifest = {"device": "CPU, 2 cores", "seconds": 90.0, "result": result}
+    manifest = {"stage": "evolve", "device": "CPU, 2 cores", "seconds": 90.0, "result": result}
     (controller / "manifest.json").write_text(json.dumps(manifest))
     values = np.array(returns)
     evaluation = {
@@ -74,8 +74,8 @@ def test_car_table_has_ours_beside_theirs_and_names_what_is_missing(results):
     table = report.car_racing_table(results)
     label = paper.CAR_RACING[0].label
     cells = line(table, label)
-    assert cells == [label, "906 ± 21", "870 ± 20 (s.e. 11.5, n = 3)", "400 (s.e. 5.0)"]
-    assert line(table, paper.CAR_RACING[1].label)[2:] == ["not run yet", "–"]
+    assert cells == [label, "906 ± 21", "870 ± 20 (s.e. 11.5, n = 3)", "0.0 M", "400 (s.e. 5.0)"]
+    assert line(table, paper.CAR_RACING[1].label)[2:] == ["not run yet", "–", "–"]
 
 
 def test_equal_budget_is_what_the_shortest_run_reached(results):
@@ -98,6 +98,20 @@ def test_temperature_table_takes_errors_between_controllers(results):
         "250 ± 100 (150, 350)",
     ]
     assert line(table, "1.15")[-1] == "not run yet"
+
+
+def test_a_policy_gradients_curve_counts_its_steps(results):
+    folder = results / "car_racing" / "learned" / "controller"
+    folder.mkdir(parents=True)
+    rows = [{"update": 20, "reward": 1.0}, {"update": 40, "mean_return": 7.0, "sem": 1.0}]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    config = {"dreams": 64, "steps": 128}
+    (folder / "manifest.json").write_text(
+        json.dumps({"stage": "policy-gradient", "config": config, "result": {"update": 40}})
+    )
+    run = report.load_run("car_racing", "learned", results)
+    assert [row["total_steps"] for row in run.curve] == [40 * 64 * 128]
+    assert not run.evolved
 
 
 def test_the_matrix_shows_means_over_controllers_in_dreams_and_game(results):

@@ -19,6 +19,7 @@ MAY_BE_ZERO = {
     "kl_tolerance",
     "end_weight",
     "entropy",
+    "max_divergence",
 }
 AT_LEAST = {"population": 2, "steps": 2}
 PROBABILITIES = {"end_above", "alive_above", "discount", "smoothing"}
@@ -237,6 +238,10 @@ class PolicyConfig(_Checked):
     GROWS: ClassVar = ("updates",)
     world: Literal["real", "dream"] = "dream"
     """where C learns: the game behind V and M (the batched simulator), or M alone"""
+    controller: Literal["linear", "z"] = "linear"
+    """linear on all features, or on z alone"""
+    random_memory: bool = False
+    """put an untrained M in front of C (the control experiment of chapter 7)"""
     updates: int = 1000
     """rounds of playing and learning"""
     dreams: int = 128
@@ -251,6 +256,8 @@ class PolicyConfig(_Checked):
     """world = dream: the end head's odds are this many times too high: M's end_weight"""
     alive_above: float = 0.3
     """world = dream: a dream is over when the chance that C still lives in it falls below this"""
+    patience: int = 100
+    """world = real: a game is left when this many steps have brought no reward"""
     noise: float = 0.5
     """car: standard deviation of what is added to C's outputs while it learns (Doom: a coin)"""
     noise_decay: float = 1.0
@@ -269,8 +276,12 @@ class PolicyConfig(_Checked):
     """Adam, for the critic"""
     learning_rate_decay: float = 1.0
     """factor per update, for both"""
+    average: int = 1
+    """keep C as the running mean of its weights over about this many updates, as evolution does"""
     clip: float = 0.2
     """an action's probability may change by this share in one update"""
+    max_divergence: float = 0.0
+    """the passes end early once C's choices have moved this far, in nats per step (0: never)"""
     entropy: float = 0.01
     """reward for an undecided coin, so that C goes on trying both ways"""
     log_every: int = 20

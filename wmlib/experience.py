@@ -147,19 +147,39 @@ class Dreams(Lives):
 
 
 class Games(Lives):
-    """Episodes of the real game, on training seeds."""
+    """Episodes of the real game, on training seeds, until no reward has come for a while.
+
+    (A car that has lost its road seldom finds it again, and shows little until its time is up.)
+    """
 
     seeds = range(seeds.TRAINING.start, seeds.TRAINING.stop)
 
     def __init__(self, env: GameFeatures, config: PolicyConfig) -> None:
         super().__init__(env, config)
+        self.waiting = torch.zeros(env.num_envs, device=env.device)
+        """(N,) steps since the last reward"""
+
+    def state(self) -> dict[str, Tensor]:
+        """All that must be kept to go on."""
+        return super().state() | {"waiting": self.waiting}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on from a kept `state`."""
+        kept = dict(state)
+        self.waiting = kept.pop("waiting").to(self.env.device)
+        super().restore(kept)
 
     def told(self, seen: Experience) -> dict[str, Tensor]:
         """The mean reward of 1,000 steps, in points."""
         return {"reward": 10_000 * seen.reward.mean()}
 
+    def _begun(self) -> None:
+        self.waiting = torch.where(self.over, 0.0, self.waiting)
+
     def _judge(self, *result: Any) -> tuple[Tensor, Tensor, Tensor]:
         """Tens of points (a critic learns small numbers faster)."""
         _, *told, _ = result
         reward, ended, cut = (torch.as_tensor(x, device=self.env.device) for x in told)
-        return reward.float() / 10, ended | cut, ended
+        self.waiting = torch.where(reward > 0, 0.0, self.waiting + 1)
+        lost = ended | (self.waiting >= self.config.patience)
+        return reward.float() / 10, lost | cut, lost

@@ -20,6 +20,7 @@ Letters as in wmlib.experience.
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,19 +37,23 @@ from wmlib.training import Keeper, update_rng
 class Learner(nn.Module):
     """What is trained: a linear C, from zeros, and a critic of the same features.
 
-    `scale` (F,) says how far each feature swings; C learns what to make of a swing of 1, so that
-    the loud features (the LSTM's cell) do not leave the quiet ones behind. `noise` is the standard
-    deviation of what is added to C's outputs y where the action is no coin.
+    `scale` says how far each feature swings that C sees; C learns what to make of a swing of 1, so
+    that the loud features (the LSTM's cell) do not leave the quiet ones behind. `noise` is the
+    standard deviation of what is added to C's outputs y where the action is no coin. `average`
+    (n_params,) is the running mean of C's weights: it is what is kept, for they wander.
     """
 
     scale: Tensor
+    average: Tensor
 
     def __init__(self, controller: Controller, noise: float = 0.5) -> None:
         super().__init__()
         self.controller, self.noise = controller, noise
+        self.n_seen = controller.layers[0][0]
         self.scaled = nn.Parameter(torch.zeros(controller.n_params))
-        self.register_buffer("scale", torch.ones(controller.n_features))
-        self.critic = nn.Linear(controller.n_features, 1)
+        self.register_buffer("scale", torch.ones(self.n_seen))
+        self.register_buffer("average", torch.zeros(controller.n_params))
+        self.critic = nn.Linear(self.n_seen, 1)
         nn.init.zeros_(self.critic.weight)
         nn.init.zeros_(self.critic.bias)
 
@@ -57,12 +62,18 @@ class Learner(nn.Module):
         """(n_params,) C's weights."""
         return self.scaled * self.controller.units(self.scale)
 
+    @torch.no_grad()
+    def remember(self, share: float) -> None:
+        """Let the weights of now make up this share of `average`."""
+        self.average.lerp_(self.params, share)
+
     def choices(self, features: Tensor) -> Distribution:
         """A coin, 1 for right and 0 for left, or y with noise: (..., A) at features (..., F)."""
         task, params = self.controller.task, self.params
-        split = task.n_actions * self.controller.n_features
+        split = task.n_actions * self.n_seen
         bias = params[split:] if task.bias else None
-        y = F.linear(features, params[:split].view(task.n_actions, -1), bias)
+        weight = params[:split].view(task.n_actions, self.n_seen)
+        y = F.linear(features[..., : self.n_seen], weight, bias)
         if task.squash == "tanh":
             return Bernoulli(logits=2 * y, validate_args=False)
         return Normal(y, self.noise, validate_args=False)
@@ -76,7 +87,7 @@ class Learner(nn.Module):
 
     def value(self, features: Tensor) -> Tensor:
         """(...,) what the critic expects from features (..., F): the discounted future reward."""
-        return self.critic(features).squeeze(-1)
+        return self.critic(features[..., : self.n_seen]).squeeze(-1)
 
 
 def advantages(seen: Experience, value: Tensor, discount: float, smoothing: float) -> Tensor:
@@ -112,17 +123,22 @@ def _learn(
     features, choice = seen.features[:-1].flatten(0, 1), seen.choice.flatten(0, 1)
     before = seen.log_prob.flatten()
     parts: dict[str, Tensor] = {}
+    far = False  # C has moved as far as this experience can be trusted: only the critic goes on
     for _ in range(config.epochs):
         for batch in torch.from_numpy(rng.permutation(len(features))).split(config.batch_size):
             rows = features.index_select(0, batch)  # twice as fast as [batch]
             choices = learner.choices(rows)
-            ratio = torch.exp(choices.log_prob(choice[batch]).sum(-1) - before[batch])
+            log_ratio = choices.log_prob(choice[batch]).sum(-1) - before[batch]
+            ratio = torch.exp(log_ratio)
             bounded = ratio.clamp(1 - config.clip, 1 + config.clip)
             gain = torch.minimum(ratio * advantage[batch], bounded * advantage[batch]).mean()
             entropy = choices.entropy().sum(-1).mean()
             error = (learner.value(rows) - wanted[batch]).square().mean()
+            if config.max_divergence:
+                moved = (ratio - 1 - log_ratio).mean()  # Kullback-Leibler, never below 0
+                far = far or bool(moved > config.max_divergence)
             optimizer.zero_grad()
-            (error - gain - config.entropy * entropy).backward()
+            (error if far else error - gain - config.entropy * entropy).backward()
             nn.utils.clip_grad_norm_([learner.scaled], 0.5)
             optimizer.step()
             parts = {"critic": error.detach(), "entropy": entropy.detach()}
@@ -136,6 +152,7 @@ def learn_policy(
     folder: Path,
     seed: int,
     check: Callable[[Tensor], dict] = lambda params: {},
+    **facts: Any,
 ) -> dict[str, float]:
     """Train C in `lives` and leave controllers and metrics in `folder`; resumes bit for bit.
 
@@ -144,8 +161,9 @@ def learn_policy(
     Every `check_every` updates C is kept (`update_00250`, …), and `check` may score it (without
     chance) in the world it learns in, `mean_return`, and in the real game, `real_return`: the best
     in the real game is published, else the last. Rows of metrics: mean `risk` of dying or `reward`
-    per 1,000 steps, the critic's squared error, the entropy of C's choices in nats. Returns what
-    is known of the published C: {"update", "risk" or "reward"}, and the numbers of `check`.
+    per 1,000 steps, the critic's squared error, the entropy of C's choices in nats. `facts` are
+    stored with the controllers. Returns what is known of the published C: {"update", "risk" or
+    "reward"}, and the numbers of `check`.
     """
     learner = Learner(controller, config.noise).to(lives.env.device)
     rates = config.learning_rate, config.critic_learning_rate
@@ -158,7 +176,7 @@ def learn_policy(
         lives.restore(keeper.extra)
     else:  # how far do the features swing while C acts by chance alone?
         by_chance = lives.play(learner, update_rng(seed, 0, purpose=3))
-        learner.scale.copy_(by_chance.features.std(dim=(0, 1)) + 1e-3)
+        learner.scale.copy_(by_chance.features.std(dim=(0, 1))[: learner.n_seen] + 1e-3)
     with keeper:
         while keeper.update < config.updates:
             learner.noise = config.noise * config.noise_decay**keeper.update
@@ -167,25 +185,30 @@ def learn_policy(
             seen = lives.play(learner, update_rng(seed, keeper.update, purpose=2))
             parts = _learn(learner, optimizer, seen, config, update_rng(seed, keeper.update))
             keeper.count(lives.told(seen) | parts)
+            learner.remember(max(1 / config.average, 1 / keeper.update))
             found = {}
             if keeper.update % config.check_every == 0 or keeper.update == config.updates:
                 name = f"update_{keeper.update:05d}"
-                kept[name] = learner.params.detach().half().float()
+                kept[name] = learner.average.half().float()
                 found = check(kept[name])
             if found or keeper.due:
                 keeper.log(**found)
             keeper.save_if_due(**lives.state(), **kept)
-    return _publish(controller, folder, keeper.metrics.read(), kept)
+    return _publish(controller, folder, keeper.metrics.read(), kept, facts)
 
 
 def _publish(
-    controller: Controller, folder: Path, rows: list[dict], kept: dict[str, Tensor]
+    controller: Controller,
+    folder: Path,
+    rows: list[dict],
+    kept: dict[str, Tensor],
+    facts: dict[str, Any],
 ) -> dict[str, float]:
     """Store the controllers kept on the way, and as `params` the one that did best."""
     scored = [row for row in rows if "real_return" in row]
     best = max(scored, key=lambda row: row["real_return"]) if scored else rows[-1]
-    facts = ("update", "risk", "reward", "mean_return", "sem", "real_return", "real_sem")
-    chosen = {key: best[key] for key in facts if key in best}
+    known = ("update", "risk", "reward", "mean_return", "sem", "real_return", "real_sem")
+    chosen = {key: best[key] for key in known if key in best}
     named = {**kept, "params": kept[f"update_{best['update']:05d}"]}
-    save_controllers(folder / "controller.safetensors", controller, named, chosen=chosen)
+    save_controllers(folder / "controller.safetensors", controller, named, chosen=chosen, **facts)
     return chosen | {"seconds": rows[-1]["seconds"]}

@@ -236,13 +236,16 @@ PRESETS = {
 POLICIES = {
     "car_racing": PolicyConfig(
         "real",
+        updates=600,
         dreams=64,
         max_episode_steps=1000,
         batch_size=2048,
-        learning_rate=5e-4,
-        learning_rate_decay=0.9985,
+        learning_rate=1e-3,
+        learning_rate_decay=0.997,
         noise_decay=0.997,
-        check_every=100,
+        average=25,
+        max_divergence=0.02,
+        check_every=50,
     ),
     "doom_take_cover": PolicyConfig("dream"),
 }

@@ -55,14 +55,24 @@ class Run:
         return read_json(self.folder / "evaluation.json")
 
     @cached_property
+    def evolved(self) -> bool:
+        """Whether C was evolved (else it learned by policy gradient, or there is none)."""
+        path = self.folder / "controller" / "manifest.json"
+        return path.is_file() and read_json(path)["stage"] == "evolve"
+
+    @cached_property
     def curve(self) -> list[dict[str, Any]]:
-        """The generations at which the mean of C's search distribution was evaluated.
+        """The generations, or updates, at which C was scored while it was searched for.
 
         Rows as logged, plus `total_steps` (game steps so far, evaluations not counted).
         """
         rows = self.metrics("controller")
-        total = np.cumsum([row["steps"] for row in rows])
-        scored = [row | {"total_steps": int(t)} for row, t in zip(rows, total, strict=True)]
+        if self.evolved:
+            total = np.cumsum([row["steps"] for row in rows]).tolist()
+        else:
+            config = self.manifest("controller")["config"]
+            total = [row["update"] * config["dreams"] * config["steps"] for row in rows]
+        scored = [row | {"total_steps": t} for row, t in zip(rows, total, strict=True)]
         return [row for row in scored if "mean_return" in row]
 
     @cached_property
@@ -140,25 +150,23 @@ def car_racing_budget(results: Path = PUBLISHED) -> int:
     """The number of game steps that every published row of the ablation has reached."""
     names = {row.name for row in paper.CAR_RACING}
     runs = [run for run in all_runs("car_racing", results) if run.name in names]
-    return min([BUDGET, *(run.curve[-1]["total_steps"] for run in runs if _evolved(run))])
-
-
-def _evolved(run: Run) -> bool:
-    return (run.folder / "controller" / "metrics.jsonl").is_file()
+    return min([BUDGET, *(run.curve[-1]["total_steps"] for run in runs if run.evolved)])
 
 
 def car_racing_table(results: Path = PUBLISHED) -> str:
-    """CarRacing: each row of the paper beside ours, and all of ours at an equal budget."""
+    """CarRacing: each row of the paper beside ours, with all evolved ones at an equal budget."""
     budget = car_racing_budget(results)
     found = {run.name: run for run in all_runs("car_racing", results)}
     rows = []
     for row in paper.CAR_RACING:
         run = found.get(row.name)
-        equal = "–" if run is None or not _evolved(run) else _at_budget(run, budget)
+        equal = _at_budget(run, budget) if run and run.evolved else "–"
+        trained = run is not None and (run.folder / "controller").is_dir()
+        steps = f"{run.curve[-1]['total_steps'] / 1e6:.1f} M" if run and trained else "–"
         ours = score(_evaluation("car_racing", row.name, results))
-        rows.append([row.label, _pair(row.score), ours, equal])
-    header = ["CarRacing-v3", "published by others", "ours, test episodes"]
-    return table([*header, f"ours after about {budget / 1e6:.0f} M steps, validation"], rows)
+        rows.append([row.label, _pair(row.score), ours, unbroken(steps), equal])
+    header = ["CarRacing-v3", "published by others", "ours, test episodes", "game steps of C"]
+    return table([*header, f"ours after about {budget / 1e6:.0f} M, validation"], rows)
 
 
 def _at_budget(run: Run, budget: int) -> str:

@@ -74,8 +74,8 @@ def collect_run(run: RunFolder, task: Task, config: CollectConfig, seed: int) ->
     return store
 
 
-def _teachers(run_path: Path, task: Task, config: EvolveConfig, seed: int) -> Agent:
-    """V and M that C is evolved behind; M untrained where `config` says so."""
+def _teachers(run_path: Path, task: Task, config: EvolveConfig | PolicyConfig, seed: int) -> Agent:
+    """V and M that C learns behind; M untrained where `config` says so."""
     agent = load_agent(run_path, task, controller=None)
     if config.random_memory:
         agent.memory = agent.memory.untrained_copy(seed)
@@ -141,12 +141,13 @@ def policy_run(
     Leaves controllers and the learning curve in RUN/`output`.
     """
     _check_output(output)
-    agent = load_agent(run.path, task, controller=None)
+    agent = _teachers(run.path, task, config, seed)
     _check_policy_world(task, agent, config)
     folder = run.stage(output, create=True)
     if claims.begin_stage(folder, config, seed, weights_of(run.path)):
         return
-    controller = agent.new_controller()
+    controller = agent.new_controller(config.controller)
+    facts = {"memory_seed": seed} if config.random_memory else {}
 
     def world(slots: int) -> FeatureVectorEnv:
         cap = config.max_episode_steps
@@ -166,7 +167,7 @@ def policy_run(
 
         env = stack.enter_context(closing(world(config.dreams)))
         lives = (Games if config.world == "real" else Dreams)(env, config)  # type: ignore[arg-type]
-        result |= learn_policy(lives, controller, config, folder, seed, check)
+        result |= learn_policy(lives, controller, config, folder, seed, check, **facts)
 
 
 def _check_policy_world(task: Task, agent: Agent, config: PolicyConfig) -> None:
