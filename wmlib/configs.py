@@ -20,6 +20,8 @@ MAY_BE_ZERO = {
     "end_weight",
     "entropy",
     "max_divergence",
+    "lost_costs",
+    "critic_units",
 }
 AT_LEAST = {"population": 2, "steps": 2}
 PROBABILITIES = {"end_above", "alive_above", "discount", "smoothing"}
@@ -258,6 +260,9 @@ class PolicyConfig(_Checked):
     """world = dream: a dream is over when the chance that C still lives in it falls below this"""
     patience: int = 100
     """world = real: a game is left when this many steps have brought no reward"""
+    lost_costs: float = 0.0
+    """world = real: points that a game left like this costs (a car off its road pays for the tiles
+    that it will miss, more than the critic can look ahead)"""
     noise: float = 0.5
     """car: standard deviation of what is added to C's outputs while it learns (Doom: a coin)"""
     noise_decay: float = 1.0
@@ -272,6 +277,8 @@ class PolicyConfig(_Checked):
     """steps in one gradient"""
     learning_rate: float = 4e-4
     """Adam, for C"""
+    critic_units: int = 0
+    """tanh units of the critic (0: it is linear in the features, as C is)"""
     critic_learning_rate: float = 1e-3
     """Adam, for the critic"""
     learning_rate_decay: float = 1.0

@@ -181,5 +181,6 @@ class Games(Lives):
         _, *told, _ = result
         reward, ended, cut = (torch.as_tensor(x, device=self.env.device) for x in told)
         self.waiting = torch.where(reward > 0, 0.0, self.waiting + 1)
-        lost = ended | (self.waiting >= self.config.patience)
-        return reward.float() / 10, lost | cut, lost
+        in_vain = self.waiting >= self.config.patience
+        paid = reward.float() - self.config.lost_costs * in_vain
+        return paid / 10, in_vain | ended | cut, in_vain | ended

@@ -11,7 +11,7 @@ right with probability sigmoid(2 y), else fully left; the mean of that coin is t
 that the same C gives without it. In the car, normal noise is added to y before the squash, and
 fades.
 
-What is expected is told by a critic, linear in the same features; A_t is the generalised advantage
+What is expected is told by a critic that sees the same features; A_t is the generalised advantage
 (Schulman et al., 2016), and the steps are used several times within the clipped bounds of PPO
 (Schulman et al., 2017). C stays what it was: a linear map with as many numbers as the evolved one.
 
@@ -46,16 +46,18 @@ class Learner(nn.Module):
     scale: Tensor
     average: Tensor
 
-    def __init__(self, controller: Controller, noise: float = 0.5) -> None:
+    def __init__(self, controller: Controller, noise: float = 0.5, critic_units: int = 0) -> None:
         super().__init__()
         self.controller, self.noise = controller, noise
         self.n_seen = controller.layers[0][0]
         self.scaled = nn.Parameter(torch.zeros(controller.n_params))
         self.register_buffer("scale", torch.ones(self.n_seen))
         self.register_buffer("average", torch.zeros(controller.n_params))
-        self.critic = nn.Linear(self.n_seen, 1)
-        nn.init.zeros_(self.critic.weight)
-        nn.init.zeros_(self.critic.bias)
+        last = nn.Linear(critic_units or self.n_seen, 1)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        hidden = [nn.Linear(self.n_seen, critic_units), nn.Tanh()] if critic_units else []
+        self.critic = nn.Sequential(*hidden, last)
 
     @property
     def params(self) -> Tensor:
@@ -165,7 +167,8 @@ def learn_policy(
     stored with the controllers. Returns what is known of the published C: {"update", "risk" or
     "reward"}, and the numbers of `check`.
     """
-    learner = Learner(controller, config.noise).to(lives.env.device)
+    torch.manual_seed(seed)  # for the critic's hidden units
+    learner = Learner(controller, config.noise, config.critic_units).to(lives.env.device)
     rates = config.learning_rate, config.critic_learning_rate
     optimizer = torch.optim.Adam([{"params": [learner.scaled]}])
     optimizer.add_param_group({"params": list(learner.critic.parameters())})
