@@ -81,15 +81,16 @@ def test_the_generalised_advantage_is_the_weighted_sum_of_errors():
     over, lost = torch.zeros(6, 3), torch.zeros(6, 3)
     over[2, 1] = over[3, 2] = lost[3, 2] = 1
     none = torch.zeros(0)
-    found = advantages(Experience(none, none, none, reward, over, lost), value, 0.9, 0.8)
+    discount = torch.where(torch.arange(6)[:, None] == 1, 0.5, 0.9).expand(6, 3)
+    found = advantages(Experience(none, none, none, reward, over, lost, discount), value, 0.8)
     for i in range(3):
         for t in range(6):
             total, weight = 0.0, 1.0
             for k in range(t, 6):
                 following = value[k, i] if over[k, i] else value[k + 1, i]
                 following = 0.0 if lost[k, i] else following
-                total += weight * float(reward[k, i] + 0.9 * following - value[k, i])
-                weight *= 0.9 * 0.8
+                total += weight * float(reward[k, i] + discount[k, i] * following - value[k, i])
+                weight *= 0.8 * float(discount[k, i])
                 if over[k, i]:
                     break
             assert float(found[t, i]) == pytest.approx(total, abs=1e-6)
@@ -232,19 +233,21 @@ def test_games_end_are_lost_and_cut_games_are_not():
     env = Slalom()
     games = Games(env, config())
     cut = np.array([True] * 4 + [False] * 4)
-    reward, over, lost = games._judge(None, np.full(8, 30.0), ~cut, cut, {})
+    reward, over, lost, _ = games._judge(None, np.full(8, 30.0), ~cut, cut, {})
     assert reward.tolist() == [3.0] * 8
     assert over.all()
     assert lost.tolist() == (~cut).tolist()
 
 
-def test_a_game_without_reward_is_left_behind():
-    games = Games(Slalom(), config(patience=3))
+def test_a_game_without_reward_is_left_behind_at_a_price():
+    games = Games(Slalom(), config(patience=3, lost_costs=50, discount=0.9, reward_discount=0.5))
     none, pays = np.zeros(8, dtype=bool), np.arange(8) < 2
     for step in range(1, 4):
         reward = np.where(pays & (step == 2), 3.0, -0.1)
-        _, over, lost = games._judge(None, reward, none, none, {})
+        paid, over, lost, discount = games._judge(None, reward, none, none, {})
         assert over.tolist() == lost.tolist() == (~pays & (step == 3)).tolist()
+        assert paid.tolist() == pytest.approx((reward / 10 - 5.0 * (~pays & (step == 3))).tolist())
+        assert discount.tolist() == pytest.approx(np.where(pays & (step == 2), 0.45, 0.9))
 
 
 def test_games_go_on_from_their_state():

@@ -269,6 +269,9 @@ class PolicyConfig(_Checked):
     """factor per update: C is played without noise in the end, and must come to rely on none"""
     discount: float = 0.99
     """weight of the next step's reward against this one's"""
+    reward_discount: float = 1.0
+    """world = real: weight of what comes after a reward; with a `discount` near 1 the future counts
+    in tiles instead of seconds, and haste pays little more than the game itself pays for it"""
     smoothing: float = 0.95
     """lambda of the generalised advantage (Schulman et al., 2016)"""
     epochs: int = 3

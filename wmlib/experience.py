@@ -48,6 +48,8 @@ class Experience(NamedTuple):
     """(T, N) 1 where the life was left behind after the step"""
     lost: Tensor
     """(T, N) 1 where nothing could follow: the game has ended"""
+    discount: Tensor
+    """(T, N) weight of what came after the step"""
 
 
 def draw(choices: Distribution, generator: torch.Generator) -> Tensor:
@@ -91,9 +93,10 @@ class Lives:
             features = env.features()
             choices = player.choices(features)
             choice = draw(choices, chance)
-            reward, self.over, lost = self._judge(*env.step(player.action(choice)))
+            reward, self.over, lost, discount = self._judge(*env.step(player.action(choice)))
             log_prob = choices.log_prob(choice).sum(-1)
-            rows.append((features, choice, log_prob, reward, self.over.float(), lost.float()))
+            ends = self.over.float(), lost.float()
+            rows.append((features, choice, log_prob, reward, *ends, discount))
         features, *rest = (torch.stack(column) for column in zip(*rows))
         return Experience(torch.cat([features, env.features()[None]]), *rest)
 
@@ -104,8 +107,8 @@ class Lives:
     def _begun(self) -> None:
         """New lives have begun where `over` is set."""
 
-    def _judge(self, *result: Any) -> tuple[Tensor, Tensor, Tensor]:
-        """Reward, over, lost (N,) of what `env.step` has returned."""
+    def _judge(self, *result: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Reward, over, lost, discount (N,) of what `env.step` has returned."""
         raise NotImplementedError
 
 
@@ -136,14 +139,19 @@ class Dreams(Lives):
     def _begun(self) -> None:
         self.alive = torch.where(self.over, 1.0, self.alive)
 
-    def _judge(self, *result: Any) -> tuple[Tensor, Tensor, Tensor]:
+    def _judge(self, *result: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Minus the risk in percent. A dream is left behind, not lost: M could dream on."""
         *_, info = result
         risk = torch.sigmoid(info["end_logit"] - math.log(self.config.end_odds))
         self.alive = self.alive * (1 - risk)
         cap = self.env.steps >= self.config.max_episode_steps
         over = (self.alive < self.config.alive_above) | cap
-        return -100 * risk, over, torch.zeros_like(over)
+        return (
+            -100 * risk,
+            over,
+            torch.zeros_like(over),
+            self.config.discount * torch.ones_like(risk),
+        )
 
 
 class Games(Lives):
@@ -176,11 +184,12 @@ class Games(Lives):
     def _begun(self) -> None:
         self.waiting = torch.where(self.over, 0.0, self.waiting)
 
-    def _judge(self, *result: Any) -> tuple[Tensor, Tensor, Tensor]:
+    def _judge(self, *result: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Tens of points (a critic learns small numbers faster)."""
         _, *told, _ = result
         reward, ended, cut = (torch.as_tensor(x, device=self.env.device) for x in told)
         self.waiting = torch.where(reward > 0, 0.0, self.waiting + 1)
         in_vain = self.waiting >= self.config.patience
         paid = reward.float() - self.config.lost_costs * in_vain
-        return paid / 10, in_vain | ended | cut, in_vain | ended
+        discount = torch.where(reward > 0, self.config.reward_discount, 1.0) * self.config.discount
+        return paid / 10, in_vain | ended | cut, in_vain | ended, discount

@@ -92,7 +92,7 @@ class Learner(nn.Module):
         return self.critic(features[..., : self.n_seen]).squeeze(-1)
 
 
-def advantages(seen: Experience, value: Tensor, discount: float, smoothing: float) -> Tensor:
+def advantages(seen: Experience, value: Tensor, smoothing: float) -> Tensor:
     """(T, N) generalised advantage; `value` (T + 1, N) is the critic's.
 
     A life that is over goes on in the mind of the critic alone: nothing else is known of it. One
@@ -103,8 +103,8 @@ def advantages(seen: Experience, value: Tensor, discount: float, smoothing: floa
     for t in reversed(range(len(found))):
         goes_on = 1 - seen.over[t]
         following = torch.where(goes_on > 0, value[t + 1], value[t]) * (1 - seen.lost[t])
-        error = seen.reward[t] + discount * following - value[t]
-        later = error + discount * smoothing * goes_on * later
+        error = seen.reward[t] + seen.discount[t] * following - value[t]
+        later = error + seen.discount[t] * smoothing * goes_on * later
         found[t] = later
     return found
 
@@ -119,7 +119,7 @@ def _learn(
     """Some epochs of PPO on what the lives showed; returns the losses of the last batch."""
     with torch.no_grad():
         value = learner.value(seen.features)
-        advantage = advantages(seen, value, config.discount, config.smoothing).flatten()
+        advantage = advantages(seen, value, config.smoothing).flatten()
         wanted = advantage + value[:-1].flatten()
         advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
     features, choice = seen.features[:-1].flatten(0, 1), seen.choice.flatten(0, 1)
