@@ -97,9 +97,9 @@ def _check_size(target: Path) -> None:
 
 
 def _same(source: Path, other: Path) -> bool:
-    """Are the two folders the same finished stage?"""
-    manifests = [folder / "manifest.json" for folder in (source, other)]
-    return is_finished(other) and manifests[0].read_bytes() == manifests[1].read_bytes()
+    """Is the published folder, which has no weights, of the same finished stage?"""
+    source, other = (folder / "manifest.json" for folder in (source, other))
+    return other.is_file() and source.read_bytes() == other.read_bytes()
 
 
 def _copy(source: Path, target: Path) -> Path:

@@ -63,6 +63,8 @@ class Lives:
     """N lives that go on from update to update; what a step is worth, the two kinds below say."""
 
     seeds: range
+    kept: tuple[str, ...] = ("over",)
+    """tensors (N,) of its own that go on, too"""
 
     def __init__(self, env: FeatureVectorEnv, config: PolicyConfig) -> None:
         self.env, self.config = env, config
@@ -71,13 +73,13 @@ class Lives:
 
     def state(self) -> dict[str, Tensor]:
         """All that must be kept to go on."""
-        return self.env.snapshot() | {"over": self.over}
+        return self.env.snapshot() | {name: getattr(self, name) for name in self.kept}
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Go on from a kept `state`."""
-        kept = dict(state)
-        self.over = kept.pop("over").to(self.env.device)
-        self.env.restore(kept)
+        for name in self.kept:
+            setattr(self, name, state[name].to(self.env.device))
+        self.env.restore({k: v for k, v in state.items() if k not in self.kept})
 
     @torch.no_grad()
     def play(self, player: Player, rng: np.random.Generator) -> Experience:
@@ -116,21 +118,12 @@ class Dreams(Lives):
     """Dreams, until C is probably dead in them."""
 
     seeds = range(2**31)
+    kept = ("over", "alive")
 
     def __init__(self, env: DreamEnv, config: PolicyConfig) -> None:
         super().__init__(env, config)
         self.alive = torch.zeros(env.num_envs, device=env.device)
         """(N,) the chance that C still lives"""
-
-    def state(self) -> dict[str, Tensor]:
-        """All that must be kept to go on."""
-        return super().state() | {"alive": self.alive}
-
-    def restore(self, state: dict[str, Tensor]) -> None:
-        """Go on from a kept `state`."""
-        kept = dict(state)
-        self.alive = kept.pop("alive").to(self.env.device)
-        super().restore(kept)
 
     def told(self, seen: Experience) -> dict[str, Tensor]:
         """The risk of dying, per 1,000 steps."""
@@ -161,21 +154,12 @@ class Games(Lives):
     """
 
     seeds = range(seeds.TRAINING.start, seeds.TRAINING.stop)
+    kept = ("over", "waiting")
 
     def __init__(self, env: GameFeatures, config: PolicyConfig) -> None:
         super().__init__(env, config)
         self.waiting = torch.zeros(env.num_envs, device=env.device)
         """(N,) steps since the last reward"""
-
-    def state(self) -> dict[str, Tensor]:
-        """All that must be kept to go on."""
-        return super().state() | {"waiting": self.waiting}
-
-    def restore(self, state: dict[str, Tensor]) -> None:
-        """Go on from a kept `state`."""
-        kept = dict(state)
-        self.waiting = kept.pop("waiting").to(self.env.device)
-        super().restore(kept)
 
     def told(self, seen: Experience) -> dict[str, Tensor]:
         """The mean reward of 1,000 steps, in points."""

@@ -266,8 +266,8 @@ def write_report(results: Path, readme: Path) -> None:
     tables = [
         (
             "CarRacing",
-            car_racing_table(results) + "\n\nMean ± std over episodes. The evolution of the second "
-            "row has larger generations than those below it, and so climbs slowly at first.",
+            car_racing_table(results) + "\n\nMean ± std over episodes. The published search (first "
+            "row) has larger generations than the others and so climbs slowly at first.",
         ),
         ("Doom Take Cover", doom_table(results) + "\n\nMean ± std over episodes."),
         (
