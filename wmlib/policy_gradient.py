@@ -167,8 +167,9 @@ def learn_policy(
     stored with the controllers. Returns what is known of the published C: {"update", "risk" or
     "reward"}, and the numbers of `check`.
     """
-    torch.manual_seed(seed)  # for the critic's hidden units
-    learner = Learner(controller, config.noise, config.critic_units).to(lives.env.device)
+    with torch.random.fork_rng(devices=[]):  # the critic's hidden units; the caller's dice stay
+        torch.manual_seed(seed)
+        learner = Learner(controller, config.noise, config.critic_units).to(lives.env.device)
     rates = config.learning_rate, config.critic_learning_rate
     optimizer = torch.optim.Adam([{"params": [learner.scaled]}])
     optimizer.add_param_group({"params": list(learner.critic.parameters())})

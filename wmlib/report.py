@@ -161,7 +161,7 @@ def car_racing_table(results: Path = PUBLISHED) -> str:
     for row in paper.CAR_RACING:
         run = found.get(row.name)
         equal = _at_budget(run, budget) if run and run.evolved else "–"
-        trained = run is not None and (run.folder / "controller").is_dir()
+        trained = run and (run.folder / "controller").is_dir()
         steps = f"{run.curve[-1]['total_steps'] / 1e6:.1f} M" if run and trained else "–"
         ours = score(_evaluation("car_racing", row.name, results))
         rows.append([row.label, _pair(row.score), ours, unbroken(steps), equal])
