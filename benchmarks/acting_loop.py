@@ -30,10 +30,10 @@ def paper_sized() -> Agent:
     return agent
 
 
-def ours(agent: Agent, slots: int, steps: int, device: str = "cpu") -> float:
+def ours(agent: Agent, slots: int, steps: int) -> float:
     """Agent steps per second of a full population of `slots` candidates."""
-    env = agent.real(slots, max_episode_steps=steps, game="batched", device=device)
-    params = torch.randn(slots, agent.controller.n_params, device=device) * 0.1
+    env = agent.real(slots, max_episode_steps=steps, game="batched")
+    params = torch.randn(slots, agent.controller.n_params) * 0.1
     jobs = [(i, 100_000 + i) for i in range(slots)]
     try:
         play(env, agent.controller, params, jobs[:1])  # compile and warm up

@@ -27,7 +27,6 @@ def run(code, **environment):
 
 def test_wmlib_does_not_import_cuda():
     loaded = run("import sys, wmlib.envs.batched_car_racing.vector_env; print(*sys.modules)")
-    assert "numba.cuda" not in loaded or importlib.util.find_spec("numba_cuda")
     assert "wmlib.envs.batched_car_racing.cuda" not in loaded
 
 

@@ -51,8 +51,11 @@ def test_the_gradient_is_the_slope_of_the_expected_return():
 
 
 def test_evolution_noise_does_not_depend_on_the_delay():
-    task = LampTask(3, 32)
-    g = credit.evolution_gradients(task, np.zeros(32), 20_000, rng(5), sigma=0.5)
+    task, r = LampTask(3, 32), rng(5)
+    eps = r.standard_normal((20_000, 32))
+    c, x = task.observe(20_000, r)  # the presses after the first do not change the return
+    R = c * np.sign(np.sum(0.5 * eps * x, axis=1))
+    g = R[:, None] * eps / 0.5
     signal, noise = credit.evolution_noise(task, sigma=0.5)
     measured, se = credit.noise_of(g, signal**0.5 * task.u / task.strength)
     assert abs(measured - noise) < 4 * se

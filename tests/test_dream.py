@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from wmlib.dream import DreamEnv, action_space, feature_sizes, features
+from wmlib.dream import DreamEnv, action_space, feature_sizes, features, placed
 from wmlib.memory import MDNRNN
 from wmlib.presets import TASKS
 
@@ -190,3 +190,22 @@ def test_wrong_actions_are_refused(memory, starts):
     begin(env)
     with pytest.raises(ValueError, match=r"expected \(4, 1\)"):
         env.step(torch.zeros(4, 3))
+
+
+@pytest.mark.parametrize("end", ["threshold", "sampled"])
+def test_a_controller_gone_mad_does_not_live_for_ever(memory, starts, end):
+    env = dream(memory, starts, end=end)
+    begin(env)
+    _, _, terminated, *_ = env.step(torch.full((4, 1), float("nan")))
+    assert terminated.all()
+
+
+def test_worlds_on_two_devices_share_no_module(memory, starts):
+    """(`meta` stands for a GPU: it has devices' rules and no memory.)"""
+    here = dream(memory, starts)
+    module = placed(memory, torch.device("meta"))
+    assert module.output.weight.device.type == "meta"
+    assert here.memory is memory
+    assert placed(memory, torch.device("cpu")) is memory
+    begin(here)
+    here.step(actions(1)[0])

@@ -9,6 +9,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from torch._subclasses import FakeTensorMode
 
 from wmlib import agent, cli, noise, training
 from wmlib.arena import play
@@ -17,9 +18,9 @@ from wmlib.controller import Controller, load_controllers
 from wmlib.dream import DreamEnv, FeatureVectorEnv
 from wmlib.experience import Dreams, Experience, Games
 from wmlib.memory import MDNRNN
-from wmlib.policy_gradient import Learner, advantages, learn_policy
+from wmlib.policy_gradient import Learner, _learn, advantages, learn_policy
 from wmlib.presets import get_task
-from wmlib.runs import Metrics, read_json
+from wmlib.runs import Metrics, UserError, read_json
 from wmlib.training import update_rng
 
 TASK, CAR = get_task("doom_take_cover"), get_task("car_racing")
@@ -269,3 +270,21 @@ def test_games_go_on_from_their_state():
     assert seen[0].over.sum() == 3  # the games were cut, and new ones begun, after the stop
     for once, twice in zip(*seen):
         assert torch.equal(once, twice)
+
+
+@pytest.mark.parametrize("task", [TASK, CAR])
+def test_units_lie_where_the_sizes_do(task):
+    with FakeTensorMode():  # it has the rules of a GPU and needs none
+        sizes = torch.ones(12, device="cuda")
+        assert Controller(task, "linear", 4, 12).units(sizes).device.type == "cuda"
+
+
+def test_a_diverged_controller_is_told_and_does_not_play(env, tmp_path):
+    with pytest.raises(UserError, match="largest_weight = inf at update 0"):
+        learn_policy(
+            Dreams(env, config()),
+            Controller(TASK, "linear", 4, 20),
+            config(learning_rate=1e30),
+            tmp_path,
+            seed=0,
+        )

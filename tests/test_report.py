@@ -86,10 +86,16 @@ def test_equal_budget_is_what_the_shortest_run_reached(results):
     assert cells[-1] == "200 (s.e. 5.0)"
 
 
-def test_temperature_table_takes_errors_between_controllers(results):
-    dream, real = report.temperature_scores(report.temperature_runs(results)[0.1])
-    assert (dream.each, dream.mean, dream.sem) == ([200.0, 400.0], 300.0, pytest.approx(100.0))
-    assert (real.each, real.sem) == ([150.0, 350.0], pytest.approx(100.0))
+def test_temperature_table_pools_what_lies_between_controllers(results):
+    write_run(results / "doom_take_cover" / "tau_1.00_seed_0", chosen=3, returns=(500.0, 700.0))
+    dream, real = report.temperature_scores(report.temperature_runs(results))
+    assert (dream[0.1].each, dream[0.1].mean) == ([200.0, 400.0], 300.0)
+    assert dream[0.1].sem == pytest.approx(100.0)
+    assert (real[0.1].each, real[0.1].sem) == ([150.0, 350.0], pytest.approx(100.0))
+    # A lone controller lies as far from its like as those of the other group do.
+    assert (real[1.0].mean, real[1.0].sem) == (600.0, pytest.approx(100.0 * 2**0.5))
+    (lone,) = report.spreads({1.0: [{"mean": 5.0, "sem": 3.0}]}).values()
+    assert lone.sem == 3.0
     table = report.temperature_table(results)
     assert line(table, "0.10")[1:] == [
         "2086 ± 140",

@@ -20,7 +20,7 @@ from wmlib import noise
 from wmlib.arena import play, standard_error
 from wmlib.claims import CLAIM
 from wmlib.controller import Controller, load_controllers
-from wmlib.dream import Z_NOISE, DreamEnv, FeatureVectorEnv, n_features
+from wmlib.dream import Z_NOISE, DreamEnv, FeatureVectorEnv, n_features, placed
 from wmlib.memory import MDNRNN, load_memory
 from wmlib.presets import Task, get_task
 from wmlib.runs import (
@@ -54,7 +54,7 @@ class GameFeatures(FeatureVectorEnv):
         if games.metadata.get("autoreset_mode") != AutoresetMode.DISABLED:
             raise ValueError("make the games with autoreset_mode=AutoresetMode.DISABLED")
         self.games = games
-        self.vision = vision.to(self.device).eval()
+        self.vision = placed(vision, self.device)
         self.pictures: Any = None
 
     def _look(self, pictures: Any, where: Tensor | None = None) -> None:

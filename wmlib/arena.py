@@ -25,7 +25,10 @@ from wmlib.controller import Controller
 
 
 class FeatureEnv(Protocol):
-    """A vector environment, autoreset off, that emits torch float32 features (N, F)."""
+    """A vector environment, autoreset off, that emits torch float32 features (N, F).
+
+    A game that is over may be stepped on: it stands still, or goes on for nobody.
+    """
 
     num_envs: int
 
@@ -63,30 +66,31 @@ def play(
     """
     n = env.num_envs
     returns, lengths = np.zeros(len(jobs)), np.zeros(len(jobs), dtype=np.int64)
-    job_of_slot = np.full(n, -1)  # -1: idle
+    job_of_slot = np.full(n, -1)  # -1: idle, its game is over and stands still
     slot_params = params[torch.zeros(n, dtype=torch.long)]  # (N, n_params)
-    free, waiting, features = np.ones(n, dtype=bool), 0, torch.empty(0)
-    while True:
-        if free.any():
-            # Idle slots are reset too (an ended game cannot be stepped), to a seed nobody reads.
-            slot_seeds: list[int | None] = [None] * n
-            for slot in np.flatnonzero(free):
-                job_of_slot[slot] = waiting if waiting < len(jobs) else -1
-                candidate, slot_seeds[slot] = jobs[min(waiting, len(jobs) - 1)]
-                slot_params[slot] = params[candidate]
-                waiting += 1
-            if (job_of_slot < 0).all():
-                return Played(returns, lengths)
-            features, _ = env.reset(seed=slot_seeds, options={"reset_mask": free.copy()})
-        actions = controller.act(slot_params, features)
-        features, reward, terminated, truncated, _ = env.step(actions)
+    # A reset costs much the same for one slot as for many (on a GPU), so some wait for each other.
+    together, begun, features = max(1, n // 64), 0, torch.empty(0)
+    while begun < len(jobs) or (job_of_slot >= 0).any():
+        idle = np.flatnonzero(job_of_slot < 0)
+        if begun < len(jobs) and len(idle) >= together:
+            slots = idle[: len(jobs) - begun]
+            job_of_slot[slots] = np.arange(begun, begun + len(slots))
+            mask = np.isin(np.arange(n), slots) | (begun == 0)  # at first every game needs a reset
+            begun += len(slots)
+            played = [jobs[max(job, 0)] for job in job_of_slot]
+            candidates = [candidate for candidate, _ in played]
+            slot_params = params[torch.tensor(candidates, device=params.device)]
+            features, _ = env.reset(seed=[seed for _, seed in played], options={"reset_mask": mask})
+        features, reward, terminated, truncated, _ = env.step(controller.act(slot_params, features))
         live = job_of_slot >= 0
         returns[job_of_slot[live]] += np.asarray(reward, dtype=np.float64)[live]
         lengths[job_of_slot[live]] += 1
-        free = np.asarray(terminated) | np.asarray(truncated)
         progress(int(live.sum()))
-        for job in job_of_slot[free & live].tolist():
+        over = live & (np.asarray(terminated) | np.asarray(truncated))
+        for job in job_of_slot[over].tolist():
             finished(job, float(returns[job]), int(lengths[job]))
+        job_of_slot[over] = -1
+    return Played(returns, lengths)
 
 
 # ---------------------------------------------------------------- candidates over processes

@@ -45,7 +45,8 @@ def begin_stage(folder: Path, config: Any, seed: int, inputs: dict[str, Any] | N
     wanted = json.loads(json.dumps({"config": fields, "seed": seed, "inputs": inputs or {}}))
     claim = folder / CLAIM
     if not claim.exists() or _only_claimed(folder):
-        write_json(claim, wanted)
+        with _alone(folder):
+            write_json(claim, wanted)
         return False
     started = read_json(claim, "config", "seed")
     # What is newer than the folder had its default then.
@@ -64,8 +65,9 @@ def begin_stage(folder: Path, config: Any, seed: int, inputs: dict[str, Any] | N
         grows, changes = (set(getattr(config, name, ())) for name in ("GROWS", "CHANGES"))
         grown = [key for key in changed if key in grows and new[key] > old[key]]
         if grown and set(changed) <= {*grown, *changes}:
-            (folder / "manifest.json").unlink(missing_ok=True)  # it goes on, so it is not finished
-            write_json(claim, wanted)
+            with _alone(folder):
+                (folder / "manifest.json").unlink(missing_ok=True)  # it goes on: not finished
+                write_json(claim, wanted)
             return False
         raise UserError(
             f"{folder} was started with other settings ({_differences(old, new)}): "

@@ -45,10 +45,17 @@ class Common:
         return RunFolder(self.run_dir or Path("runs") / f"{self.task}-{self.preset}")
 
 
+def _on_cpu_only(common: Common, what: str) -> None:
+    """UserError where a GPU is asked for and could not be used."""
+    if common.device == "cuda":
+        raise UserError(f"{what} runs on the CPU: leave --device cuda out")
+
+
 def collect(common: Common, task: Task, config: CollectConfig) -> None:
     """Stage 1."""
     from wmlib.stages import collect_run
 
+    _on_cpu_only(common, "collect")
     collect_run(common.run, task, config, common.seed)
 
 
@@ -120,7 +127,7 @@ def evaluate(
 
 def run_all(common: Common, task: Task, preset: Preset) -> None:
     """All five stages; finished ones are passed over."""
-    collect(common, task, preset.collect)
+    collect(dataclasses.replace(common, device="cpu"), task, preset.collect)
     train_vision(common, task, preset.vision)
     train_memory(common, task, preset.memory)
     evolve(common, task, preset.evolve)
@@ -146,6 +153,7 @@ def dream_gradient(common: Common, config: GradientConfig) -> None:
             f"dream-gradient needs an M with a reward head, as the pendulum's, not {common.task}: "
             "--task pendulum"
         )
+    _on_cpu_only(common, "dream-gradient")
     print(json.dumps(ascend_run(common.run, config, common.seed)))
 
 
@@ -154,5 +162,6 @@ def play(common: Common, task: Task, weights: str | None, output: Path, steps: i
     from wmlib.agent import find_agent
     from wmlib.video import write_video
 
+    _on_cpu_only(common, "play")
     agent = find_agent(common.run.path if weights is None else weights, task)
     write_video(agent, common.seed, output, steps)

@@ -79,7 +79,7 @@ class Controller:
         A weight's unit is 1 over the size of its feature, `sizes` (F,); a bias has the unit 1.
         """
         outputs = self.task.n_actions
-        bias = torch.ones(outputs if self.task.bias else 0)
+        bias = torch.ones(outputs if self.task.bias else 0, device=sizes.device)
         return torch.cat([(1 / sizes).repeat(outputs), bias])
 
     def facts(self) -> dict[str, Any]:

@@ -97,20 +97,6 @@ def reinforce_gradients(
     return R[:, None] * score, R
 
 
-def evolution_gradients(
-    task: LampTask, theta: Array, n: int, rng: np.random.Generator, sigma: float = 1.0
-) -> Array:
-    """One evolution-strategies estimate per episode (n, D): return times disturbance / sigma.
-
-    Each episode plays sign((theta + sigma eps) . x) with an eps of its own. The presses after
-    the first do not change the return and enter nowhere else, so they are not even drawn.
-    """
-    eps = rng.standard_normal((n, task.features))
-    c, x = task.observe(n, rng)
-    R = c * np.sign(np.sum((theta + sigma * eps) * x, axis=1))
-    return R[:, None] * eps / sigma
-
-
 def mlp_gradients(task: LampTask, hidden: int, n: int, rng: np.random.Generator) -> Array:
     """REINFORCE estimates (n, weights) for a new random network with one tanh layer.
 

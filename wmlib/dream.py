@@ -7,8 +7,9 @@ tau, the episode ends when M says so, and it begins at a stored first latent of 
 Letters: N dreams side by side, F features, K mixtures.
 """
 
+import copy
 import math
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import gymnasium as gym
 import numpy as np
@@ -24,6 +25,8 @@ from wmlib.policies import make_policy
 from wmlib.presets import Task
 from wmlib.training import autocast
 from wmlib.vision import VAE
+
+Module = TypeVar("Module", bound=torch.nn.Module)
 
 # Streams of the episode's noise; the real game uses Z_NOISE in the same role (wmlib.agent).
 Z_NOISE, CHOICE_NOISE, END_NOISE, START_NOISE = range(4)
@@ -52,6 +55,15 @@ def action_space(task: Task) -> gym.spaces.Box:
     return gym.spaces.Box(low, scale)
 
 
+def placed(module: Module, device: torch.device) -> Module:
+    """`module` on `device`, to be used as it is: itself, or a copy where it lies on another one.
+
+    (Worlds share an agent's V and M; moving them would take them away from a world elsewhere.)
+    """
+    here = all(tensor.device.type == device.type for tensor in module.state_dict().values())
+    return (module if here else copy.deepcopy(module).to(device)).eval()
+
+
 class FeatureVectorEnv(gym.vector.VectorEnv):
     """What the real game behind V and M has in common with the dream.
 
@@ -62,7 +74,7 @@ class FeatureVectorEnv(gym.vector.VectorEnv):
 
     def __init__(self, task: Task, memory: MDNRNN, num_envs: int, device: torch.device) -> None:
         self.task, self.num_envs, self.device = task, num_envs, device
-        self.memory = memory.to(device).eval()
+        self.memory = placed(memory, device)
         self.metadata = {"autoreset_mode": AutoresetMode.DISABLED}
         self.z = torch.zeros(num_envs, memory.n_z, device=device)
         self.state: State = memory.initial_state(num_envs, device)
@@ -189,7 +201,7 @@ class DreamEnv(FeatureVectorEnv):
         self.start_mu, self.start_logvar = (s.float().to(self.device) for s in starts)
         self.tau, self.max_episode_steps = tau, max_episode_steps
         self.end, self.end_logit = end, math.log(end_above / (1 - end_above))
-        self.vision = vision
+        self.vision = None if vision is None else placed(vision, self.device)
 
     @torch.no_grad()
     def reset(self, *, seed: Any = None, options: dict | None = None) -> tuple[Tensor, dict]:
@@ -227,9 +239,9 @@ class DreamEnv(FeatureVectorEnv):
         if out.end_logit is None:
             return torch.zeros(self.num_envs, dtype=torch.bool, device=self.device)
         if self.end == "threshold":
-            return out.end_logit > self.end_logit
+            return ~(out.end_logit <= self.end_logit)  # NaN ends it: no C may live on without sense
         coin = noise.uniform(self.seeds, self.steps, 1, END_NOISE)[:, 0]
-        return coin < torch.sigmoid(out.end_logit)
+        return ~(coin >= torch.sigmoid(out.end_logit))
 
     @torch.no_grad()
     def render(self) -> np.ndarray:  # type: ignore[override]

@@ -138,6 +138,11 @@ def evolve(
         episode_seeds = generation_seeds(seed, generation, config.episodes)
         jobs = [(p, s) for p in range(config.population) for s in episode_seeds]
         params = torch.stack([_rounded(x) for x in candidates])
+        if not params.isfinite().all():
+            raise UserError(
+                f"evolve: candidates of generation {generation} are beyond every number that "
+                "float16 knows: the search has diverged. Try a smaller --sigma0, in a new folder"
+            )
         played = arena.play(controller, params, jobs, bar.update)
         returns = played.returns.reshape(config.population, config.episodes)
         if not np.isfinite(returns).all():

@@ -204,7 +204,9 @@ def _evolve(
     agent = Agent(task, StateVision(), memory, (starts["mu"], starts["logvar"]))  # type: ignore[arg-type]
     steps = config.evolve.max_episode_steps
     arena = Arena(
-        lambda: agent.dream(config.evolve.slots, config.evolve.tau, max_episode_steps=steps)
+        lambda: agent.dream(
+            config.evolve.slots, config.evolve.tau, max_episode_steps=steps, device=device
+        )
     )
     controller = agent.new_controller(config.evolve.controller)
     place = folder.stage("controller", create=True)

@@ -33,7 +33,8 @@ def temper(logpi: Tensor, logstd: Tensor, tau: float | Tensor) -> tuple[Tensor, 
     if not isinstance(tau, Tensor):
         if tau <= 0:
             raise ValueError(f"tau is {tau:g}; a temperature is above 0")
-        tau = torch.tensor(tau, dtype=logstd.dtype, device=logstd.device)
+        # A number stays one: to make a tensor of it would keep a GPU waiting at every step.
+        return torch.log_softmax(logpi / tau, dim=-1), logstd + 0.5 * math.log(tau)
     return torch.log_softmax(logpi / tau, dim=-1), logstd + 0.5 * torch.log(tau)
 
 

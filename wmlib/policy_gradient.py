@@ -127,7 +127,8 @@ def _learn(
     parts: dict[str, Tensor] = {}
     far = False  # C has moved as far as this experience can be trusted: only the critic goes on
     for _ in range(config.epochs):
-        for batch in torch.from_numpy(rng.permutation(len(features))).split(config.batch_size):
+        order = torch.from_numpy(rng.permutation(len(features))).to(features.device)
+        for batch in order.split(config.batch_size):
             rows = features.index_select(0, batch)  # twice as fast as [batch]
             choices = learner.choices(rows)
             log_ratio = choices.log_prob(choice[batch]).sum(-1) - before[batch]
@@ -163,9 +164,9 @@ def learn_policy(
     Every `check_every` updates C is kept (`update_00250`, …), and `check` may score it (without
     chance) in the world it learns in, `mean_return`, and in the real game, `real_return`: the best
     in the real game is published, else the last. Rows of metrics: mean `risk` of dying or `reward`
-    per 1,000 steps, the critic's squared error, the entropy of C's choices in nats. `facts` are
-    stored with the controllers. Returns what is known of the published C: {"update", "risk" or
-    "reward"}, and the numbers of `check`.
+    per 1,000 steps, the critic's squared error, the entropy of C's choices in nats, C's largest
+    weight. `facts` are stored with the controllers. Returns what is known of the published C:
+    {"update", "risk" or "reward"}, and the numbers of `check`.
     """
     with torch.random.fork_rng(devices=[]):  # the critic's hidden units; the caller's dice stay
         torch.manual_seed(seed)
@@ -188,7 +189,9 @@ def learn_policy(
                 group["lr"] = rate * config.learning_rate_decay**keeper.update
             seen = lives.play(learner, update_rng(seed, keeper.update, purpose=2))
             parts = _learn(learner, optimizer, seen, config, update_rng(seed, keeper.update))
-            keeper.count(lives.told(seen) | parts)
+            # What is published is float16: a C beyond it has diverged, and must not play.
+            largest = learner.params.detach().half().abs().max()
+            keeper.count(lives.told(seen) | parts | {"largest_weight": largest})
             learner.remember(max(1 / config.average, 1 / keeper.update))
             found = {}
             if keeper.update % config.check_every == 0 or keeper.update == config.updates:

@@ -189,36 +189,51 @@ class Spread:
 
     mean: float
     sem: float
-    """standard error between controllers (with one controller: between its episodes)"""
+    """of the mean, from the luck of trainings and episodes together"""
     each: list[float]
 
 
-def spread(means: Sequence[float], sems: Sequence[float]) -> Spread:
-    """Summarise controllers that were trained alike but for their seed."""
-    many = len(means) > 1
-    sem = float(np.std(means, ddof=1)) / math.sqrt(len(means)) if many else float(sems[0])
-    return Spread(float(np.mean(means)), sem, list(means))
+def spreads(groups: dict[float, list[dict[str, float]]]) -> dict[float, Spread]:
+    """Summarise groups of controllers {mean, sem} that were trained alike but for their seed.
+
+    Two controllers hardly tell how far two of them lie apart, so that deviation is pooled over all
+    groups. Where no group has two there is only the error between one controller's episodes.
+    """
+    each = {tau: [score["mean"] for score in scores] for tau, scores in groups.items()}
+    variances = [np.var(means, ddof=1) for means in each.values() if len(means) > 1]
+    deviation = math.sqrt(np.mean(variances)) if variances else 0.0
+    return {
+        tau: Spread(
+            float(np.mean(means)),
+            (deviation or groups[tau][0]["sem"]) / math.sqrt(len(means)),
+            means,
+        )
+        for tau, means in each.items()
+    }
 
 
-def temperature_scores(runs: Sequence[Run]) -> tuple[Spread, Spread | None]:
-    """(dream score, real score) of the controllers that were trained at one temperature."""
-    results = [run.manifest("controller")["result"] for run in runs]
-    dream = spread([r["mean_return"] for r in results], [r["sem"] for r in results])
-    played = [run.evaluation for run in runs if (run.folder / "evaluation.json").is_file()]
-    if not played:
-        return dream, None
-    return dream, spread([e["mean"] for e in played], [e["sem"] for e in played])
+def temperature_scores(
+    groups: dict[float, list[Run]],
+) -> tuple[dict[float, Spread], dict[float, Spread]]:
+    """Dream scores and real scores of the controllers that were trained at each temperature."""
+    dreamed, played = dict[float, list[dict]](), dict[float, list[dict]]()
+    for tau, runs in groups.items():
+        results = [run.manifest("controller")["result"] for run in runs]
+        dreamed[tau] = [{"mean": r["mean_return"], "sem": r["sem"]} for r in results]
+        scored = [run.evaluation for run in runs if (run.folder / "evaluation.json").is_file()]
+        if scored:
+            played[tau] = scored
+    return spreads(dreamed), spreads(played)
 
 
 def temperature_table(results: Path = PUBLISHED) -> str:
     """Doom: dream score and real score of controllers trained at each temperature."""
-    runs = temperature_runs(results)
+    dream, real = temperature_scores(temperature_runs(results))
     rows = []
-    for tau in sorted(paper.DOOM_TAU | runs):
+    for tau in sorted(paper.DOOM_TAU | dream):
         theirs = paper.DOOM_TAU.get(tau)
         line = [f"{tau:.2f}", *((_pair(s) for s in theirs) if theirs else ("–", "–"))]
-        dream, real = temperature_scores(runs[tau]) if tau in runs else (None, None)
-        rows.append([*line, *(_spread(s) for s in (dream, real))])
+        rows.append([*line, *(_spread(found.get(tau)) for found in (dream, real))])
     header = ["τ", "paper, dream", "paper, real", "ours, dream", "ours, real"]
     return table(header, rows)
 

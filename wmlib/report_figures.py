@@ -100,9 +100,11 @@ def temperature_scores(results: Path = report.PUBLISHED) -> Figure:
     if not runs:
         raise UserError("no run tau_T_seed_S is published")
     fig, ax = plt.subplots()
-    for which, label, colour in ((0, "in the dream", plots.DREAM), (1, "real game", plots.REAL)):
-        found = {tau: report.temperature_scores(group)[which] for tau, group in runs.items()}
-        points = {tau: s for tau, s in found.items() if s is not None}
+    dream, real = report.temperature_scores(runs)
+    for points, label, colour in (
+        (dream, "in the dream", plots.DREAM),
+        (real, "real game", plots.REAL),
+    ):
         if not points:
             continue
         ax.errorbar(

@@ -197,7 +197,8 @@ class Metrics:
 
 def versions() -> dict[str, str]:
     """Versions of everything that can change a result."""
-    names = ["wmlib", "torch", "numpy", "gymnasium", "box2d", "vizdoom", "cma", "numba", "zarr"]
+    names = ["wmlib", "torch", "numpy", "gymnasium", "box2d", "vizdoom", "cma", "numba"]
+    names += ["numba-cuda", "zarr"]
     found = {"python": platform.python_version()}
     for name in names:
         try:

@@ -124,7 +124,7 @@ def evolve_run(
     with ExitStack() as stack:
         result = stack.enter_context(claims.stage_manifest(folder, "evolve", config, seed, device))
         arena = stack.enter_context(closing(Arena(make_world, config.workers)))
-        check = _real_check(stack, agent, controller, config)
+        check = _real_check(stack, agent, controller, config, device)
         facts = {"memory_seed": seed} if config.random_memory else {}
         units = None
         if config.scaled:
@@ -159,7 +159,7 @@ def policy_run(
         made = claims.stage_manifest(folder, "policy-gradient", config, seed, device)
         result = stack.enter_context(made)
         arena = stack.enter_context(closing(Arena(partial(world, config.evaluate_episodes))))
-        real = _real_check(stack, agent, controller, config)
+        real = _real_check(stack, agent, controller, config, device)
 
         def check(params: Tensor) -> dict[str, float]:
             score = arena.score(controller, params, config.evaluate_episodes)
@@ -193,7 +193,11 @@ def _check_output(output: str) -> None:
 
 
 def _real_check(
-    stack: ExitStack, agent: Agent, controller: Controller, config: EvolveConfig | PolicyConfig
+    stack: ExitStack,
+    agent: Agent,
+    controller: Controller,
+    config: EvolveConfig | PolicyConfig,
+    device: torch.device,
 ) -> Callable[[Tensor], dict]:
     """The real game's return beside the dream's, on validation seeds; `stack` closes the games.
 
@@ -203,7 +207,7 @@ def _real_check(
         return lambda params: {}
     games = min(16, config.real_episodes)
     arena = stack.enter_context(
-        closing(Arena(partial(agent.real, games, config.max_episode_steps)))
+        closing(Arena(partial(agent.real, games, config.max_episode_steps, device=device)))
     )
 
     def check(params: Tensor) -> dict[str, float]:

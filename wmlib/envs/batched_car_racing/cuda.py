@@ -7,12 +7,14 @@ is how tiny cases are tested without a GPU.
 """
 
 import importlib.util
+import warnings
 from typing import Any
 
 import numpy as np
 import torch
 from numba import cuda
 from numba.core import config
+from numba.core.errors import NumbaPerformanceWarning
 from numpy.typing import NDArray
 
 from .drawing_cuda import Painter
@@ -21,7 +23,9 @@ from .state import State, new_state
 from .track import SCRATCH_ROWS, UNIFORMS, build_track
 
 SIMULATED = bool(config.ENABLE_CUDASIM)
-BLOCK = 64  # threads: few, so that even some thousand cars spread over the whole GPU
+# A few cars leave most of a GPU idle: that is so, and nothing to be warned of at each step.
+warnings.filterwarnings("ignore", "Grid size", NumbaPerformanceWarning)
+BLOCK = 32  # threads, the fewest: so that even some thousand cars spread over the whole GPU
 TRACK_GROUP = 1024  # tracks built at once; each needs 80 kB of working memory
 # One attempt in 14 fails, so twelve in a row practically never do. All are drawn beforehand,
 # because the GPU cannot ask the CPU's generators for more.
