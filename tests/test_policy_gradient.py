@@ -18,7 +18,7 @@ from wmlib.controller import Controller, load_controllers
 from wmlib.dream import DreamEnv, FeatureVectorEnv
 from wmlib.experience import Dreams, Experience, Games
 from wmlib.memory import MDNRNN
-from wmlib.policy_gradient import Learner, _learn, advantages, learn_policy
+from wmlib.policy_gradient import Learner, advantages, learn_policy
 from wmlib.presets import get_task
 from wmlib.runs import Metrics, UserError, read_json
 from wmlib.training import update_rng

@@ -158,6 +158,17 @@ def test_two_processes_do_not_work_in_one_folder(tmp_path):
         pass  # the folder is free again
 
 
+def test_a_refused_second_process_leaves_the_firsts_claim_alone(tmp_path):
+    claims.begin_stage(tmp_path, Settings(rounds=5), seed=1)
+    with claims.stage_manifest(tmp_path, "evolve", Settings(rounds=5), 1, "cpu"):
+        for other in (Settings(size=4), Settings(rounds=9)):  # before and after something is made
+            with pytest.raises(UserError, match="another process is at work"):
+                claims.begin_stage(tmp_path, other, seed=1)
+            assert runs.read_json(tmp_path / claims.CLAIM)["config"]["rounds"] == 5
+            (tmp_path / "metrics.jsonl").write_text("{}")
+    assert claims.begin_stage(tmp_path, Settings(rounds=9), seed=1) is False
+
+
 def test_a_damaged_line_in_the_middle_of_a_log_is_not_passed_over(tmp_path):
     log = runs.Metrics(tmp_path / "metrics.jsonl")
     for update in range(3):

@@ -32,7 +32,7 @@ def _compose(pictures: tuple[np.ndarray, ...]) -> np.ndarray:
     inner = SIDE - 2 * FRAME
     for i, picture in enumerate(pictures):
         x = i * (SIDE + GAP)
-        colour = video.REAL_RGB if i == 0 else video.DREAM_RGB
+        colour = (video.REAL_RGB, video.SEEN_RGB, video.DREAM_RGB)[i]
         canvas[:, x : x + SIDE] = (*colour, 255)
         big = cv2.resize(picture, (inner, inner), interpolation=cv2.INTER_CUBIC)
         canvas[FRAME:-FRAME, x + FRAME : x + SIDE - FRAME, :3] = big

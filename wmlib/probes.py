@@ -71,8 +71,22 @@ class Readout:
     """(n,)"""
     r2: float
     """share of the variance explained: 1 is perfect, 0 is no better than the mean"""
-    sem: float
-    """standard error of r2 by leaving out one episode at a time (jackknife)"""
+    without: NDArray[np.float64]
+    """(E,) r2 without each of the E episodes in turn"""
+
+    @property
+    def sem(self) -> float:
+        """Standard error of r2 over episodes."""
+        return jackknife_error(self.without)
+
+
+def jackknife_error(without: NDArray) -> float:
+    """Standard error of a quantity from its values (E,) without each episode in turn.
+
+    For the difference of two that were read out of the same episodes give the differences.
+    """
+    count = len(without)
+    return float(np.sqrt((count - 1) / count * ((without - without.mean()) ** 2).sum()))
 
 
 def read_out(
@@ -86,6 +100,8 @@ def read_out(
 
     `episode` (n,) numbers the episode of each row. Neighbouring frames are nearly the same, so a
     split by rows would test on what it was fitted on. The penalty is chosen inside the fitted part.
+    What would be predicted beyond every y that was fitted is cut to the nearest one: an episode
+    unlike all others would else decide the result by how far a line can run.
     """
     _check(x, y)
     x, y, episode = np.asarray(x, np.float64), np.asarray(y, np.float64), np.asarray(episode)
@@ -96,13 +112,12 @@ def read_out(
     for test in _parts(names, folds):
         out = np.isin(episode, test)
         best = _choose(x[~out], y[~out], episode[~out], penalties)
-        predicted[out] = fit_ridge(x[~out], y[~out], best)(x[out])
+        said = fit_ridge(x[~out], y[~out], best)(x[out])
+        predicted[out] = said.clip(y[~out].min(), y[~out].max())
     error, spread = (y - predicted) ** 2, (y - y.mean()) ** 2
     sums = np.array([[a[episode == e].sum() for e in names] for a in (error, spread)])
     without = 1 - (sums[0].sum() - sums[0]) / (sums[1].sum() - sums[1])
-    count = len(names)
-    sem = float(np.sqrt((count - 1) / count * ((without - without.mean()) ** 2).sum()))
-    return Readout(predicted, float(1 - sums[0].sum() / sums[1].sum()), sem)
+    return Readout(predicted, float(1 - sums[0].sum() / sums[1].sum()), without)
 
 
 def _parts(names: NDArray, folds: int) -> list[NDArray]:

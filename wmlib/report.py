@@ -288,8 +288,8 @@ def write_report(results: Path, readme: Path) -> None:
         (
             "Doom: temperature",
             temperature_table(results) + "\n\nOurs (by policy gradient, all on one M): "
-            "mean ± standard error over controllers, or over episodes where there is one (in "
-            "brackets: each controller); the paper (evolved): mean ± std over episodes.",
+            "mean ± standard error (in brackets: each controller; how far two of them lie apart is "
+            "pooled over all τ); the paper (evolved): mean ± std over episodes.",
         ),
         ("The batched CarRacing", report_simulator.section(results)),
         ("Minutes per stage", cost_table(results)),

@@ -16,6 +16,8 @@ from wmlib.runs import UserError
 SCALE, GAP, TITLE = 5, 12, 28
 REAL_RGB, DREAM_RGB = (31, 111, 178), (217, 114, 11)
 """The book's two colours: real and imagined (wmlib.plots)."""
+SEEN_RGB = (128, 128, 128)
+"""V's picture of the real game is neither."""
 WAKE_EVERY = 50
 """The dream goes on from its own pictures for so many steps, then looks at the game once."""
 FPS = {"car_racing": 50, "doom_take_cover": 35}
@@ -106,7 +108,7 @@ def _compose(
     titles = [f"real game: {total:.0f}", "V sees", f"M dreams, {age} steps alone"]
     for i, (picture, title) in enumerate(zip((real, seen, dreamed), titles, strict=True)):
         x, y = GAP + i * (side + GAP), TITLE + GAP
-        colour = REAL_RGB if i == 0 else DREAM_RGB
+        colour = (REAL_RGB, SEEN_RGB, DREAM_RGB)[i]
         canvas[y - 3 : y + side + 3, x - 3 : x + side + 3] = colour
         big = cv2.resize(picture, (side, side), interpolation=cv2.INTER_NEAREST)
         canvas[y : y + side, x : x + side] = big
