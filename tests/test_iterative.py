@@ -10,7 +10,7 @@ import torch
 
 from wmlib.cli import main
 from wmlib.exploring import ExploringPolicy
-from wmlib.iterative import StateVision, iterate, random_agent
+from wmlib.iterative import StateVision, iterate, published_round, random_agent
 from wmlib.presets import ITERATE_PRESETS, get_task
 from wmlib.runs import Metrics, RunFolder
 from wmlib.store import RolloutStore
@@ -75,3 +75,24 @@ def test_a_finished_round_can_be_dreamed_and_climbed(tmp_path, capsys):
     assert len(Metrics(tmp_path / "gradient/metrics.jsonl").read()) == 5
     assert main(command) == 0  # finished: the same line again
     assert capsys.readouterr().out == first
+
+
+def test_of_the_published_rounds_only_the_last_knows_the_upper_half():
+    first, last = published_round(1), published_round(4)
+    env = last.real(1, max_episode_steps=150)
+    features, _ = env.reset(seed=[10_000])
+    z, a = [], []
+    for _ in range(150):
+        z.append(env.z)
+        a.append(last.act(features))
+        features, *_ = env.step(a[-1])
+    env.close()
+    z, a = torch.stack(z, 1), torch.stack(a, 1)
+    up = z[0, :-1, 0] > 0
+    assert up.any()
+    with torch.no_grad():
+        said = [
+            agent.memory(z, a, torch.zeros(1, 150))[0].mu[0, :-1, :, 0] for agent in (first, last)
+        ]
+    errors = [float((mu - z[0, 1:])[up].norm(dim=1).mean()) for mu in said]
+    assert errors[1] < errors[0] / 3

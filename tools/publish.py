@@ -3,9 +3,12 @@
     python tools/publish.py --task car_racing --run-dir runs/car --name main --weights
     python tools/publish.py --task doom_take_cover --run-dir runs/doom --name tau_0.10_seed_0 \
         --controller tau_0.10_seed_0 --weights
+    python tools/publish.py --task pendulum --run-dir runs/pendulum-tiny --name tiny --weights
 
 Small files are manifests, metrics and the evaluation. Stages that are the same as in another of
-the task's published runs (V and M, when only C differs) are not copied again, but for "main".
+the task's published runs (V and M, when only C differs) are not copied again, but for "main". Of an
+`iterate` run (pendulum) the rows go into results/, and the weights of its first and last round into
+the package.
 """
 
 import shutil
@@ -16,6 +19,7 @@ from pathlib import Path
 import tyro
 
 from wmlib.agent import load_agent
+from wmlib.iterative import load_round
 from wmlib.presets import get_task
 from wmlib.report import STAGES
 from wmlib.runs import RunFolder, UserError, is_finished, sha256
@@ -86,6 +90,19 @@ def publish_controller(run: RunFolder, controller: str, target: Path, name: str)
     return _copy_weights(source, "controller", target / "controllers" / name)
 
 
+def publish_rounds(run: RunFolder, target: Path, weights: Path | None) -> list[Path]:
+    """Copy the rows of an `iterate` run, and to `weights` its first round and its last."""
+    written = [_copy(run.path / "rounds.json", target / "rounds.json")]
+    rounds = sorted(path for path in run.path.glob("round_*") if is_finished(path))
+    for source in (rounds[0], rounds[-1]) if weights else ():
+        for stage in ("memory", "latents", "controller"):  # z is x: there is no V
+            written += _copy_weights(source / stage, WEIGHTS[stage], weights / source.name / stage)
+        log = Path("controller", "metrics.jsonl")
+        written.append(_copy(source / log, target / source.name / log))
+        load_round(weights / source.name, get_task("pendulum"))  # what ships must load
+    return written
+
+
 def _copy_weights(source: Path, name: str, target: Path) -> list[Path]:
     return [_copy(source / f"{name}{s}", target / f"{name}{s}") for s in (".safetensors", ".json")]
 
@@ -114,15 +131,18 @@ def main(args: Publish) -> int:
         task = get_task(args.task)
         run = RunFolder(args.run_dir)
         results = ROOT / "results" / task.name
-        written = publish_files(run, args.controller, results / args.name)
-        if args.weights:
-            target = ROOT / "wmlib" / "pretrained" / task.name
+        target = ROOT / "wmlib" / "pretrained" / task.name
+        if task.name == "pendulum":
+            written = publish_rounds(run, results / args.name, target if args.weights else None)
+        else:
+            written = publish_files(run, args.controller, results / args.name)
+        if args.weights and task.name != "pendulum":
             if args.name == "main":
                 written += publish_weights(run, args.controller, target)
             else:
                 written += publish_controller(run, args.controller, target, args.name)
             load_agent(target, task)  # what ships must load
-            _check_size(target)
+        _check_size(target)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -248,8 +248,8 @@ def _refuse_other_teachers(run_path: Path, controller: str) -> None:
 def pretrained_folder(task: str) -> Path:
     """Where the published weights of a task lie inside the package."""
     folder = Path(str(resources.files("wmlib") / "pretrained" / get_task(task).name))
-    if not folder.is_dir():
-        raise UserError(f"no published weights for {task}: train with `python -m wmlib run` first")
+    if not (folder / "vision").is_dir():
+        raise UserError(f"no published agent for {task}: train one (`run`, pendulum: `iterate`)")
     return folder
 
 

@@ -67,9 +67,9 @@ def play(
     n = env.num_envs
     returns, lengths = np.zeros(len(jobs)), np.zeros(len(jobs), dtype=np.int64)
     job_of_slot = np.full(n, -1)  # -1: idle, its game is over and stands still
-    slot_params = params[torch.zeros(n, dtype=torch.long)]  # (N, n_params)
+    slot_params = features = torch.empty(0)  # (N, n_params), (N, F) from the first reset on
     # A reset costs much the same for one slot as for many (on a GPU), so some wait for each other.
-    together, begun, features = max(1, n // 64), 0, torch.empty(0)
+    together, begun = max(1, n // 64), 0
     while begun < len(jobs) or (job_of_slot >= 0).any():
         idle = np.flatnonzero(job_of_slot < 0)
         if begun < len(jobs) and len(idle) >= together:
@@ -77,10 +77,9 @@ def play(
             job_of_slot[slots] = np.arange(begun, begun + len(slots))
             mask = np.isin(np.arange(n), slots) | (begun == 0)  # at first every game needs a reset
             begun += len(slots)
-            played = [jobs[max(job, 0)] for job in job_of_slot]
-            candidates = [candidate for candidate, _ in played]
+            candidates, slot_seeds = zip(*(jobs[max(job, 0)] for job in job_of_slot))
             slot_params = params[torch.tensor(candidates, device=params.device)]
-            features, _ = env.reset(seed=[seed for _, seed in played], options={"reset_mask": mask})
+            features, _ = env.reset(seed=list(slot_seeds), options={"reset_mask": mask})
         features, reward, terminated, truncated, _ = env.step(controller.act(slot_params, features))
         live = job_of_slot >= 0
         returns[job_of_slot[live]] += np.asarray(reward, dtype=np.float64)[live]

@@ -23,7 +23,7 @@ from wmlib.memory import MDNRNN, Prediction, State
 from wmlib.mixture import sample_mixture
 from wmlib.policies import make_policy
 from wmlib.presets import Task
-from wmlib.training import autocast
+from wmlib.training import autocast, has_bfloat16
 from wmlib.vision import VAE
 
 Module = TypeVar("Module", bound=torch.nn.Module)
@@ -55,13 +55,14 @@ def action_space(task: Task) -> gym.spaces.Box:
     return gym.spaces.Box(low, scale)
 
 
-def placed(module: Module, device: torch.device) -> Module:
-    """`module` on `device`, to be used as it is: itself, or a copy where it lies on another one.
+def placed(module: Module, device: torch.device, dtype: torch.dtype = torch.float32) -> Module:
+    """`module` on `device`, to be used as it is: itself, or a copy where it has to change.
 
     (Worlds share an agent's V and M; moving them would take them away from a world elsewhere.)
     """
-    here = all(tensor.device.type == device.type for tensor in module.state_dict().values())
-    return (module if here else copy.deepcopy(module).to(device)).eval()
+    tensors = module.state_dict().values()
+    here = all(t.device.type == device.type and t.dtype == dtype for t in tensors)
+    return (module if here else copy.deepcopy(module).to(device, dtype)).eval()
 
 
 class FeatureVectorEnv(gym.vector.VectorEnv):
@@ -74,7 +75,10 @@ class FeatureVectorEnv(gym.vector.VectorEnv):
 
     def __init__(self, task: Task, memory: MDNRNN, num_envs: int, device: torch.device) -> None:
         self.task, self.num_envs, self.device = task, num_envs, device
-        self.memory = placed(memory, device)
+        # bfloat16 where it is measured faster: an LSTM of 256 or 512 units, not one of 48. M's
+        # weights are turned once; autocast alone would do it again at each step.
+        self._half = memory.n_h >= 256 and has_bfloat16(device)
+        self.memory = placed(memory, device, torch.bfloat16 if self._half else torch.float32)
         self.metadata = {"autoreset_mode": AutoresetMode.DISABLED}
         self.z = torch.zeros(num_envs, memory.n_z, device=device)
         self.state: State = memory.initial_state(num_envs, device)
@@ -119,8 +123,7 @@ class FeatureVectorEnv(gym.vector.VectorEnv):
         self.steps = self.steps + 1
 
     def _precision(self) -> torch.autocast:
-        """bfloat16 where it is measured faster: an LSTM of 256 or 512 units, not one of 48."""
-        return autocast(self.device, enabled=self.memory.n_h >= 256)
+        return autocast(self.device, enabled=self._half)
 
     def _checked(self, actions: Any) -> Tensor:
         actions = torch.as_tensor(actions, dtype=torch.float32, device=self.device)

@@ -10,6 +10,7 @@ Here on the pendulum that starts hanging, whose three numbers x need no V. Each 
 of its own with the stages of any run, so it stops and resumes as they do.
 """
 
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,12 @@ def load_round(folder: Path, task: Task) -> Agent:
     path = folder / "controller" / "controller.safetensors"
     agent.controller, agent.controllers, _ = load_controllers(path, task)
     return agent
+
+
+def published_round(number: int) -> Agent:
+    """The agent of a round of the published tiny run (its first and last are in the package)."""
+    folder = Path(str(resources.files("wmlib") / "pretrained" / "pendulum"))
+    return load_round(folder / f"round_{number:02d}", get_task("pendulum"))
 
 
 def last_round(folder: str | Path) -> Agent:

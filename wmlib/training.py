@@ -51,18 +51,21 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def autocast(device: torch.device | str, enabled: bool = True) -> torch.autocast:
-    """bfloat16 matrix products where the hardware has them; on a CPU, AMX or AVX512-BF16.
+def has_bfloat16(device: torch.device | str) -> bool:
+    """Whether `device` has instructions for bfloat16; on a CPU, AMX or AVX512-BF16.
 
-    Without these instructions bfloat16 is emulated and slower than float32.
+    Without them it is emulated, and slower than float32.
     """
+    if torch.device(device).type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    names = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")  # torch has no public name
+    return any(getattr(torch.cpu, name, lambda: False)() for name in names)
+
+
+def autocast(device: torch.device | str, enabled: bool = True) -> torch.autocast:
+    """bfloat16 matrix products where the hardware has them."""
     kind = torch.device(device).type
-    if kind == "cpu":
-        names = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")  # torch has no public name
-        there = any(getattr(torch.cpu, name, lambda: False)() for name in names)
-    else:
-        there = torch.cuda.is_bf16_supported()
-    return torch.autocast(kind, torch.bfloat16, enabled=enabled and there)
+    return torch.autocast(kind, torch.bfloat16, enabled=enabled and has_bfloat16(device))
 
 
 class Prefetch(Generic[Batch]):
