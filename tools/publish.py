@@ -136,12 +136,12 @@ def main(args: Publish) -> int:
             written = publish_rounds(run, results / args.name, target if args.weights else None)
         else:
             written = publish_files(run, args.controller, results / args.name)
-        if args.weights and task.name != "pendulum":
-            if args.name == "main":
-                written += publish_weights(run, args.controller, target)
-            else:
-                written += publish_controller(run, args.controller, target, args.name)
-            load_agent(target, task)  # what ships must load
+            if args.weights:
+                if args.name == "main":
+                    written += publish_weights(run, args.controller, target)
+                else:
+                    written += publish_controller(run, args.controller, target, args.name)
+                load_agent(target, task)  # what ships must load
         _check_size(target)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

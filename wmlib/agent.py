@@ -245,9 +245,14 @@ def _refuse_other_teachers(run_path: Path, controller: str) -> None:
         )
 
 
+def packaged_folder(task: str) -> Path:
+    """Where weights of a task lie inside the package, if there are any."""
+    return Path(str(resources.files("wmlib") / "pretrained" / get_task(task).name))
+
+
 def pretrained_folder(task: str) -> Path:
     """Where the published weights of a task lie inside the package."""
-    folder = Path(str(resources.files("wmlib") / "pretrained" / get_task(task).name))
+    folder = packaged_folder(task)
     if not (folder / "vision").is_dir():
         raise UserError(f"no published agent for {task}: train one (`run`, pendulum: `iterate`)")
     return folder

@@ -10,7 +10,6 @@ Here on the pendulum that starts hanging, whose three numbers x need no V. Each 
 of its own with the stages of any run, so it stops and resumes as they do.
 """
 
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from wmlib import seeds
-from wmlib.agent import Agent, evaluate
+from wmlib.agent import Agent, evaluate, packaged_folder
 from wmlib.arena import Arena
 from wmlib.claims import begin_stage, stage_manifest
 from wmlib.configs import EvolveConfig, IterateConfig
@@ -95,8 +94,7 @@ def load_round(folder: Path, task: Task) -> Agent:
 
 def published_round(number: int) -> Agent:
     """The agent of a round of the published tiny run (its first and last are in the package)."""
-    folder = Path(str(resources.files("wmlib") / "pretrained" / "pendulum"))
-    return load_round(folder / f"round_{number:02d}", get_task("pendulum"))
+    return load_round(packaged_folder("pendulum") / f"round_{number:02d}", get_task("pendulum"))
 
 
 def last_round(folder: str | Path) -> Agent:
