@@ -23,9 +23,10 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from wmlib import seeds
-from wmlib.agent import load_agent, make_games, weights_of
+from wmlib.agent import load_agent, weights_of
 from wmlib.arena import standard_error
 from wmlib.dream import action_space
+from wmlib.game import make_games
 from wmlib.policies import sweep
 from wmlib.presets import get_task
 from wmlib.rollouts import play

@@ -16,7 +16,7 @@ import tyro
 from wmlib import cheating, paper, report, seeds
 from wmlib.agent import Agent, load_agent, weights_of
 from wmlib.latents import encode_frames, load_latents, sample_z
-from wmlib.memory import validate
+from wmlib.memory_training import validate
 from wmlib.presets import get_task
 from wmlib.probes import CountProbe, load_probe
 from wmlib.rollouts import RolloutStore

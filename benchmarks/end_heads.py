@@ -13,7 +13,8 @@ import torch
 import tyro
 
 from wmlib.latents import Latents, load_latents
-from wmlib.memory import MDNRNN, load_memory, validate
+from wmlib.memory import MDNRNN, load_memory
+from wmlib.memory_training import validate
 from wmlib.presets import get_task
 from wmlib.runs import RunFolder, read_json, sha256, write_json
 

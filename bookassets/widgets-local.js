@@ -23,4 +23,16 @@
       window.MathJax.Hub = hub;
     },
   };
+
+  // A slider's handle says to screen readers what its label and its readout say to the eye.
+  function tell(event) {
+    var handle = event.target;
+    if (!handle.classList || !handle.classList.contains("noUi-handle")) return;
+    var box = handle.closest(".widget-inline-hbox");
+    if (!box) return;
+    handle.setAttribute("aria-label", box.querySelector(".widget-label").textContent);
+    handle.setAttribute("aria-valuetext", box.querySelector(".widget-readout").textContent);
+  }
+  document.addEventListener("focusin", tell);
+  document.addEventListener("keyup", tell);
 })();

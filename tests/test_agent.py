@@ -14,11 +14,11 @@ from wmlib.agent import (
     evaluate,
     find_agent,
     load_agent,
-    make_games,
     pretrained_folder,
 )
 from wmlib.configs import EvaluateConfig
 from wmlib.controller import save_controllers
+from wmlib.game import make_games
 from wmlib.memory import MDNRNN
 from wmlib.presets import TASKS
 from wmlib.runs import UserError
@@ -155,6 +155,40 @@ def test_evaluate_writes_what_it_prints(doom, tmp_path):
     assert result["reference"]
     assert result["seeds"] == "test"
     assert json.loads((tmp_path / "evaluation.json").read_text())["returns"] == result["returns"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"n_actions": 2}, "says that actions are"),
+        ({"action_scale": 3.0}, "says that actions are"),
+        ({"env_id": "wmlib/PendulumHanging-v1", "action_scale": 2.0}, "V needs pictures uint8"),
+    ],
+)
+def test_a_game_that_is_not_what_its_task_says_is_refused(wrong, told):
+    with pytest.raises(UserError, match=told):
+        make_games(replace(DOOM, **wrong), 1, 100)
+
+
+def test_a_task_without_a_known_squash_is_refused():
+    with pytest.raises(UserError, match="squash 'softmax'"):
+        replace(DOOM, squash="softmax")
+
+
+def test_a_row_of_a_score_that_is_none_is_played_again(doom, tmp_path):
+    save(doom, tmp_path)
+    (tmp_path / "evaluation.episodes.jsonl").write_text('{"seed": 1000}\n')
+    config = EvaluateConfig(episodes=1, slots=1, max_episode_steps=10)
+    assert evaluate_run(tmp_path, DOOM, config, 1000, torch.device("cpu"))["n"] == 1
+
+
+def test_an_m_from_before_a_part_of_its_shape_existed_still_loads(doom, tmp_path):
+    save(doom, tmp_path)
+    path = tmp_path / "memory" / "memory.json"
+    facts = json.loads(path.read_text())
+    del facts["n_mixtures"]  # its default is 5, which is Doom's
+    path.write_text(json.dumps(facts))
+    assert load_agent(tmp_path, "doom_take_cover").memory.n_mixtures == 5
 
 
 def test_an_interrupted_score_goes_on_and_a_look_does_not_replace_it(doom, tmp_path, monkeypatch):

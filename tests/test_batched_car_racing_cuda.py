@@ -144,7 +144,7 @@ cc = (CC // 10, CC % 10)
 dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=cc)
 state = typeof(new_state(2))
 f32, f64, u8, i32 = types.float32, types.float64, types.uint8, types.int32
-lists = f32[:, :, ::1], i32[:, :, ::1], i32[:, ::1]
+lists = f32[:, :, :, ::1], i32[:, :, ::1], i32[:, ::1]
 kernels = {
     cars.reset_cars: (state, i32[::1], f64[:, :, ::1], f64[:, :, ::1]),
     cars.advance_cars: (state, f32[:, ::1], u8[::1], f32, f32[::1], i32[::1]),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from book_pages import well_set
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted((ROOT / "chapters").glob("*.md"))
@@ -283,3 +284,11 @@ def test_equations_have_the_same_number_on_the_page_and_in_colab(book):
         )
     assert numbered
     assert {label: equations().get(label) for label in numbered} == numbered
+
+
+def test_numbers_in_prose_are_well_set():
+    set_text = well_set("from -51 ± 3 to 73 % at τ = -1.5, not GPT-2 or 1-2")
+    assert set_text == (
+        "from \N{MINUS SIGN}51\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}3 to 73\N{NO-BREAK SPACE}% at "
+        "τ\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}\N{MINUS SIGN}1.5, not GPT-2 or 1-2"
+    )

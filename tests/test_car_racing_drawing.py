@@ -12,7 +12,7 @@ from numba import njit
 from wmlib.envs.batched_car_racing import drawing, pixels
 from wmlib.envs.batched_car_racing.cpu import CpuCars
 from wmlib.envs.batched_car_racing.dashboard import HIGHEST, LOWEST, score_index, score_table
-from wmlib.envs.batched_car_racing.geometry import COLOR, COUNT, START, WHITE, close_shape
+from wmlib.envs.batched_car_racing.geometry import COLOR, COUNT, WHITE, close_shape
 
 f32 = np.float32
 
@@ -66,8 +66,8 @@ def test_draws_only_the_environments_asked_for():
 def polygon_shares(corners: np.ndarray) -> np.ndarray:
     """`drawing.cover_shape` of one polygon on the whole screen."""
     scratch = drawing.new_scratch()
-    scratch.outlines.corners[: len(corners)] = corners
-    scratch.outlines.shapes[0, [START, COUNT, COLOR]] = 0, len(corners), 0
+    scratch.outlines.corners[0, : len(corners)] = corners
+    scratch.outlines.shapes[0, [COUNT, COLOR]] = len(corners), 0
     drawing.cover_shape(scratch.outlines, 0, scratch.cover, 0, 96, 0, 84)
     return np.abs(scratch.cover[:84])
 
@@ -97,10 +97,10 @@ def test_coverage_of_each_pixel_matches_counting_points():
 
 def test_shapes_grow_by_half_a_pixel_of_the_large_surface():
     outlines = drawing.new_scratch().outlines
-    outlines.corners[:4] = [[100, 400], [300, 400], [300, 600], [100, 600]]
-    grown = njit(lambda o, gx, gy: close_shape(o, 0, 0, 4, 0, gx, gy, 0))
-    assert grown(outlines, f32(0.5), f32(0.5)) == 1
-    x, y = outlines.corners[:4].T
+    outlines.corners[0, :4] = [[100, 400], [300, 400], [300, 600], [100, 600]]
+    grown = njit(lambda o, by: close_shape(o, 0, 4, 0, by, 0))
+    assert grown(outlines, (f32(0.5), f32(0.5))) == 1
+    x, y = outlines.corners[0, :4].T
     # Pixels 100 to 300 of 1000 are filled, and rows 199 to 399 from above.
     np.testing.assert_allclose([x.min(), x.max()], [9.6, 28.896], rtol=1e-6)
     np.testing.assert_allclose([y.min(), y.max()], [199 * 0.12, 400 * 0.12], rtol=1e-6)

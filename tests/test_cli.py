@@ -2,12 +2,13 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from wmlib import claims, cli, runs
 from wmlib.agent import pretrained_folder
-from wmlib.presets import PRESETS
+from wmlib.presets import PRESETS, TASKS
 from wmlib.rollouts import collect
 
 
@@ -47,7 +48,8 @@ def published_run(tmp_path):
             "--episodes 0: must be at least 1",
         ),
         (["iterate", "--task", "car_racing"], "iterate plays the pendulum"),
-        (["dream-gradient", "--task", "car_racing"], "needs an M with a reward head"),
+        (["dream-gradient", "--task", "car_racing"], "trains the pendulum's C so far"),
+        (["iterate", "--task", "pendulum", "--seed", "40"], "--seed 40: choose 0 to 39"),
         (["dream-gradient", "--task", "pendulum"], "no finished round: run .*iterate"),
         (["train-vision", "--task", "car_racing", "--device", "tpu"], "choose auto, cpu or cuda"),
     ],
@@ -97,6 +99,27 @@ def test_numbers_out_of_range_are_refused_before_anything_is_made(
     assert err.startswith(f"error: {flag} {value}")
     assert rule in err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("mistake", [["--game", "batched"], ["--policy", "original"]])
+def test_a_refused_collect_leaves_no_store_behind(capsys, tmp_path, mistake):
+    where = ["--task", "doom_take_cover", "--preset", "tiny", "--run-dir", tmp_path]
+    code, _, err = call(capsys, "collect", *where, *mistake)
+    assert code == 2
+    assert "--game reference" in err or "choose 'held'" in err
+    assert not (tmp_path / "rollouts" / "zarr.json").exists()
+    code, _, err = call(capsys, "collect", *where, "--episodes", "1", "--num-envs", "1")
+    assert code == 0, err
+
+
+@pytest.mark.parametrize("command", ["policy-gradient", "play"])
+def test_a_game_of_ones_own_has_every_command(capsys, monkeypatch, command):
+    own = replace(TASKS["doom_take_cover"], name="own")
+    monkeypatch.setitem(TASKS, "own", own)
+    monkeypatch.setitem(PRESETS, "own", PRESETS["doom_take_cover"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main([command, "--task", "own", "--help"])
+    assert ended.value.code == 0
 
 
 @pytest.mark.parametrize("output", ["", "..", "memory", "a/b"])

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from wmlib.latents import Latents
-from wmlib.memory import MDNRNN, validate
+from wmlib.memory import MDNRNN
+from wmlib.memory_training import validate
 from wmlib.sequences import EpisodeBatches
 
 CAR = {"n_z": 32, "n_a": 3, "n_h": 256}
@@ -156,3 +157,7 @@ def test_learns_dynamics_end_reward_and_only_with_the_right_alignment():
     same = EpisodeBatches(latents, held_out, len(held_out), 40, seed=0).make(0)
     assert found["val_end"] == pytest.approx(float(memory.loss(same)[1]["end"]), rel=1e-4)
     assert parts["reward"] < 0.1  # its variance is 1.3
+    reward = latents.rewards.astype(float)
+    rows = np.concatenate([np.arange(*latents.first[[i, i + 1]]) for i in held_out])
+    missed = float(memory.loss(same)[1]["reward"])
+    assert found["val_reward"] == pytest.approx(missed / reward[rows].var(), rel=1e-3)

@@ -56,6 +56,17 @@ def test_pool_plays_the_same_game_as_one_env(name):
     one.close()
 
 
+def test_a_game_of_another_module_is_registered_in_the_worker(tmp_path, monkeypatch):
+    (tmp_path / "my_games.py").write_text(
+        "import gymnasium as gym\n"
+        "gym.register('My/Game-v0', 'gymnasium.envs.classic_control.pendulum:PendulumEnv')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    pool = WorkerPool("my_games:My/Game-v0", 2, autoreset_mode=AutoresetMode.DISABLED)
+    assert pool.single_action_space.shape == (1,)
+    pool.close()
+
+
 def test_reset_mask_resets_only_the_masked_slots():
     pool = make()
     first, _ = pool.reset(seed=[1, 2, 3])

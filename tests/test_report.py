@@ -147,6 +147,15 @@ def test_report_draws_what_there_is_and_replaces_only_the_table(results, tmp_pat
     assert all(f"figures/{name}.svg" in page for name in figures)
 
 
+def test_a_damaged_file_is_named_and_costs_no_figure(results, tmp_path):
+    folder = tmp_path / "figures"
+    drawn = report_figures.draw_all(results, folder)
+    (results / "doom_take_cover" / "temperature_matrix.json").write_text('{ "damaged')
+    with pytest.raises(UserError, match=r"temperature_matrix\.json is not valid JSON"):
+        report_figures.draw_all(results, folder)
+    assert {path.stem for path in folder.iterdir()} == set(drawn)
+
+
 def test_report_on_nothing_still_says_what_is_missing(tmp_path):
     (tmp_path / "results").mkdir()
     readme = tmp_path / "README.md"

@@ -2,7 +2,10 @@
 
 import itertools
 
+import pytest
+
 from wmlib import seeds
+from wmlib.runs import UserError
 
 
 def test_ranges_are_the_published_ones_and_disjoint():
@@ -18,3 +21,15 @@ def test_every_seed_has_at_most_one_kind():
     assert seeds.kind_of(10_000) == "validation"
     assert seeds.kind_of(899_999) == "training"
     assert seeds.kind_of(2_000) is None
+
+
+def test_runs_have_training_seeds_of_their_own_and_choosing_stays_in_its_range():
+    first, second = seeds.first_of_run(0), seeds.first_of_run(1)
+    assert seeds.kind_of(first, second - first) == "training"
+    assert seeds.kind_of(seeds.first_of_run(seeds.RUNS - 1), second - first) == "training"
+    for seed in (-1, seeds.RUNS):
+        with pytest.raises(UserError, match="choose 0 to 39"):
+            seeds.first_of_run(seed)
+    assert seeds.for_choosing(1000) == seeds.VALIDATION
+    with pytest.raises(UserError, match="there are 1,000 seeds"):
+        seeds.for_choosing(1001)

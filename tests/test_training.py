@@ -130,7 +130,7 @@ import sys, torch
 import wmlib.training
 from dataclasses import replace
 from wmlib.latents import encode_run
-from wmlib.memory import train_memory
+from wmlib.memory_training import train_memory
 from wmlib.presets import get_preset, get_task
 from wmlib.rollouts import RolloutStore
 from wmlib.runs import RunFolder

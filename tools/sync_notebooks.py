@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SETUP = re.compile(
     r"```\{code-cell\} ipython3\n:tags: \[skip-execution, hide-input\]\n.*?\n```\n", re.S
 )
+PROMPT = ":mystnb: {code_prompt_show: For Colab, code_prompt_hide: For Colab}"
 CARDS = re.compile(r"<!-- flashcards: (begin|all) -->\n.*?<!-- flashcards: end -->\n", re.S)
 
 
@@ -33,7 +34,8 @@ def setup_cell() -> str:
     code = (ROOT / "tools/setup_cell.py").read_text()
     code = code.replace("{url}", repository()).replace("{version}", found[1])
     return (
-        f"```{{code-cell}} ipython3\n:tags: [skip-execution, hide-input]\n\n{code.rstrip()}\n```\n"
+        f"```{{code-cell}} ipython3\n:tags: [skip-execution, hide-input]\n{PROMPT}\n\n"
+        f"{code.rstrip()}\n```\n"
     )
 
 

@@ -10,9 +10,9 @@ _envs.register_all()
 
 
 def __getattr__(name: str) -> Any:
-    # wmlib.load_pretrained without importing torch for those who only want the environments.
-    if name == "load_pretrained":
-        from wmlib.agent import load_pretrained
+    # Agents without importing torch for those who only want the environments.
+    if name in ("load_pretrained", "load_agent"):
+        from wmlib import agent
 
-        return load_pretrained
+        return getattr(agent, name)
     raise AttributeError(f"module 'wmlib' has no attribute '{name}'")

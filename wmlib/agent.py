@@ -1,8 +1,4 @@
-"""The agent: V, M and C together, in the real game (paper, section "Putting Everything Together").
-
-The real game with V and M in front of it emits the same features as the dream, so training,
-evaluation and the chapters all call the same `play`.
-"""
+"""The agent: V, M and C together (paper, section "Putting Everything Together"), and its score."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,17 +6,15 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import torch
-from gymnasium.vector import AutoresetMode
 from torch import Tensor
 
-from wmlib import noise
 from wmlib.arena import play, standard_error
 from wmlib.claims import CLAIM
 from wmlib.controller import Controller, load_controllers
-from wmlib.dream import Z_NOISE, DreamEnv, FeatureVectorEnv, n_features, placed
+from wmlib.dream import DreamEnv, FeatureVectorEnv, n_features
+from wmlib.game import GameFeatures, make_games
 from wmlib.memory import MDNRNN, load_memory
 from wmlib.presets import Task, get_task
 from wmlib.runs import (
@@ -30,105 +24,8 @@ from wmlib.runs import (
     read_json,
     sha256,
 )
-from wmlib.training import autocast
 from wmlib.vision import VAE, load_vision
 from wmlib.weights import load_weights
-
-
-class GameFeatures(FeatureVectorEnv):
-    """The real game seen through V and M: emits [z, h] (or [z, h, c]) instead of pictures.
-
-    z is sampled from V's (mu, logvar), as in the original (not mu), with noise that depends on
-    (episode seed, step) alone. `self.pictures` holds the frames (N, 64, 64, 3) behind `self.z`.
-    """
-
-    def __init__(
-        self,
-        task: Task,
-        games: gym.vector.VectorEnv,
-        vision: VAE,
-        memory: MDNRNN,
-        device: torch.device | str = "cpu",
-    ) -> None:
-        super().__init__(task, memory, games.num_envs, torch.device(device))
-        if games.metadata.get("autoreset_mode") != AutoresetMode.DISABLED:
-            raise ValueError("make the games with autoreset_mode=AutoresetMode.DISABLED")
-        self.games = games
-        self.vision = placed(vision, self.device)
-        self.pictures: Any = None
-
-    def _look(self, pictures: Any, where: Tensor | None = None) -> None:
-        """z ~ V(picture) in the chosen slots (all by default)."""
-        rows = slice(None) if where is None else torch.nonzero(where)[:, 0]
-        chosen = torch.as_tensor(pictures, device=self.device)[rows]
-        with autocast(self.device):
-            mu, logvar = self.vision.encode(chosen)
-        eps = noise.normal(self.seeds[rows], self.steps[rows], self.memory.n_z, Z_NOISE)
-        z = self.z.clone()
-        z[rows] = VAE.sample(mu.float(), logvar.float(), eps)
-        self.z = z
-        self.pictures = pictures
-
-    @torch.no_grad()
-    def reset(self, *, seed: Any = None, options: dict | None = None) -> tuple[Tensor, dict]:
-        """Begin episodes in the masked slots (all by default); one seed per slot."""
-        where, mask, slot_seeds = self._begin(seed, options)
-        pictures, info = self.games.reset(seed=slot_seeds, options={"reset_mask": mask})  # type: ignore[arg-type]
-        self._look(pictures, where)
-        return self.features(), info
-
-    @torch.no_grad()
-    def step(self, actions: Any) -> tuple[Tensor, Any, Any, Any, dict]:
-        """M remembers (z, a), the game moves, V looks at the new picture."""
-        actions = self._checked(actions)
-        self._remember(actions)
-        on_gpu = self.device.type == "cuda" and getattr(self.games, "emits_torch", False)
-        pictures, *rest, info = self.games.step(actions if on_gpu else actions.cpu().numpy())
-        self._look(pictures)
-        # The batched game on a GPU tells rewards and ends there; whoever counts them is on the CPU.
-        reward, terminated, truncated = (
-            x.cpu().numpy() if isinstance(x, Tensor) else x for x in rest
-        )
-        return self.features(), reward, terminated, truncated, info
-
-    def snapshot(self) -> dict[str, Tensor]:
-        """As in the dream, with the games themselves (`game_…`); the batched simulator's only."""
-        if not hasattr(self.games, "snapshot"):
-            raise ValueError("only the batched simulator can keep its games: game='batched'")
-        games = self.games.snapshot()
-        return super().snapshot() | {f"game_{k}": torch.as_tensor(v) for k, v in games.items()}
-
-    def restore(self, kept: dict[str, Tensor]) -> None:
-        """Go back to a `snapshot`: the same actions then lead to the same episodes."""
-        games = {k.removeprefix("game_"): v for k, v in kept.items() if k.startswith("game_")}
-        super().restore({k: v for k, v in kept.items() if not k.startswith("game_")})
-        on_gpu = getattr(self.games, "emits_torch", False)
-        self.pictures = self.games.restore(  # type: ignore[attr-defined]
-            {k: v.to(self.device) if on_gpu else v.cpu().numpy() for k, v in games.items()}
-        )
-
-    def close_extras(self, **kwargs: Any) -> None:
-        """Close the games behind."""
-        self.games.close()
-
-
-def make_games(
-    task: Task, num_envs: int, max_episode_steps: int, game: str = "reference", **kwargs: Any
-) -> gym.vector.VectorEnv:
-    """The task's real games side by side, autoreset off; `batched` is our CarRacing simulator."""
-    if game not in ("reference", "batched"):
-        raise UserError(f"no game '{game}': choose reference or batched")
-    env_id = task.env_id if game == "reference" else task.batched_id
-    if env_id is None:
-        raise UserError(f"{task.name} has no batched simulator: use --game reference")
-    return gym.make_vec(
-        env_id,
-        num_envs=num_envs,
-        vectorization_mode="vector_entry_point",
-        max_episode_steps=max_episode_steps,
-        autoreset_mode=AutoresetMode.DISABLED,
-        **kwargs,
-    )
 
 
 @dataclass
@@ -186,12 +83,14 @@ class Agent:
         return Controller(self.task, kind, self.vision.n_z, size)  # type: ignore[arg-type]
 
 
-def load_agent(folder: str | Path, task: Task, controller: str | None = "controller") -> Agent:
-    """Load an agent from a run folder (published weights lie in one too).
+def load_agent(
+    folder: str | Path, task: Task | str, controller: str | None = "controller"
+) -> Agent:
+    """Load an agent of a task (or its name) from a run folder (published weights lie in one too).
 
     `controller` names the folder of C inside it; None loads V and M alone.
     """
-    run = RunFolder(folder)
+    task, run = get_task(task) if isinstance(task, str) else task, RunFolder(folder)
     if not run.path.is_dir():
         raise UserError(
             f"{run.path} is not a folder: give a run folder (`python -m wmlib run` makes one), "

@@ -166,7 +166,7 @@ class Arena:
 
     def score(self, controller: Controller, params: Tensor, episodes: int) -> tuple[float, float]:
         """Mean return of one C, `params` (n_params,), on validation seeds, and its s.e."""
-        jobs = [(0, seeds.VALIDATION.start + i) for i in range(episodes)]
+        jobs = [(0, seed) for seed in seeds.for_choosing(episodes)]
         returns = self.play(controller, params[None], jobs).returns
         return float(returns.mean()), standard_error(returns)
 

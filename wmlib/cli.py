@@ -1,146 +1,32 @@
 """`python -m wmlib COMMAND`: the stages of a run from the command line.
 
-Every field of a stage's dataclass in `wmlib.presets` is a flag of its command; the preset gives
+Every field of a stage's dataclass in `wmlib.configs` is a flag of its command; the preset gives
 the defaults. A stage reads what the one before left in --run-dir, and goes on where it stopped.
 """
 
 import dataclasses
 import sys
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import tyro
 
-from wmlib import commands, runs, seeds
-from wmlib.commands import Common
-from wmlib.configs import (
-    CollectConfig,
-    EvaluateConfig,
-    EvolveConfig,
-    GradientConfig,
-    IterateConfig,
-    MemoryConfig,
-    PolicyConfig,
-    Preset,
-    VisionConfig,
-)
+from wmlib import commands, runs
+from wmlib.commands import Common, DreamGradient, Iterate, PolicyGradient, Report
+from wmlib.configs import GradientConfig, PolicyConfig, Preset
 from wmlib.presets import ITERATE_PRESETS, POLICIES, TASKS, get_preset, get_task
 from wmlib.runs import UserError
 
-
-@dataclass
-class Collect(Common):
-    """Play a policy in the real game and store the episodes."""
-
-    collect: Annotated[CollectConfig, tyro.conf.arg(name="")] = dataclasses.field(default=None)  # type: ignore[assignment]
-
-
-@dataclass
-class TrainVision(Common):
-    """Train V on the stored frames, then encode them all."""
-
-    vision: Annotated[VisionConfig, tyro.conf.arg(name="")] = dataclasses.field(default=None)  # type: ignore[assignment]
-
-
-@dataclass
-class TrainMemory(Common):
-    """Train M on the latents."""
-
-    memory: Annotated[MemoryConfig, tyro.conf.arg(name="")] = dataclasses.field(default=None)  # type: ignore[assignment]
-
-
-@dataclass
-class Evolve(Common):
-    """Evolve C with CMA-ES, in the real game or in the dream."""
-
-    evolve: Annotated[EvolveConfig, tyro.conf.arg(name="")] = dataclasses.field(default=None)  # type: ignore[assignment]
-    output: str = "controller"
-    """folder inside the run folder; name it otherwise to keep several controllers"""
-
-
-@dataclass
-class PolicyGradient(Common):
-    """Train C by policy gradient instead of evolving it: car in the game, Doom in the dream."""
-
-    policy: Annotated[PolicyConfig, tyro.conf.arg(name="")] = dataclasses.field(default=None)  # type: ignore[assignment]
-    output: str = "policy"
-    """folder inside the run folder; evaluate it with --controller"""
-
-
-@dataclass
-class Evaluate(Common):
-    """Score an agent in the real game; the last line printed is JSON."""
-
-    evaluate: Annotated[EvaluateConfig, tyro.conf.arg(name="")] = dataclasses.field(default=None)  # type: ignore[assignment]
-    seed: int = seeds.TEST.start
-    """seed of the first episode; the next ones count up (test seeds: 1000 to 1999)"""
-    weights: str | None = None
-    """pretrained, or a run folder; default: --run-dir"""
-    controller: str = "controller"
-    """folder of the controller inside the run folder"""
-
-
-@dataclass
-class Run(Common):
-    """All stages: collect, train V, train M, evolve C, evaluate in the real game."""
-
-    stages: Annotated[Preset, tyro.conf.arg(name="")] = dataclasses.field(default=None)  # type: ignore[assignment]
-
-
-@dataclass
-class Iterate(Common):
-    """The iterative procedure on the pendulum (--task pendulum): play, learn M, then C in M."""
-
-    iterate: Annotated[IterateConfig, tyro.conf.arg(name="")] = dataclasses.field(default=None)  # type: ignore[assignment]
-
-
-@dataclass
-class DreamGradient(Common):
-    """Train C by backpropagation through the dream of an iterate run; prints one JSON line."""
-
-    gradient: Annotated[GradientConfig, tyro.conf.arg(name="")] = dataclasses.field(
-        default_factory=GradientConfig
-    )
-
-
-@dataclass
-class Play(Common):
-    """Write a video: the real picture, V's reconstruction and M's dream side by side."""
-
-    seed: int = seeds.TEST.start
-    """seed of the episode"""
-    weights: str | None = None
-    """pretrained, or a run folder; default: --run-dir"""
-    output: Path = Path("play.mp4")
-    """the video file"""
-    steps: int = 1000
-    """longest video, in steps of the game"""
-
-
-@dataclass
-class Report:
-    """Draw every table and figure from the published runs."""
-
-    results: Path = Path("results")
-    """folder of the published runs"""
-    readme: Path = Path("README.md")
-    """its results table is replaced between two markers"""
-
-
-# ---------------------------------------------------------------- parsing
-
 COMMANDS: dict[str, type] = {
-    "collect": Collect,
-    "train-vision": TrainVision,
-    "train-memory": TrainMemory,
-    "evolve": Evolve,
+    "collect": commands.Collect,
+    "train-vision": commands.TrainVision,
+    "train-memory": commands.TrainMemory,
+    "evolve": commands.Evolve,
     "policy-gradient": PolicyGradient,
-    "evaluate": Evaluate,
-    "run": Run,
+    "evaluate": commands.Evaluate,
+    "run": commands.Run,
     "iterate": Iterate,
     "dream-gradient": DreamGradient,
-    "play": Play,
+    "play": commands.Play,
     "report": Report,
 }
 
@@ -164,51 +50,35 @@ def _parse(name: str, kind: type, args: list[str]) -> Any:
     if first != args and not any(a.startswith("--task") for a in args):
         first += ["--task", next(iter(TASKS))]  # help without a task shows the first one's numbers
     common, _ = tyro.cli(Common, args=first, return_unknown_args=True, prog=program)
-    if kind in (Iterate, DreamGradient):
-        if common.preset not in ITERATE_PRESETS:
-            raise UserError(
-                f"no preset '{common.preset}': choose one of {', '.join(ITERATE_PRESETS)}"
-            )
-        if kind is DreamGradient:
-            return tyro.cli(kind, args=args, default=kind(common.task, common.preset), prog=program)
-        rounds = Iterate(common.task, common.preset, iterate=ITERATE_PRESETS[common.preset])
-        return tyro.cli(Iterate, args=args, default=rounds, prog=program)
-    preset = get_preset(common.task, common.preset)
-    fields = {f.name for f in dataclasses.fields(kind)}
-    stages = {f.name: getattr(preset, f.name) for f in dataclasses.fields(Preset)}
-    defaults = {k: v for k, v in stages.items() if k in fields}
-    if kind is PolicyGradient:
-        defaults["policy"] = POLICIES[common.task]
-    if "stages" in fields:
-        defaults["stages"] = preset
-    default = kind(task=common.task, preset=common.preset, **defaults)
+    default = kind(
+        task=common.task,
+        preset=common.preset,
+        **_stage_defaults(kind, common.task, common.preset),
+    )
     return tyro.cli(kind, args=args, default=default, prog=program)
+
+
+def _stage_defaults(kind: type, task: str, preset: str) -> dict[str, Any]:
+    """What the preset says of the stages that a command has flags for."""
+    if kind in (Iterate, DreamGradient):
+        if preset not in ITERATE_PRESETS:
+            raise UserError(f"no preset '{preset}': choose one of {', '.join(ITERATE_PRESETS)}")
+        known: dict[str, Any] = {"iterate": ITERATE_PRESETS[preset], "gradient": GradientConfig()}
+    else:
+        stages = get_preset(task, preset)
+        known = {f.name: getattr(stages, f.name) for f in dataclasses.fields(Preset)}
+        known |= {"stages": stages, "policy": POLICIES.get(task, PolicyConfig())}
+    return {f.name: known[f.name] for f in dataclasses.fields(kind) if f.name in known}
 
 
 def _dispatch(flags: Any) -> None:
     if isinstance(flags, Report):
-        from wmlib.report import write_report
-
-        return write_report(flags.results, flags.readme)
+        return flags.act()
     task = get_task(flags.task)
     if not 0 <= flags.seed < 2**31:
         raise UserError(f"--seed {flags.seed}: choose 0 to {2**31 - 1:,}")
     runs.pick_device(flags.device)  # before any work
-    actions = {
-        Collect: lambda: commands.collect(flags, task, flags.collect),
-        TrainVision: lambda: commands.train_vision(flags, task, flags.vision),
-        TrainMemory: lambda: commands.train_memory(flags, task, flags.memory),
-        Evolve: lambda: commands.evolve(flags, task, flags.evolve, flags.output),
-        PolicyGradient: lambda: commands.policy_gradient(flags, task, flags.policy, flags.output),
-        Evaluate: lambda: commands.evaluate(
-            flags, task, flags.evaluate, flags.weights, flags.controller
-        ),
-        Run: lambda: commands.run_all(flags, task, flags.stages),
-        Iterate: lambda: commands.iterate(flags, flags.iterate),
-        DreamGradient: lambda: commands.dream_gradient(flags, flags.gradient),
-        Play: lambda: commands.play(flags, task, flags.weights, flags.output, flags.steps),
-    }
-    return actions[type(flags)]()
+    return flags.act(task)
 
 
 def main(args: list[str] | None = None) -> int:

@@ -1,12 +1,16 @@
-"""What each command of `python -m wmlib` does, once its flags are parsed (wmlib.cli).
+"""The commands of `python -m wmlib`: what each may be told, and what it does.
 
-The modules are imported where they are used: `--help` need not wait for torch and the games.
+A command is a dataclass whose fields are its flags; wmlib.cli parses them and calls `act`. The
+modules that do the work are imported there: `--help` need not wait for torch and the games.
 """
 
 import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+import tyro
 
 from wmlib import runs, seeds
 from wmlib.configs import (
@@ -23,13 +27,15 @@ from wmlib.configs import (
 from wmlib.presets import Task
 from wmlib.runs import RunFolder, UserError
 
+PLAIN = tyro.conf.arg(name="")  # the stage's own fields are flags without a prefix
 
-@dataclass
+
+@dataclass(kw_only=True)
 class Common:
     """What every command needs to know."""
 
     task: str
-    """car_racing, doom_take_cover or pendulum"""
+    """the game: car_racing, doom_take_cover, pendulum, or one of your own"""
     preset: str = "small"
     """tiny (minutes), small (about an hour on a laptop or in Colab) or paper (one GPU)"""
     device: str = "auto"
@@ -44,124 +50,216 @@ class Common:
         """The run folder these flags mean."""
         return RunFolder(self.run_dir or Path("runs") / f"{self.task}-{self.preset}")
 
+    def act(self, task: Task) -> None:
+        """Do it; UserError where these flags ask for what cannot be done."""
+        raise NotImplementedError
 
-def _on_cpu_only(common: Common, what: str) -> None:
-    """UserError where a GPU is asked for and could not be used."""
-    if common.device == "cuda":
-        raise UserError(f"{what} runs on the CPU: leave --device cuda out")
+    def _on_cpu_only(self, what: str) -> None:
+        if self.device == "cuda":
+            raise UserError(f"{what} runs on the CPU: leave --device cuda out")
 
-
-def collect(common: Common, task: Task, config: CollectConfig) -> None:
-    """Stage 1."""
-    from wmlib.stages import collect_run
-
-    _on_cpu_only(common, "collect")
-    collect_run(common.run, task, config, common.seed)
+    def _pendulum_only(self, why: str) -> None:
+        if self.task != "pendulum":
+            raise UserError(f"{why}, not {self.task}: --task pendulum")
 
 
-def train_vision(common: Common, task: Task, config: VisionConfig) -> None:
-    """Stage 2, and the encoding after which nothing touches a frame."""
-    from wmlib import latents, vision
-    from wmlib.store import RolloutStore
+@dataclass(kw_only=True)
+class Collect(Common):
+    """Play a policy in the real game and store the episodes."""
 
-    common.run.require("rollouts", "train-vision")
-    device = runs.pick_device(common.device)
-    store = RolloutStore(common.run.stage("rollouts"))
-    if store.facts["task"] != task.name:
-        raise runs.UserError(
-            f"{common.run.path} holds games of {store.facts['task']}, not of {task.name}: "
-            "change --task or --run-dir"
-        )
-    vae = vision.train_vision(common.run, config, common.seed, device, task)
-    latents.encode_run(common.run, vae, store, device)
+    collect: Annotated[CollectConfig, PLAIN]
+
+    def act(self, task: Task) -> None:
+        """Stage 1."""
+        from wmlib.stages import collect_run
+
+        self._on_cpu_only("collect")
+        collect_run(self.run, task, self.collect, self.seed)
 
 
-def train_memory(common: Common, task: Task, config: MemoryConfig) -> None:
-    """Stage 3."""
-    from wmlib.memory import train_memory as train
-    from wmlib.vision import load_vision
+@dataclass(kw_only=True)
+class TrainVision(Common):
+    """Train V on the stored frames, then encode them all."""
 
-    common.run.require("latents", "train-memory")
-    load_vision(common.run.stage("vision") / "vision.safetensors", task)  # refuses another task's
-    train(common.run, config, common.seed, runs.pick_device(common.device), task)
+    vision: Annotated[VisionConfig, PLAIN]
 
+    def act(self, task: Task) -> None:
+        """Stage 2, and the encoding after which nothing touches a frame."""
+        from wmlib import latents, vision
+        from wmlib.store import RolloutStore
 
-def evolve(common: Common, task: Task, config: EvolveConfig, output: str = "controller") -> None:
-    """Stage 4."""
-    from wmlib.stages import evolve_run
-
-    common.run.require("memory", "evolve")
-    device = runs.pick_device(common.device)
-    evolve_run(common.run, output, task, config, common.seed, device)
-
-
-def policy_gradient(common: Common, task: Task, config: PolicyConfig, output: str) -> None:
-    """Stage 4, by another learner."""
-    from wmlib.stages import policy_run
-
-    common.run.require("memory", "policy-gradient")
-    device = runs.pick_device(common.device)
-    policy_run(common.run, output, task, config, common.seed, device)
+        self.run.require("rollouts", "train-vision")
+        device = runs.pick_device(self.device)
+        store = RolloutStore(self.run.stage("rollouts"))
+        if store.facts["task"] != task.name:
+            raise UserError(
+                f"{self.run.path} holds games of {store.facts['task']}, not of {task.name}: "
+                "change --task or --run-dir"
+            )
+        vae = vision.train_vision(self.run, self.vision, self.seed, device, task)
+        latents.encode_run(self.run, vae, store, device)
 
 
-def evaluate(
-    common: Common,
-    task: Task,
-    config: EvaluateConfig,
-    weights: str | None = None,
-    controller: str = "controller",
-) -> None:
-    """Stage 5: ends with one JSON line."""
-    from wmlib.stages import evaluate_run
+@dataclass(kw_only=True)
+class TrainMemory(Common):
+    """Train M on the latents."""
 
-    result = evaluate_run(
-        common.run.path if weights is None else weights,
-        task,
-        config,
-        common.seed,
-        runs.pick_device(common.device),
-        controller,
-    )
-    print(json.dumps({key: result[key] for key in ("task", "mean", "std", "sem", "n")}))
+    memory: Annotated[MemoryConfig, PLAIN]
+
+    def act(self, task: Task) -> None:
+        """Stage 3."""
+        from wmlib.memory_training import train_memory
+        from wmlib.vision import load_vision
+
+        self.run.require("latents", "train-memory")
+        load_vision(self.run.stage("vision") / "vision.safetensors", task)  # refuses another task's
+        train_memory(self.run, self.memory, self.seed, runs.pick_device(self.device), task)
 
 
-def run_all(common: Common, task: Task, preset: Preset) -> None:
-    """All five stages; finished ones are passed over."""
-    collect(dataclasses.replace(common, device="cpu"), task, preset.collect)
-    train_vision(common, task, preset.vision)
-    train_memory(common, task, preset.memory)
-    evolve(common, task, preset.evolve)
-    evaluate(dataclasses.replace(common, seed=seeds.TEST.start), task, preset.evaluate)
+@dataclass(kw_only=True)
+class Evolve(Common):
+    """Evolve C with CMA-ES, in the real game or in the dream."""
+
+    evolve: Annotated[EvolveConfig, PLAIN]
+    output: str = "controller"
+    """folder inside the run folder; name it otherwise to keep several controllers"""
+
+    def act(self, task: Task) -> None:
+        """Stage 4."""
+        from wmlib.stages import evolve_run
+
+        self.run.require("memory", "evolve")
+        device = runs.pick_device(self.device)
+        evolve_run(self.run, self.output, task, self.evolve, self.seed, device)
 
 
-def iterate(common: Common, config: IterateConfig) -> None:
-    """The iterative procedure; prints one JSON line for each round."""
-    from wmlib.iterative import iterate as run_rounds
+@dataclass(kw_only=True)
+class PolicyGradient(Common):
+    """Train C by policy gradient instead of evolving it: car in the game, Doom in the dream."""
 
-    if common.task != "pendulum":
-        raise UserError(f"iterate plays the pendulum so far, not {common.task}: --task pendulum")
-    for row in run_rounds(common.run, config, common.seed, runs.pick_device(common.device)):
-        print(json.dumps(row))
+    policy: Annotated[PolicyConfig, PLAIN]
+    output: str = "policy"
+    """folder inside the run folder; evaluate it with --controller"""
 
+    def act(self, task: Task) -> None:
+        """Stage 4, by another learner."""
+        from wmlib.stages import policy_run
 
-def dream_gradient(common: Common, config: GradientConfig) -> None:
-    """C by gradient through the dream."""
-    from wmlib.gradient import ascend_run
-
-    if common.task != "pendulum":
-        raise UserError(
-            f"dream-gradient needs an M with a reward head, as the pendulum's, not {common.task}: "
-            "--task pendulum"
-        )
-    _on_cpu_only(common, "dream-gradient")
-    print(json.dumps(ascend_run(common.run, config, common.seed)))
+        self.run.require("memory", "policy-gradient")
+        device = runs.pick_device(self.device)
+        policy_run(self.run, self.output, task, self.policy, self.seed, device)
 
 
-def play(common: Common, task: Task, weights: str | None, output: Path, steps: int) -> None:
-    """A film of one episode."""
-    from wmlib.agent import find_agent
-    from wmlib.video import write_video
+@dataclass(kw_only=True)
+class Evaluate(Common):
+    """Score an agent in the real game; the last line printed is JSON."""
 
-    _on_cpu_only(common, "play")
-    agent = find_agent(common.run.path if weights is None else weights, task)
-    write_video(agent, common.seed, output, steps)
+    evaluate: Annotated[EvaluateConfig, PLAIN]
+    seed: int = seeds.TEST.start
+    """seed of the first episode; the next ones count up (test seeds: 1000 to 1999)"""
+    weights: str | None = None
+    """pretrained, or a run folder; default: --run-dir"""
+    controller: str = "controller"
+    """folder of the controller inside the run folder"""
+
+    def act(self, task: Task) -> None:
+        """Stage 5."""
+        from wmlib.stages import evaluate_run
+
+        weights = self.run.path if self.weights is None else self.weights
+        device = runs.pick_device(self.device)
+        result = evaluate_run(weights, task, self.evaluate, self.seed, device, self.controller)
+        print(json.dumps({key: result[key] for key in ("task", "mean", "std", "sem", "n")}))
+
+
+@dataclass(kw_only=True)
+class Run(Common):
+    """All stages: collect, train V, train M, evolve C, evaluate in the real game."""
+
+    stages: Annotated[Preset, PLAIN]
+
+    def act(self, task: Task) -> None:
+        """One stage after another; finished ones are passed over."""
+        same = {f.name: getattr(self, f.name) for f in dataclasses.fields(Common)}
+        stages = self.stages
+        for command in (
+            Collect(**same | {"device": "cpu"}, collect=stages.collect),
+            TrainVision(**same, vision=stages.vision),
+            TrainMemory(**same, memory=stages.memory),
+            Evolve(**same, evolve=stages.evolve),
+            Evaluate(**same | {"seed": seeds.TEST.start}, evaluate=stages.evaluate),
+        ):
+            command.act(task)
+
+
+@dataclass(kw_only=True)
+class Iterate(Common):
+    """The iterative procedure on the pendulum (--task pendulum): play, learn M, then C in M."""
+
+    iterate: Annotated[IterateConfig, PLAIN]
+
+    def act(self, task: Task) -> None:
+        """Prints one JSON line for each round."""
+        from wmlib.iterative import iterate
+
+        self._pendulum_only("iterate plays the pendulum so far")
+        device = runs.pick_device(self.device)
+        for row in iterate(self.run, self.iterate, self.seed, device):
+            print(json.dumps(row))
+
+
+@dataclass(kw_only=True)
+class DreamGradient(Common):
+    """Train C by backpropagation through the dream of an iterate run; prints one JSON line."""
+
+    gradient: Annotated[GradientConfig, PLAIN]
+
+    def act(self, task: Task) -> None:
+        """C by gradient through the dream."""
+        from wmlib.gradient import ascend_run
+
+        self._pendulum_only("dream-gradient trains the pendulum's C so far")
+        self._on_cpu_only("dream-gradient")
+        print(json.dumps(ascend_run(self.run, self.gradient, self.seed)))
+
+
+@dataclass(kw_only=True)
+class Play(Common):
+    """Write a video: the real picture, V's reconstruction and M's dream side by side."""
+
+    seed: int = seeds.TEST.start
+    """seed of the episode"""
+    weights: str | None = None
+    """pretrained, or a run folder; default: --run-dir"""
+    output: Path = Path("play.mp4")
+    """the video file"""
+    steps: int = 1000
+    """longest video, in steps of the game"""
+    controller: str = "controller"
+    """folder of the controller inside the run folder"""
+
+    def act(self, task: Task) -> None:
+        """A film of one episode."""
+        from wmlib.agent import find_agent
+        from wmlib.video import write_video
+
+        self._on_cpu_only("play")
+        weights = self.run.path if self.weights is None else self.weights
+        agent = find_agent(weights, task, self.controller)
+        write_video(agent, self.seed, self.output, self.steps)
+
+
+@dataclass(kw_only=True)
+class Report:
+    """Draw every table and figure from the published runs."""
+
+    results: Path = Path("results")
+    """folder of the published runs"""
+    readme: Path = Path("README.md")
+    """its results table is replaced between two markers"""
+
+    def act(self) -> None:
+        """Needs no task: all of them are reported."""
+        from wmlib.report import write_report
+
+        write_report(self.results, self.readme)

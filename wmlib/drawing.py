@@ -130,9 +130,10 @@ class Drawing:
         """Text at (x, y); with `math`, letters are set in italics and `_{...}` as a subscript."""
         face = SERIF if math else SANS
         body = _maths(content) if math else html.escape(content)
+        opacity = 1 if lit else 0.62 if role == "plain" else 0.8  # colours are paler than ink
         self.parts.append(
             f'<text x="{x}" y="{y}" font-family="{face}" font-size="{size}" fill="{INK[role]}" '
-            f'fill-opacity="{1 if lit else 0.62}" text-anchor="{anchor}" '
+            f'fill-opacity="{opacity}" text-anchor="{anchor}" '
             f'font-weight="{600 if bold else 400}">{body}</text>'
         )
 

@@ -18,9 +18,9 @@ from torch import Tensor
 from torch.distributions import Bernoulli, Distribution
 
 from wmlib import seeds
-from wmlib.agent import GameFeatures
 from wmlib.configs import PolicyConfig
 from wmlib.dream import DreamEnv, FeatureVectorEnv
+from wmlib.game import GameFeatures
 
 
 class Player(Protocol):

@@ -27,7 +27,8 @@ from wmlib.dream import DreamEnv
 from wmlib.evolution import evolve
 from wmlib.exploring import ExploringPolicy
 from wmlib.latents import encode_run
-from wmlib.memory import MDNRNN, load_memory, train_memory
+from wmlib.memory import MDNRNN, load_memory
+from wmlib.memory_training import train_memory
 from wmlib.presets import Task, get_task
 from wmlib.rollouts import collect
 from wmlib.runs import (
@@ -66,14 +67,7 @@ class StateVision(nn.Module):
 def random_agent(task: Task, config: IterateConfig, seed: int) -> Agent:
     """M and C with random parameters: where the procedure begins."""
     generator = torch.Generator().manual_seed(seed)
-    memory = MDNRNN(
-        len(X_SCALE),
-        task.n_actions,
-        config.memory.n_h,
-        config.memory.n_mixtures,
-        config.memory.restart_input,
-        config.memory.heads,
-    ).untrained_copy(seed)
+    memory = MDNRNN.of(len(X_SCALE), task.n_actions, config.memory).untrained_copy(seed)
     empty = torch.zeros(1, len(X_SCALE))
     agent = Agent(task, StateVision(), memory, (empty, empty))  # type: ignore[arg-type]
     agent.controller = agent.new_controller(config.evolve.controller)
@@ -82,13 +76,14 @@ def random_agent(task: Task, config: IterateConfig, seed: int) -> Agent:
     return agent
 
 
-def load_round(folder: Path, task: Task) -> Agent:
-    """The agent that a finished round left."""
+def load_round(folder: Path, task: Task, controller: bool = True) -> Agent:
+    """The agent that a round left; without `controller` while there is none yet."""
     memory = load_memory(folder / "memory" / "memory.safetensors", task)
     starts, _ = load_weights(folder / "latents" / "starts.safetensors")
     agent = Agent(task, StateVision(), memory, (starts["mu"], starts["logvar"]))  # type: ignore[arg-type]
-    path = folder / "controller" / "controller.safetensors"
-    agent.controller, agent.controllers, _ = load_controllers(path, task)
+    if controller:
+        path = folder / "controller" / "controller.safetensors"
+        agent.controller, agent.controllers, _ = load_controllers(path, task)
     return agent
 
 
@@ -171,7 +166,7 @@ def _round(
 ) -> dict[str, Any]:
     """One round: play with `agent`, train M and C anew; what came of it, as numbers."""
     task = agent.task
-    first = seeds.TRAINING.start + 20_000 * seed
+    first = seeds.first_of_run(seed)
     slots = config.episodes
     store = collect(
         task.name,
@@ -204,9 +199,7 @@ def _round(
 def _evolve(
     folder: RunFolder, task: Task, config: IterateConfig, seed: int, device: torch.device
 ) -> dict[str, Any]:
-    memory = load_memory(folder.path / "memory" / "memory.safetensors", task)
-    starts, _ = load_weights(folder.path / "latents" / "starts.safetensors")
-    agent = Agent(task, StateVision(), memory, (starts["mu"], starts["logvar"]))  # type: ignore[arg-type]
+    agent = load_round(folder.path, task, controller=False)
     steps = config.evolve.max_episode_steps
     arena = Arena(
         lambda: agent.dream(

@@ -11,23 +11,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wmlib.claims import begin_stage, stage_manifest
 from wmlib.configs import MemoryConfig
-from wmlib.latents import Latents, identity, load_latents
 from wmlib.mixture import nll
 from wmlib.presets import Task
-from wmlib.runs import (
-    RunFolder,
-    UserError,
-)
-from wmlib.sequences import Batch, EpisodeBatches, StreamBatches
-from wmlib.training import Keeper, Prefetch, autocast
-from wmlib.weights import fit_weights, load_weights, save_weights
+from wmlib.runs import UserError
+from wmlib.sequences import Batch
+from wmlib.weights import fit_weights, load_weights
 
 WEIGHTS = "memory.safetensors"
 HEADS = ("end", "reward", "action")
@@ -89,6 +82,12 @@ class MDNRNN(nn.Module):
             # A forget gate that starts open (as in the original) lets gradients reach far back.
             bias[n_h : 2 * n_h] += 1.0
         second_bias.requires_grad_(False)
+
+    @classmethod
+    def of(cls, n_z: int, n_a: int, config: MemoryConfig) -> "MDNRNN":
+        """An M of the shape that `config` names."""
+        heads = config.restart_input, config.heads
+        return cls(n_z, n_a, config.n_h, config.n_mixtures, *heads)
 
     @property
     def shape(self) -> dict[str, Any]:
@@ -172,7 +171,7 @@ class MDNRNN(nn.Module):
         out, state = self(batch.z, batch.a, batch.restart, state)
         parts = {"nll": _mean(nll(batch.z_next, *out[:3]).mean(-1), batch.has_next)}
         if out.end_logit is not None:
-            parts["end"] = _end_error(out.end_logit, batch, end_weight) / batch.valid.sum()
+            parts["end"] = end_error(out.end_logit, batch, end_weight) / batch.valid.sum()
         if out.reward is not None:
             error = (out.reward - batch.reward).square()
             parts["reward"] = reward_weight * _mean(error, batch.valid)
@@ -188,130 +187,18 @@ def _mean(values: Tensor, mask: Tensor) -> Tensor:
     return (values * mask).sum() / mask.sum().clamp(min=1)
 
 
-def _end_error(end_logit: Tensor, batch: Batch, end_weight: float) -> Tensor:
+def end_error(end_logit: Tensor, batch: Batch, end_weight: float) -> Tensor:
     """Binary cross-entropy summed over the valid steps (B, T), an end counting `end_weight`."""
     weight = batch.valid * (1 + (end_weight - 1) * batch.end)
     return F.binary_cross_entropy_with_logits(end_logit, batch.end, weight, reduction="sum")
 
 
-# ---------------------------------------------------------------- training
-
-
-def train_memory(
-    run: RunFolder, config: MemoryConfig, seed: int, device: torch.device, task: Task
-) -> MDNRNN:
-    """Train M on RUN/latents into RUN/memory; goes on where it stopped.
-
-    Returns M as it is published (float16 weights).
-    """
-    folder = run.stage("memory", create=True)
-    if begin_stage(folder, config, seed, identity(run.stage("latents"))):
-        return load_memory(folder / WEIGHTS, task).to(device)
-    latents = load_latents(run.stage("latents"))
-    with stage_manifest(folder, "memory", config, seed, device) as result:
-        torch.manual_seed(seed)
-        memory = MDNRNN(
-            latents.mu.shape[1],
-            latents.actions.shape[1],
-            config.n_h,
-            config.n_mixtures,
-            config.restart_input,
-            config.heads,
-        ).to(device)
-        result |= _fit(memory, latents, folder, config, seed, device)
-        held_out = validate(memory, latents, latents.split()[1], device, config.end_weight)
-        counts = {"episodes": len(latents), "held_out_episodes": len(latents.split()[1])}
-        result |= counts | held_out
-        save_weights(folder / WEIGHTS, memory.state_dict(), task=task.name, **memory.shape)
-    (folder / "checkpoint.safetensors").unlink(missing_ok=True)
-    return load_memory(folder / WEIGHTS, task).to(device)
-
-
-def _fit(
-    memory: MDNRNN,
-    latents: Latents,
-    folder: Path,
-    config: MemoryConfig,
-    seed: int,
-    device: torch.device,
-) -> dict[str, Any]:
-    """The training loop of M. Returns its last row of metrics."""
-    train, held_out = latents.split()
-    kind = EpisodeBatches if config.batching == "episodes" else StreamBatches
-    data = kind(latents, train, config.batch_size, config.window, seed)
-    weights = [p for p in memory.parameters() if p.requires_grad]
-    optimizer = torch.optim.Adam(weights, config.learning_rate, fused=True)
-    total = config.updates
-    keeper = Keeper(folder, memory, optimizer, total, log_every=max(1, total // 50))
-    state: State | None = None
-    if keeper.extra:
-        state = keeper.extra["h"].to(device), keeper.extra["c"].to(device)
-    with keeper, Prefetch(data.make, keeper.update, total) as batches:
-        for batch in batches:
-            for group in optimizer.param_groups:
-                group["lr"] = config.learning_rate * config.learning_rate_decay**keeper.update
-            batch = batch.to(device)
-            with autocast(device):
-                carried = None if batch.fresh else state
-                loss, parts, (h, c) = memory.loss(
-                    batch, carried, config.end_weight, config.reward_weight
-                )
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_value_(weights, config.gradient_clip)
-            optimizer.step()
-            state = h.detach(), c.detach()  # carried on, but no gradient flows into the past
-            keeper.count({**parts, "floor": batch.floor})
-            if keeper.due:
-                found = validate(memory, latents, held_out[:64], device, config.end_weight)
-                keeper.log(batches.waited, **found)
-            keeper.save_if_due(h=state[0], c=state[1])
-    return keeper.metrics.read()[-1]
-
-
-@torch.inference_mode()
-def validate(
-    memory: MDNRNN,
-    latents: Latents,
-    episodes: np.ndarray,
-    device: torch.device,
-    end_weight: float = 10.0,
-) -> dict[str, float]:
-    """M on whole episodes from h = 0, in float32, with the same noise every time.
-
-    `val_nll` and its floor (`val_floor`: the mean entropy of the targets' Gaussians) are nats per
-    latent dimension. With an end head, `val_end` is the part `end` of the loss (far above that of
-    the training: M knows the training's ends by heart); `val_end_precision` and `val_end_recall`
-    count single steps: a death predicted one step early is wrong twice.
-    """
-    sums = np.zeros(8)
-    for place in range(0, len(episodes), 16):
-        group = episodes[place : place + 16]
-        longest = int(latents.lengths[group].max())
-        batch = EpisodeBatches(latents, group, len(group), longest, seed=0).make(0).to(device)
-        out, _ = memory(batch.z, batch.a, batch.restart)
-        steps = batch.has_next.sum()
-        error = (nll(batch.z_next, *out[:3]).mean(-1) * batch.has_next).sum()
-        counts = [error, batch.floor * steps, steps]
-        if out.end_logit is not None:
-            said = (out.end_logit > 0) * batch.valid
-            counts += [(said * batch.end).sum(), said.sum(), batch.end.sum()]
-            counts += [_end_error(out.end_logit, batch, end_weight), batch.valid.sum()]
-        sums[: len(counts)] += torch.stack(counts).double().cpu().numpy()
-    found = {"val_nll": sums[0] / sums[2], "val_floor": sums[1] / sums[2]}
-    if "end" in memory.heads:
-        found["val_end_precision"] = sums[3] / max(sums[4], 1)
-        found["val_end_recall"] = sums[3] / max(sums[5], 1)
-        found["val_ends"] = sums[5]
-        found["val_end"] = sums[6] / sums[7]
-    return {name: float(value) for name, value in found.items()}
-
-
 def load_memory(path: Path, task: Task) -> MDNRNN:
     """M from published weights, in evaluation mode on the CPU; refuses another task's."""
-    tensors, facts = load_weights(path, "task", *SHAPE)
+    tensors, facts = load_weights(path, "task", "n_z", "n_a", "n_h")
     if facts["task"] != task.name:
         raise UserError(f"{path} holds an M for {facts['task']}, not for {task.name}")
-    memory = MDNRNN(**{name: facts[name] for name in SHAPE})
+    # What is newer than the file had its default then.
+    memory = MDNRNN(**{name: facts[name] for name in SHAPE if name in facts})
     fit_weights(memory, tensors, str(path))
     return memory.eval()

@@ -22,8 +22,8 @@ from PIL import Image
 
 REAL = "#1f6fb2"
 DREAM = "#d9720b"
-GREYS = ("#6b7178", "#9aa0a6", "#3f454b", "#c2c6ca")
-_GREY_INK = (72, 48, 90, 28)  # each one's share of the page's ink, in per cent
+GREYS = ("#6b7178", "#868c93", "#3f454b", "#c2c6ca")
+_GREY_INK = (72, 58, 90, 28)  # each one's share of the page's ink, in per cent
 INK = "#010203"  # a colour nobody uses: `show` turns it into the page's text colour
 _GRID = "#8c8d8e"  # readable on white and on black alike
 _FONTS = "'Source Sans 3 Variable','Source Sans 3',system-ui,sans-serif"
@@ -120,8 +120,9 @@ def page_svg(fig: Figure, alt: str) -> str:
     svg = re.sub(r"'STIX\w+'", _SERIF, svg)
     width = re.search(r'width="([\d.]+)pt"', svg)
     pixels = float(width[1]) * 4 / 3 if width else 680
+    wide = ' class="wm-wide"' if pixels > 470 else ""  # scrolls on a phone
     attributes = (
-        f'<svg role="img" aria-label="{html.escape(alt, quote=True)}" '
+        f'<svg{wide} role="img" aria-label="{html.escape(alt, quote=True)}" '
         f'style="max-width:{pixels:.0f}px;width:100%;height:auto"'
     )
     svg = re.sub(r' (width|height)="[\d.]+pt"', "", svg, count=2)
@@ -138,7 +139,7 @@ def page_svg(fig: Figure, alt: str) -> str:
 
 def _card(content: str, caption: str = "") -> str:
     below = f"<figcaption>{caption}</figcaption>" if caption else ""
-    return f'<figure class="wm-figure">{content}{below}</figure>'
+    return f'<figure class="wm-figure"><div class="wm-scroll">{content}</div>{below}</figure>'
 
 
 def png_url(picture: np.ndarray) -> str:

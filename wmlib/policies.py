@@ -170,4 +170,5 @@ def make_policy(name: str, space: gym.Space) -> Slotted:
             f"no policy '{name}': choose from {', '.join(POLICIES)}, or name a run folder or "
             "'pretrained' for an agent that explores"
         )
+    POLICIES[name](space, np.random.default_rng())  # refuses a game that it cannot play
     return Slotted(name, space)

@@ -184,7 +184,8 @@ def learn_policy(
         learner.scale.copy_(by_chance.features.std(dim=(0, 1))[: learner.n_seen] + 1e-3)
     with keeper:
         while keeper.update < config.updates:
-            learner.noise = config.noise * config.noise_decay**keeper.update
+            faded = config.noise * config.noise_decay**keeper.update
+            learner.noise = max(faded, config.noise_floor)
             for group, rate in zip(optimizer.param_groups, rates):
                 group["lr"] = rate * config.learning_rate_decay**keeper.update
             seen = lives.play(learner, update_rng(seed, keeper.update, purpose=2))

@@ -42,6 +42,17 @@ class Task:
     """the cap of the full game"""
     action_scale: float = 1.0
     """squash = tanh: the game's action is in (-scale, scale)"""
+    pictures: bool = True
+    """whether the game is seen (the pendulum tells its state, and needs no V)"""
+    fps: int = 30
+    """steps per second of the game, at which it is filmed"""
+
+    def __post_init__(self) -> None:
+        if self.squash not in ("car", "tanh") or (self.squash == "car" and self.n_actions != 3):
+            raise UserError(
+                f"task {self.name}: squash '{self.squash}' with n_actions {self.n_actions}: choose "
+                "'tanh', or 'car' for the three actions of the car (wmlib.controller.squash)"
+            )
 
 
 TASKS = {
@@ -53,6 +64,7 @@ TASKS = {
         cell_feature=False,
         bias=True,
         batched_id="wmlib/CarRacingBatched-v3",
+        fps=50,
     ),
     "doom_take_cover": Task(
         "doom_take_cover",
@@ -63,6 +75,7 @@ TASKS = {
         bias=False,
         step_reward=1.0,
         max_episode_steps=2100,
+        fps=35,
     ),
     "pendulum": Task(
         "pendulum",
@@ -73,6 +86,8 @@ TASKS = {
         bias=True,
         max_episode_steps=200,
         action_scale=2.0,
+        pictures=False,
+        fps=20,
     ),
 }
 
@@ -147,7 +162,7 @@ _DOOM_PAPER = Preset(
         max_episode_steps=2100,
         tau=1.15,
         slots=1024,
-        evaluate_episodes=1024,
+        evaluate_episodes=1000,
     ),
     EvaluateConfig(episodes=500, slots=16, max_episode_steps=2100),
 )

@@ -30,6 +30,10 @@ BUDGET = 10_000_000
 NOT_YET = "not run yet"
 
 
+class NotPublished(UserError):
+    """A run, or what one would need of it, is not among the published ones."""
+
+
 @dataclass(frozen=True)
 class Run:
     """One published run: its manifests, metrics and score."""
@@ -97,7 +101,7 @@ def load_run(task: str, name: str, results: Path = PUBLISHED) -> Run:
     folder = results / task / name
     if not folder.is_dir():
         names = ", ".join(run.name for run in all_runs(task, results)) or "none"
-        raise UserError(f"no published run '{name}' of {task}: there is {names}")
+        raise NotPublished(f"no published run '{name}' of {task}: there is {names}")
     return Run(task, name, folder)
 
 
@@ -115,9 +119,9 @@ def scored(task: str, rows: Iterable[paper.Row], results: Path = PUBLISHED) -> l
 # ---------------------------------------------------------------- tables
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; all columns but the first are aligned to the right."""
-    rule = ["---", *["---:"] * (len(header) - 1)]
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1) -> str:
+    """A Markdown table; all columns but the first `words` are aligned to the right."""
+    rule = ["---"] * words + ["---:"] * (len(header) - words)
     lines = [header, rule, *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 

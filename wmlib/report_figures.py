@@ -98,7 +98,7 @@ def temperature_scores(results: Path = report.PUBLISHED) -> Figure:
     """Dream score and real score of every controller against the temperature it learned at."""
     runs = report.temperature_runs(results)
     if not runs:
-        raise UserError("no run tau_T_seed_S is published")
+        raise report.NotPublished("no run tau_T_seed_S is published")
     fig, ax = plt.subplots()
     dream, real = report.temperature_scores(runs)
     for points, label, colour in (
@@ -130,10 +130,12 @@ GAP = 0.3
 def temperature_matrix(results: Path = report.PUBLISHED) -> Figure:
     """Tics survived by controllers of each temperature, in dreams of each and in the real game."""
     path = results / "doom_take_cover" / "temperature_matrix.json"
-    found = read_json(path)["controllers"] if path.is_file() else {}
     groups = report.temperature_runs(results)
+    if not groups or not path.is_file():
+        raise report.NotPublished(f"{path} and runs tau_T_seed_S are not all published")
+    found = read_json(path)["controllers"]
     missing = {run.name for runs in groups.values() for run in runs} - found.keys()
-    if missing or not groups:
+    if missing:
         raise UserError(f"{path} lacks {sorted(missing)}: run benchmarks/temperature_matrix.py")
     worlds = list(next(iter(found.values())))
     fig, ax = plt.subplots(figsize=(6.4, 0.9 + 0.5 * len(groups)))
@@ -171,7 +173,7 @@ def _car_curves(results: Path) -> Figure:
     rows = [row for row in paper.CAR_RACING if (folder / row.name / "controller").is_dir()]
     runs = [report.load_run("car_racing", row.name, results) for row in rows]
     if not runs:
-        raise UserError("no controller of car_racing is published")
+        raise report.NotPublished("no controller of car_racing is published")
     return learning_curves(runs, [row.label for row in rows])
 
 
@@ -181,7 +183,7 @@ def _returns(task: str, rows: Sequence[paper.Row], results: Path) -> dict[str, S
         for row in report.scored(task, rows, results)
     }
     if not found:
-        raise UserError(f"no evaluation of {task} is published")
+        raise report.NotPublished(f"no evaluation of {task} is published")
     return found
 
 
@@ -223,7 +225,7 @@ def draw_all(results: Path, folder: Path) -> dict[str, str]:
             path = folder / f"{name}.svg"
             try:
                 svg = plots.page_svg(draw(results), alt)
-            except UserError:  # this run is not published yet
+            except report.NotPublished:
                 path.unlink(missing_ok=True)
                 continue
             # As a file of its own the picture has no page whose text colour it could take.

@@ -15,7 +15,7 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from wmlib.agent import make_games
+from wmlib.game import game_id, make_games
 from wmlib.policies import Mixture, Policy, make_policy
 from wmlib.presets import get_task
 from wmlib.runs import PICTURE_ID
@@ -116,6 +116,7 @@ def collect(
     environment.
     """
     game_task = get_task(task)
+    game_id(game_task, game)  # refuses before anything is written
     facts = {
         "task": task,
         "game": game,

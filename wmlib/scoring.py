@@ -33,7 +33,7 @@ class Scores:
         self.known = {
             row["seed"]: (row["return"], row["length"])
             for row in self._log.read()
-            if row["of"] == self._of
+            if {"of", "return", "length"} <= row.keys() and row["of"] == self._of
         }
         wanted = facts | {"first_seed": first_seed, "n": episodes}
         self.finished = None

@@ -4,6 +4,8 @@ A controller chosen on the episodes it is scored on looks better than it is. So 
 (temperature, generation, controller) and the published score each have their own episodes.
 """
 
+from wmlib.runs import UserError
+
 TRAINING = range(100_000, 900_000)
 """Collecting data, training, evolving."""
 
@@ -13,7 +15,27 @@ VALIDATION = range(10_000, 11_000)
 TEST = range(1_000, 2_000)
 """The published score, once for each published controller."""
 
+RUNS = 40
+"""Runs with training seeds of their own: run 0 has 100,000 to 119,999, run 1 the next 20,000, …"""
+
 RANGES = {"training": TRAINING, "validation": VALIDATION, "test": TEST}
+
+
+def first_of_run(seed: int) -> int:
+    """The first training seed of a run; UserError where it has none of its own."""
+    share = len(TRAINING) // RUNS
+    if not 0 <= seed < RUNS:
+        raise UserError(
+            f"--seed {seed}: choose 0 to {RUNS - 1} (each has {share:,} training games)"
+        )
+    return TRAINING.start + share * seed
+
+
+def for_choosing(count: int) -> range:
+    """The first `count` validation seeds; UserError where there are fewer."""
+    if count > len(VALIDATION):
+        raise UserError(f"{count:,} episodes to choose by: there are {len(VALIDATION):,} seeds")
+    return VALIDATION[:count]
 
 
 def kind_of(first: int, count: int = 1) -> str | None:

@@ -27,20 +27,13 @@ from wmlib.rollouts import RolloutStore, collect
 from wmlib.runs import RunFolder, UserError
 from wmlib.scoring import Scores
 
-SEEDS_PER_RUN = 20_000
-
 
 def collect_run(run: RunFolder, task: Task, config: CollectConfig, seed: int) -> RolloutStore:
     """Stage 1 of a run: fill RUN/rollouts as the preset says, and write its manifest.
 
-    `seed` is the run's; run 0 plays the training seeds from 100,000 on, run 1 from 120,000 on, …
+    `seed` is the run's, which decides the training seeds it plays (wmlib.seeds).
     """
-    first = seeds.TRAINING.start + SEEDS_PER_RUN * seed
-    last = len(seeds.TRAINING) // SEEDS_PER_RUN - 1
-    if not 0 <= seed <= last:
-        raise UserError(
-            f"--seed {seed}: choose 0 to {last} (each has {SEEDS_PER_RUN:,} training games)"
-        )
+    first = seeds.first_of_run(seed)
     if config.episodes > seeds.TRAINING.stop - first:
         raise UserError(
             f"--episodes {config.episodes}: from --seed {seed} on there are "
@@ -177,11 +170,12 @@ def _check_policy_world(task: Task, agent: Agent, config: PolicyConfig) -> None:
             f"policy-gradient --world real plays the batched simulator, and {task.name} has none: "
             "--world dream"
         )
-    if config.world == "dream" and (task.squash != "tanh" or "end" not in agent.memory.heads):
+    survival = task.squash == "tanh" and task.step_reward > 0 and "end" in agent.memory.heads
+    if config.world == "dream" and not survival:
         raise UserError(
-            "policy-gradient --world dream needs actions that are full left or right and an M with "
-            f"an end head, as Doom's; {task.name} has not both: --world real, or "
-            "--task doom_take_cover"
+            "policy-gradient --world dream learns to survive: it needs actions that are full left "
+            "or right, a task that pays for each step (step_reward) and an M with an end head, as "
+            f"Doom's; {task.name} has not all of them: use evolve, or --world real"
         )
 
 

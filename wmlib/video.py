@@ -20,7 +20,6 @@ SEEN_RGB = (128, 128, 128)
 """V's picture of the real game is neither."""
 WAKE_EVERY = 50
 """The dream goes on from its own pictures for so many steps, then looks at the game once."""
-FPS = {"car_racing": 50, "doom_take_cover": 35}
 
 
 @torch.no_grad()
@@ -86,7 +85,7 @@ def _film(agent: Agent, seed: int, part: Path, steps: int) -> float:
     """Write the film to `part`; returns the return."""
     side, total = 64 * SCALE, 0.0
     with av.open(str(part), "w") as container:
-        stream = container.add_stream("libx264", rate=FPS[agent.task.name])
+        stream = container.add_stream("libx264", rate=agent.task.fps)
         stream.width, stream.height = 3 * side + 4 * GAP, side + TITLE + 2 * GAP
         stream.pix_fmt, stream.options = "yuv420p", {"crf": "20"}
         for real, seen, dreamed, total, age in tqdm(

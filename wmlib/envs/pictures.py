@@ -26,7 +26,13 @@ class Top(gym.ObservationWrapper, RecordConstructorArgs):
         RecordConstructorArgs.__init__(self, rows=rows)
         gym.ObservationWrapper.__init__(self, env)
         self.rows = rows
-        _, width, channels = env.observation_space.shape or ()
+        shape = env.observation_space.shape or ()
+        if len(shape) != 3:
+            raise ValueError(
+                f"a picture is (H, W, 3), and this game shows {shape}: make it with "
+                'render_mode="rgb_array" and wrap it in gymnasium.wrappers.AddRenderObservation'
+            )
+        _, width, channels = shape
         self.observation_space = Box(0, 255, (rows, width, channels), np.uint8)
 
     def observation(self, observation: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -56,7 +56,9 @@ class WorkerPool(AsyncVectorEnv):
         mode = AutoresetMode(autoreset_mode)
 
         def make() -> gym.Env:
-            env = gym.make(f"wmlib:{env_id}", disable_env_checker=True, **options)
+            # "module:" is imported in the worker, where it registers the game.
+            name = env_id if ":" in env_id else f"wmlib:{env_id}"
+            env = gym.make(name, disable_env_checker=True, **options)
             return _StandStill(env) if mode == AutoresetMode.DISABLED else env
 
         # A forked copy of a process with torch's or numba's threads can deadlock. The fork server

@@ -25,14 +25,7 @@ def advance_cars(state, first, last, actions, playing, tolerance, rewards, ends)
     """`physics.advance` for environments `first` to `last` - 1 that are `playing`."""
     for e in range(first, last):
         if playing[e]:
-            rewards[e], ends[e] = advance(
-                state,
-                e,
-                np.float64(actions[e, 0]),
-                np.float64(actions[e, 1]),
-                np.float64(actions[e, 2]),
-                tolerance,
-            )
+            rewards[e], ends[e] = advance(state, e, actions, tolerance)
 
 
 class CpuCars:

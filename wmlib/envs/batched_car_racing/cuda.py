@@ -48,16 +48,7 @@ def advance_cars(state, actions, playing, tolerance, rewards, ends):
     """A thread for each car: `physics.advance` if it is `playing`."""
     e = cuda.grid(1)
     if e < playing.shape[0] and playing[e]:
-        reward, end = advance(
-            state,
-            e,
-            np.float64(actions[e, 0]),
-            np.float64(actions[e, 1]),
-            np.float64(actions[e, 2]),
-            tolerance,
-        )
-        rewards[e] = reward
-        ends[e] = end
+        rewards[e], ends[e] = advance(state, e, actions, tolerance)
 
 
 class CudaCars:

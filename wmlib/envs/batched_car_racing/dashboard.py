@@ -11,21 +11,15 @@ import numpy as np
 
 from .compilation import compiled
 from .geometry import (
-    COLOR,
-    COUNT,
     RED,
     ROWS,
     SCALE_X,
     SCALE_Y,
     SCREEN,
-    START,
     SURFACE_H,
     SURFACE_W,
     WHITE,
-    X0,
-    X1,
-    Y0,
-    Y1,
+    note_shape,
 )
 
 f32 = np.float32
@@ -82,52 +76,33 @@ def score_index(score):
 
 
 @compiled
-def add_box(outlines, n, corner, x_a, x_b, y_a, y_b, color):
-    """Append the filled box between surface pixels (x_a, y_a) and (x_b, y_b)."""
-    x0, x1 = f32(min(x_a, x_b)) * SCALE_X, f32(max(x_a, x_b) + 1) * SCALE_X
-    y0, y1 = f32(min(y_a, y_b)) * SCALE_Y, f32(max(y_a, y_b) + 1) * SCALE_Y
+def add_bar(outlines, n, value, x_a, x_b, y_a, y_b, color):
+    """Append the filled box between surface points (x_a, y_a) and (x_b, y_b), y up, for `value`."""
+    if abs(value) <= LEAST:
+        return n
+    left, right = int(x_a), int(x_b)
+    top, low = int(SURFACE_H - y_b), int(SURFACE_H - y_a)
+    x0, x1 = f32(min(left, right)) * SCALE_X, f32(max(left, right) + 1) * SCALE_X
+    y0, y1 = f32(min(top, low)) * SCALE_Y, f32(max(top, low) + 1) * SCALE_Y
     x0, x1 = max(x0, f32(0)), min(x1, f32(SCREEN))
     y0, y1 = max(y0, f32(ROWS)), min(y1, f32(SCREEN))
-    if x0 >= x1 or y0 >= y1:
-        return n, corner
     for i in range(4):
-        outlines.corners[corner + i, 0] = x0 if i == 0 or i == 3 else x1
-        outlines.corners[corner + i, 1] = y0 if i < 2 else y1
-    shape = outlines.shapes[n]
-    shape[START], shape[COUNT], shape[COLOR] = corner, 4, color
-    shape[X0], shape[X1] = int(x0), min(int(x1) + 1, SCREEN)
-    shape[Y0], shape[Y1] = int(y0), min(int(y1) + 1, SCREEN)
-    return n + 1, corner + 4
+        outlines.corners[n, i, 0] = x0 if i == 0 or i == 3 else x1
+        outlines.corners[n, i, 1] = y0 if i < 2 else y1
+    return n + note_shape(outlines.shapes[n], 4, color, x0, x1, y0, y1, SCREEN)
 
 
 @compiled
-def add_column(outlines, n, corner, place, value, scale, color):
-    """Append the upright bar number `place` that shows `value`."""
-    if abs(value) <= LEAST:
-        return n, corner
-    top = int(SURFACE_H - (UNIT_Y + UNIT_Y * scale * value))
-    left, right, bottom = int(place * UNIT_X), int((place + 1) * UNIT_X), int(SURFACE_H - UNIT_Y)
-    return add_box(outlines, n, corner, left, right, top, bottom, color)
-
-
-@compiled
-def add_bar(outlines, n, corner, place, value, scale, color):
-    """Append the lying bar that starts at `place` and shows `value`."""
-    if abs(value) <= LEAST:
-        return n, corner
-    left, right = int(place * UNIT_X), int((place + scale * value) * UNIT_X)
-    top, bottom = int(SURFACE_H - 4 * UNIT_Y), int(SURFACE_H - 2 * UNIT_Y)
-    return add_box(outlines, n, corner, left, right, top, bottom, color)
-
-
-@compiled
-def add_dashboard(state, e, outlines, n, corner):
-    """Append the dashboard's bars; returns the numbers of shapes and corners then."""
+def add_dashboard(state, e, outlines, n):
+    """Append the dashboard's bars, upright and lying; returns the number of shapes then."""
     vx, vy = state.hull_vel[e, 0], state.hull_vel[e, 1]
-    n, corner = add_column(outlines, n, corner, 5, math.sqrt(vx * vx + vy * vy), 0.02, WHITE)
+    h, x = UNIT_Y, UNIT_X
+    speed = math.sqrt(vx * vx + vy * vy)
+    n = add_bar(outlines, n, speed, 5 * x, 6 * x, h, h + h * 0.02 * speed, WHITE)
     for w in range(4):
-        color = BLUE if w < 2 else VIOLET
-        n, corner = add_column(outlines, n, corner, 7 + w, state.wheel_omega[e, w], 0.01, color)
-    steering = state.wheel_angle[e, 0] - state.hull_angle[e]
-    n, corner = add_bar(outlines, n, corner, 20, steering, -10.0, GREEN)
-    return add_bar(outlines, n, corner, 30, state.hull_spin[e], -0.8, RED)
+        omega, color = state.wheel_omega[e, w], BLUE if w < 2 else VIOLET
+        n = add_bar(outlines, n, omega, (7 + w) * x, (8 + w) * x, h, h + h * 0.01 * omega, color)
+    steer = state.wheel_angle[e, 0] - state.hull_angle[e]
+    n = add_bar(outlines, n, steer, 20 * x, (20 - 10.0 * steer) * x, 2 * h, 4 * h, GREEN)
+    spin = state.hull_spin[e]
+    return add_bar(outlines, n, spin, 30 * x, (30 - 0.8 * spin) * x, 2 * h, 4 * h, RED)

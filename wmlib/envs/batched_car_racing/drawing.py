@@ -21,7 +21,6 @@ from .geometry import (
     MAX_SHAPES,
     ROWS,
     SCREEN,
-    START,
     WHITE,
     X0,
     X1,
@@ -47,30 +46,14 @@ class Scratch(NamedTuple):
     outlines: Any
     cover: Any  # float32 (SCREEN, SCREEN): share of each pixel that the current shape covers
     paint: Any  # uint64 (SCREEN, SCREEN): what is painted so far, see `painted`
-    band: Any  # uint64 (BAND SCREEN,): rows of the 64 x 64 picture before their columns shrink
-    band_channels: Any  # uint16 (4 BAND SCREEN,): view of `band` as red, green, blue, nothing
-    columns: Any  # uint64 (BAND SIDE,): the same rows afterwards, times 63
-    channels: Any  # uint16 (4 BAND SIDE,): view of `columns` as red, green, blue, nothing
-    bytes: Any  # uint8 (4 BAND SIDE,): the same divided by 63
-    pixels: Any  # uint32 (BAND SIDE,): view of `bytes`
 
 
 def new_scratch() -> Scratch:
     """Working memory for one thread."""
-    outlines = Outlines(np.empty((MAX_CORNERS, 2), f32), np.empty((MAX_SHAPES, 7), np.int32))
-    band = np.empty(BAND * SCREEN, np.uint64)
-    columns = np.empty(BAND * SIDE, np.uint64)
-    bytes_ = np.empty(4 * BAND * SIDE, np.uint8)
     return Scratch(
-        outlines,
+        Outlines(np.empty((MAX_SHAPES, MAX_CORNERS, 2), f32), np.empty((MAX_SHAPES, 6), np.int32)),
         np.empty((SCREEN, SCREEN), f32),
         np.empty((SCREEN, SCREEN), np.uint64),
-        band,
-        band.view(np.uint16),
-        columns,
-        columns.view(np.uint16),
-        bytes_,
-        bytes_.view(np.uint32),
     )
 
 
@@ -105,10 +88,9 @@ def cover_shape(outlines, n, cover, x0, x1, y0, y1):
         line = cover[row, x0:x1]
         for j in range(line.size):
             line[j] = f32(0)
-    corners = outlines.corners
-    start, count = outlines.shapes[n, START], outlines.shapes[n, COUNT]
-    a = start + count - 1
-    for b in range(start, start + count):
+    corners, count = outlines.corners[n], outlines.shapes[n, COUNT]
+    a = count - 1
+    for b in range(count):
         cover_edge(
             cover, corners[a, 0], corners[a, 1], corners[b, 0], corners[b, 1], x0, x1, y0, y1
         )
@@ -149,7 +131,7 @@ def finish_rows(paint, first, last, background):
 def draw_world(state, e, scratch):
     """Leave rows 0 to 83 of the screen of environment `e` in `scratch.paint`, quantised."""
     scratch.paint[:ROWS] = np.uint64(0)
-    n, background = list_outlines(state, e, scratch.outlines, 0, 0)
+    n, background = list_outlines(state, e, scratch.outlines, 0)
     draw_shapes(scratch.outlines, n, scratch.cover, scratch.paint)
     finish_rows(scratch.paint, 0, ROWS, packed(background))
 
@@ -163,7 +145,7 @@ def draw_dashboard(state, e, scratch, scores):
     for row in range(HEIGHT):
         for j in range(SCORE_COLUMNS):
             paint[row, j] = painted(paint[row, j], score[row, j], packed(WHITE))
-    n, _ = add_dashboard(state, e, scratch.outlines, 0, 0)
+    n = add_dashboard(state, e, scratch.outlines, 0)
     draw_shapes(scratch.outlines, n, scratch.cover, scratch.paint)
     finish_rows(scratch.paint, ROWS, SCREEN, packed(BLACK))
 
@@ -215,7 +197,7 @@ def store(pixels, out):
 
 
 @compiled
-def shrink(paint, scratch, out):
+def shrink(paint, out):
     """The 64 x 64 picture from the screen's 84 x 96: OpenCV's INTER_AREA, exactly.
 
     Weights are whole numbers: of a source row in 1/16 (21 in all), of a column in 1/2 (3 in all).
@@ -224,12 +206,14 @@ def shrink(paint, scratch, out):
     in one width and is read in another must wait: row by row takes twice as long.
     """
     words = BAND * SIDE * 3 // 4
-    screen = paint.view(np.uint16)
+    # Pixels are seen as words of four 16-bit channels, or as these channels one by one.
+    band, columns = np.empty(BAND * SCREEN, np.uint64), np.empty(BAND * SIDE, np.uint64)
+    pixels = np.empty(BAND * SIDE, np.uint32)
     for i in range(SIDE // BAND):
-        average_rows(screen, i * BAND_SOURCE, scratch.band_channels)
-        average_columns(scratch.band, scratch.columns)
-        divide(scratch.channels, scratch.bytes)
-        store(scratch.pixels, out[i * words : (i + 1) * words])
+        average_rows(paint.view(u16), i * BAND_SOURCE, band.view(u16))
+        average_columns(band, columns)
+        divide(columns.view(u16), pixels.view(np.uint8))
+        store(pixels, out[i * words : (i + 1) * words])
 
 
 @compiled
@@ -238,7 +222,7 @@ def draw_64(state, first, last, scratch, out):
     words = out.reshape(out.shape[0], SIDE * SIDE * 3).view(np.uint32)
     for e in range(first, last):
         draw_world(state, e, scratch)
-        shrink(scratch.paint, scratch, words[e])
+        shrink(scratch.paint, words[e])
 
 
 @compiled

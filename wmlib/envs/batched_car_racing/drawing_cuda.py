@@ -21,7 +21,6 @@ from .geometry import (
     MAX_SHAPES,
     ROWS,
     SCREEN,
-    START,
     WHITE,
     X0,
     X1,
@@ -46,18 +45,16 @@ def list_shapes(state, chosen, dashboard, corners, shapes, totals):
     e = cuda.grid(1)
     if e < chosen.shape[0] and chosen[e]:
         outlines = Outlines(corners[e], shapes[e])
-        n, corner = 0, 0
-        if dashboard:
-            n, corner = add_dashboard(state, e, outlines, n, corner)
-        totals[e, 0], totals[e, 1] = list_outlines(state, e, outlines, n, corner)
+        n = add_dashboard(state, e, outlines, 0) if dashboard else 0
+        totals[e, 0], totals[e, 1] = list_outlines(state, e, outlines, n)
 
 
 @cuda.jit(device=True)
-def share_of_pixel(corners, start, count, row, column):
+def share_of_pixel(corners, count, row, column):
     """Share of the pixel that lies inside a polygon (up to its sign)."""
     share = f32(0)
-    a = start + count - 1
-    for b in range(start, start + count):
+    a = count - 1
+    for b in range(count):
         left, right, density = edge_in_row(
             corners[a, 0], corners[a, 1], corners[b, 0], corners[b, 1], row
         )
@@ -76,7 +73,7 @@ def screen_pixel(corners, shapes, n, background, pixel, row, column):
             and shapes[i, Y0] <= row
             and row < shapes[i, Y1]
         ):
-            share = share_of_pixel(corners, shapes[i, START], shapes[i, COUNT], row, column)
+            share = share_of_pixel(corners[i], shapes[i, COUNT], row, column)
             pixel = painted(pixel, share, packed(shapes[i, COLOR]))
             if pixel >> u64(48) == u64(256):  # nothing free
                 return quantised(pixel)
@@ -138,8 +135,8 @@ class Painter:
         if size not in (SIDE, SCREEN):
             raise ValueError(f"size must be {SIDE} or {SCREEN}, got {size}")
         self._num_envs, self._size = num_envs, size
-        self._corners = cuda.device_array((num_envs, MAX_CORNERS, 2), np.float32)
-        self._shapes = cuda.device_array((num_envs, MAX_SHAPES, 7), np.int32)
+        self._corners = cuda.device_array((num_envs, MAX_SHAPES, MAX_CORNERS, 2), np.float32)
+        self._shapes = cuda.device_array((num_envs, MAX_SHAPES, 6), np.int32)
         self._totals = cuda.device_array((num_envs, 2), np.int32)
         self._scores = cuda.to_device(score_table()) if size == SCREEN else None
 

@@ -32,8 +32,8 @@ GRASS_COUNT = 20  # light squares along a side of the field
 
 # How far the filled shapes reach beyond their corners' polygon, in surface pixels: sideways at
 # steep edges and upwards at shallow ones. Fitted to 3,000 random quads drawn by pygame.
-GROW_GFX_X, GROW_GFX_Y = f32(0.605), f32(0.511)  # gfxdraw.aapolygon + filled_polygon: the road
-GROW_DRAW_X, GROW_DRAW_Y = f32(0.45), f32(0.5)  # draw.polygon: the car
+GROW_GFX = (f32(0.605), f32(0.511))  # gfxdraw.aapolygon + filled_polygon: the road
+GROW_DRAW = (f32(0.45), f32(0.5))  # draw.polygon: the car
 
 # Colours are packed as red + green * 2**8 + blue * 2**16.
 BLACK = 0
@@ -45,16 +45,16 @@ HULL_COLOR = 204
 WHEEL_MARK_COLOR = 77 | 77 << 8 | 77 << 16
 
 # Columns of `Outlines.shapes`
-START, COUNT, COLOR, X0, X1, Y0, Y1 = range(7)
+COUNT, COLOR, X0, X1, Y0, Y1 = range(6)
 MAX_SHAPES = 7 + 4 + 3 * 4 + 2 * MAX_TILES + GRASS_COUNT**2 + 1  # bars, hull, wheels, ...
-MAX_CORNERS = 4 * MAX_SHAPES + 4
+MAX_CORNERS = 8  # of one shape: the hull's largest part
 
 
 class Outlines(NamedTuple):
     """The polygons of one picture, front to back (working memory, one per thread)."""
 
-    corners: Any  # float32 (MAX_CORNERS, 2): screen x, y; clockwise as seen
-    shapes: Any  # int32 (MAX_SHAPES, 7): first corner, corners, colour, box of pixels touched
+    corners: Any  # float32 (MAX_SHAPES, MAX_CORNERS, 2): screen x, y
+    shapes: Any  # int32 (MAX_SHAPES, 6): corners, colour, box of pixels touched
 
 
 class Camera(NamedTuple):
@@ -88,11 +88,18 @@ def to_surface(camera, x, y):
 
 
 @compiled
-def put_corner(outlines, k, camera, x, y):
-    """Store world point (x, y) as corner `k`, in whole surface pixels."""
+def put_corner(outlines, n, k, camera, x, y):
+    """Store world point (x, y) as corner `k` of shape `n`, in whole surface pixels."""
     sx, sy = to_surface(camera, x, y)
-    outlines.corners[k, 0] = f32(int(sx))
-    outlines.corners[k, 1] = f32(int(sy))
+    outlines.corners[n, k, 0] = f32(int(sx))
+    outlines.corners[n, k, 1] = f32(int(sy))
+
+
+@compiled
+def put_turned(outlines, n, k, camera, body, x, y):
+    """The same for the point (x, y) of a body that has a place and a direction."""
+    world_x = body.x + body.cos * x - body.sin * y
+    put_corner(outlines, n, k, camera, world_x, body.y + body.sin * x + body.cos * y)
 
 
 @compiled
@@ -109,42 +116,42 @@ def in_view(camera, x, y, reach):
 
 
 @compiled
-def signed_area(corners, start, count):
+def signed_area(corners, count):
     """Twice the polygon's area, positive if its corners run counter-clockwise (y up)."""
     total = f32(0)
-    j = start + count - 1
-    for i in range(start, start + count):
+    j = count - 1
+    for i in range(count):
         total += corners[j, 0] * corners[i, 1] - corners[i, 0] * corners[j, 1]
         j = i
     return total
 
 
 @compiled
-def edge_shift(dx, dy, grow_x, grow_y):
+def edge_shift(dx, dy, by):
     """How far an edge's outward normal (dy, -dx) moves it: the pixels it gains at each side."""
-    return grow_x * abs(dy) if abs(dy) >= abs(dx) else grow_y * abs(dx)
+    return by[0] * abs(dy) if abs(dy) >= abs(dx) else by[1] * abs(dx)
 
 
 @compiled
-def grow(corners, start, count, turn, grow_x, grow_y, seams):
+def grow(corners, count, turn, by, seams):
     """Move every edge outwards and every corner to where its two edges meet again.
 
     `turn` is +1 for counter-clockwise corners and -1 otherwise. Edge i, from corner i to the next,
     moves inwards if bit i of `seams` is set: there a shape that is drawn over this one begins,
     and grows. Shares of a pixel only add up as long as shapes do not overlap in it.
     """
-    first_x, first_y = corners[start, 0], corners[start, 1]
-    last_x, last_y = corners[start + count - 1, 0], corners[start + count - 1, 1]
+    first_x, first_y = corners[0, 0], corners[0, 1]
+    last_x, last_y = corners[count - 1, 0], corners[count - 1, 1]
     for i in range(count):
-        x, y = corners[start + i, 0], corners[start + i, 1]
+        x, y = corners[i, 0], corners[i, 1]
         next_x, next_y = first_x, first_y
         if i + 1 < count:
-            next_x, next_y = corners[start + i + 1, 0], corners[start + i + 1, 1]
+            next_x, next_y = corners[i + 1, 0], corners[i + 1, 1]
         # Edge lines a x + b y = c around this corner, (a, b) pointing outwards.
         a1, b1 = turn * (y - last_y), turn * (last_x - x)
         a2, b2 = turn * (next_y - y), turn * (x - next_x)
-        c1 = edge_shift(b1, a1, grow_x, grow_y)
-        c2 = edge_shift(b2, a2, grow_x, grow_y)
+        c1 = edge_shift(b1, a1, by)
+        c2 = edge_shift(b2, a2, by)
         if seams >> (i - 1 if i > 0 else count - 1) & 1:
             c1 = -c1
         if seams >> i & 1:
@@ -153,35 +160,37 @@ def grow(corners, start, count, turn, grow_x, grow_y, seams):
         if det != f32(0):
             # Sharp or almost straight corners would fly away: two pixels are the limit.
             move_x, move_y = (c1 * b2 - c2 * b1) / det, (a1 * c2 - a2 * c1) / det
-            corners[start + i, 0] = x + min(max(move_x, f32(-2)), f32(2))
-            corners[start + i, 1] = y + min(max(move_y, f32(-2)), f32(2))
+            corners[i, 0] = x + min(max(move_x, f32(-2)), f32(2))
+            corners[i, 1] = y + min(max(move_y, f32(-2)), f32(2))
         last_x, last_y = x, y
 
 
 @compiled
-def close_shape(outlines, n, start, count, color, grow_x, grow_y, seams):
+def note_shape(shape, count, color, x0, x1, y0, y1, bottom):
+    """Note what a finished shape is and the pixels it touches above row `bottom`: are there any?"""
+    shape[COUNT], shape[COLOR] = count, color
+    shape[X0], shape[X1] = int(max(x0, f32(0))), min(int(x1) + 1, SCREEN)
+    shape[Y0], shape[Y1] = int(max(y0, f32(0))), min(int(y1) + 1, bottom)
+    return shape[X0] < shape[X1] and shape[Y0] < shape[Y1]
+
+
+@compiled
+def close_shape(outlines, n, count, color, by, seams):
     """Turn surface corners into a finished shape `n`; returns the number of shapes then.
 
     A shape without area, or outside the view, is left out.
     """
-    corners, shapes = outlines.corners, outlines.shapes
-    area = signed_area(corners, start, count)
+    corners = outlines.corners[n]
+    area = signed_area(corners, count)
     if area == f32(0):
         return n
-    grow(corners, start, count, f32(1) if area > f32(0) else f32(-1), grow_x, grow_y, seams)
+    grow(corners, count, f32(1) if area > f32(0) else f32(-1), by, seams)
     x0, x1, y0, y1 = f32(SCREEN), f32(0), f32(ROWS), f32(0)
-    for i in range(start, start + count):
+    for i in range(count):
         # A surface pixel's corner stands for its centre; the surface is shown upside down.
         x = (corners[i, 0] + f32(0.5)) * SCALE_X
         y = (f32(SURFACE_H - 0.5) - corners[i, 1]) * SCALE_Y
         corners[i, 0], corners[i, 1] = x, y
         x0, x1 = min(x0, x), max(x1, x)
         y0, y1 = min(y0, y), max(y1, y)
-    shapes[n, X0] = int(max(x0, f32(0)))
-    shapes[n, X1] = min(int(x1) + 1, SCREEN)
-    shapes[n, Y0] = int(max(y0, f32(0)))
-    shapes[n, Y1] = min(int(y1) + 1, ROWS)
-    if shapes[n, X0] >= shapes[n, X1] or shapes[n, Y0] >= shapes[n, Y1]:
-        return n
-    shapes[n, START], shapes[n, COUNT], shapes[n, COLOR] = start, count, color
-    return n + 1
+    return n + note_shape(outlines.shapes[n], count, color, x0, x1, y0, y1, ROWS)

@@ -166,11 +166,12 @@ def step_world(state, e, steer, brake, tolerance):
 
 
 @compiled
-def advance(state, e, steer, gas, brake, tolerance):
-    """One CarRacing step of car `e` with a game action; returns (reward, end of episode).
+def advance(state, e, actions, tolerance):
+    """One CarRacing step of car `e` with action `e` of (N, 3); returns (reward, end of episode).
 
     `tolerance` is float32: 0 for Box2D's exact result, 1e-5 for the fast mode.
     """
+    steer, gas, brake = f64(actions[e, 0]), f64(actions[e, 1]), f64(actions[e, 2])
     state.gas[e] = press_gas(state.gas[e], gas)
     step_world(state, e, -steer, brake, tolerance)
     state.steps[e] += 1
@@ -186,16 +187,6 @@ def advance(state, e, steer, gas, brake, tolerance):
 
 
 @compiled
-def place_body(body, x, y, angle):
-    body[X] = x
-    body[Y] = y
-    body[ANGLE] = angle
-    body[VX] = ZERO
-    body[VY] = ZERO
-    body[SPIN] = ZERO
-
-
-@compiled
 def place_car(state, e):
     """Put a car at the start of track `e`, at rest, and let one step pass, as reset() does.
 
@@ -204,20 +195,19 @@ def place_car(state, e):
     """
     angle, x, y = f32(state.start[e, 0]), state.start[e, 1], state.start[e, 2]
     s, c = math.sin(angle), math.cos(angle)
-    hull_x = c * HULL_CENTRE_X - s * HULL_CENTRE_Y + f32(x)
-    hull_y = s * HULL_CENTRE_X + c * HULL_CENTRE_Y + f32(y)
-    place_body(state.body[e, 0], hull_x, hull_y, angle)
+    body = state.body[e]
+    body[:] = ZERO
+    body[:, ANGLE] = angle
+    body[0, X] = c * HULL_CENTRE_X - s * HULL_CENTRE_Y + f32(x)
+    body[0, Y] = s * HULL_CENTRE_X + c * HULL_CENTRE_Y + f32(y)
     for k in range(4):
-        wheel_x, wheel_y = x + WHEEL_OFFSETS[k, 0], y + WHEEL_OFFSETS[k, 1]
-        place_body(state.body[e, k + 1], f32(wheel_x), f32(wheel_y), angle)
-        state.wheel_phase[e, k] = 0.0
-        state.wheel_omega[e, k] = 0.0
-        state.limit_state[e, k] = 0
-        state.on_road[e, k] = 0
-        for j in range(4):
-            state.impulse[e, k, j] = ZERO
-    for b in range(5):
-        state.sleep_time[e, b] = ZERO
+        body[k + 1, X], body[k + 1, Y] = x + WHEEL_OFFSETS[k, 0], y + WHEEL_OFFSETS[k, 1]
+    state.sleep_time[e] = ZERO
+    state.impulse[e] = ZERO
+    state.limit_state[e] = 0
+    state.on_road[e] = 0
+    state.wheel_phase[e] = 0.0
+    state.wheel_omega[e] = 0.0
     publish_poses(state, e)
     state.gas[e] = 0.0
     state.steps[e] = 0

@@ -18,10 +18,8 @@ from .geometry import (
     FIELD_COLOR,
     GRASS_COLOR,
     GRASS_COUNT,
-    GROW_DRAW_X,
-    GROW_DRAW_Y,
-    GROW_GFX_X,
-    GROW_GFX_Y,
+    GROW_DRAW,
+    GROW_GFX,
     HULL_COLOR,
     RED,
     SURFACE_W,
@@ -30,6 +28,7 @@ from .geometry import (
     close_shape,
     in_view,
     put_corner,
+    put_turned,
     view_of,
 )
 
@@ -56,23 +55,15 @@ LEAST_MARK = f32(2)  # surface pixels; a smaller mark is not drawn
 
 
 @compiled
-def add_hull(camera, outlines, n, corner):
-    """Append the hull's parts; returns the numbers of shapes and corners then."""
+def add_hull(camera, outlines, n):
+    """Append the hull's parts; returns the number of shapes then."""
     for part in range(4):
         count = HULL_CORNERS[part]
         for i in range(count):
             x, y = HULL_PARTS[part, i, 0], HULL_PARTS[part, i, 1]
-            put_corner(
-                outlines,
-                corner + i,
-                camera,
-                camera.x + camera.cos * x - camera.sin * y,
-                camera.y + camera.sin * x + camera.cos * y,
-            )
-        seams = HULL_SEAMS[part]
-        n = close_shape(outlines, n, corner, count, HULL_COLOR, GROW_DRAW_X, GROW_DRAW_Y, seams)
-        corner += count
-    return n, corner
+            put_turned(outlines, n, i, camera, camera, x, y)
+        n = close_shape(outlines, n, count, HULL_COLOR, GROW_DRAW, HULL_SEAMS[part])
+    return n
 
 
 class Wheel(NamedTuple):
@@ -100,20 +91,12 @@ def wheel_of(state, e, w):
 
 
 @compiled
-def add_wheel_band(wheel, camera, outlines, n, corner, low, high, color, seams):
+def add_wheel_band(wheel, camera, outlines, n, low, high, color, seams):
     """Append a band across a wheel from `low` to `high` (world units along it)."""
     for i in range(4):
         x = WHEEL_W if i == 1 or i == 2 else -WHEEL_W
-        y = low if i < 2 else high
-        put_corner(
-            outlines,
-            corner + i,
-            camera,
-            wheel.x + wheel.cos * x - wheel.sin * y,
-            wheel.y + wheel.sin * x + wheel.cos * y,
-        )
-    n = close_shape(outlines, n, corner, 4, color, GROW_DRAW_X, GROW_DRAW_Y, seams)
-    return n, corner + 4
+        put_turned(outlines, n, i, camera, wheel, x, low if i < 2 else high)
+    return close_shape(outlines, n, 4, color, GROW_DRAW, seams)
 
 
 @compiled
@@ -131,28 +114,27 @@ def mark_of(phase):
 
 
 @compiled
-def add_wheel(wheel, camera, outlines, n, corner):
+def add_wheel(wheel, camera, outlines, n):
     """Append a wheel: the grey mark that rolls over it, and the tyre on both sides of it."""
     low, high = mark_of(wheel.phase)
     low, high = WHEEL_R * low, WHEEL_R * high
     if (high - low) * camera.zoom < LEAST_MARK:
-        return add_wheel_band(wheel, camera, outlines, n, corner, -WHEEL_R, WHEEL_R, BLACK, 0)
-    n, corner = add_wheel_band(wheel, camera, outlines, n, corner, low, high, WHEEL_MARK_COLOR, 0)
-    n, corner = add_wheel_band(wheel, camera, outlines, n, corner, -WHEEL_R, low, BLACK, HIGH_SEAM)
-    return add_wheel_band(wheel, camera, outlines, n, corner, high, WHEEL_R, BLACK, LOW_SEAM)
+        return add_wheel_band(wheel, camera, outlines, n, -WHEEL_R, WHEEL_R, BLACK, 0)
+    n = add_wheel_band(wheel, camera, outlines, n, low, high, WHEEL_MARK_COLOR, 0)
+    n = add_wheel_band(wheel, camera, outlines, n, -WHEEL_R, low, BLACK, HIGH_SEAM)
+    return add_wheel_band(wheel, camera, outlines, n, high, WHEEL_R, BLACK, LOW_SEAM)
 
 
 @compiled
-def add_quad(quad, camera, outlines, n, corner, color, seams):
+def add_quad(quad, camera, outlines, n, color, seams):
     """Append a quad (4, 2) of the track; its first edge is where the next quad begins."""
     for i in range(4):
-        put_corner(outlines, corner + i, camera, quad[i, 0], quad[i, 1])
-    n = close_shape(outlines, n, corner, 4, color, GROW_GFX_X, GROW_GFX_Y, seams)
-    return n, corner + 4
+        put_corner(outlines, n, i, camera, quad[i, 0], quad[i, 1])
+    return close_shape(outlines, n, 4, color, GROW_GFX, seams)
 
 
 @compiled
-def add_road(state, e, camera, outlines, n, corner):
+def add_road(state, e, camera, outlines, n):
     """Append the tiles in view, last first, each kerb before its tile."""
     last = state.n_tiles[e] - 1
     reach = f32(SURFACE_W) / camera.zoom + KERB_WIDTH  # a circle that holds the whole view
@@ -166,26 +148,24 @@ def add_road(state, e, camera, outlines, n, corner):
         if state.kerb_on[e, i]:
             color = RED if state.kerb_color[e, i] else WHITE
             seams = 1 if i < last and state.kerb_on[e, i + 1] else 0
-            n, corner = add_quad(state.kerb_poly[e, i], camera, outlines, n, corner, color, seams)
+            n = add_quad(state.kerb_poly[e, i], camera, outlines, n, color, seams)
         color = int(tiles[e, i, 0]) | int(tiles[e, i, 1]) << 8 | int(tiles[e, i, 2]) << 16
         seams = 1 if i < last else 0
-        n, corner = add_quad(state.tile_poly[e, i], camera, outlines, n, corner, color, seams)
-    return n, corner
+        n = add_quad(state.tile_poly[e, i], camera, outlines, n, color, seams)
+    return n
 
 
 @compiled
-def add_square(x, y, side, camera, outlines, n, corner, color):
+def add_square(x, y, side, camera, outlines, n, color):
     """Append the square with lower left corner (x, y)."""
-    put_corner(outlines, corner, camera, x + side, y)
-    put_corner(outlines, corner + 1, camera, x, y)
-    put_corner(outlines, corner + 2, camera, x, y + side)
-    put_corner(outlines, corner + 3, camera, x + side, y + side)
-    n = close_shape(outlines, n, corner, 4, color, GROW_GFX_X, GROW_GFX_Y, 0)
-    return n, corner + 4
+    for i in range(4):
+        right, high = i == 0 or i == 3, i >= 2
+        put_corner(outlines, n, i, camera, x + side if right else x, y + side if high else y)
+    return close_shape(outlines, n, 4, color, GROW_GFX, 0)
 
 
 @compiled
-def add_grass(camera, outlines, n, corner):
+def add_grass(camera, outlines, n):
     """Append the light squares in view."""
     # A circle around the car that holds the whole view, in squares' numbers.
     reach = f32(SURFACE_W) / camera.zoom + GRASS
@@ -199,8 +179,8 @@ def add_grass(camera, outlines, n, corner):
             y = -PLAYFIELD + f32(2 * j) * GRASS
             half = f32(0.5) * GRASS
             if in_view(camera, x + half, y + half, GRASS):
-                n, corner = add_square(x, y, GRASS, camera, outlines, n, corner, GRASS_COLOR)
-    return n, corner
+                n = add_square(x, y, GRASS, camera, outlines, n, GRASS_COLOR)
+    return n
 
 
 @compiled
@@ -211,20 +191,18 @@ def field_fills_view(camera):
 
 
 @compiled
-def list_outlines(state, e, outlines, n, corner):
+def list_outlines(state, e, outlines, n):
     """List environment `e`'s view in `outlines` behind what is there already.
 
     Returns the number of shapes then, and the colour of what none of them covers.
     """
     camera = view_of(state, e)
-    n, corner = add_hull(camera, outlines, n, corner)
+    n = add_hull(camera, outlines, n)
     for w in range(3, -1, -1):
-        n, corner = add_wheel(wheel_of(state, e, w), camera, outlines, n, corner)
-    n, corner = add_road(state, e, camera, outlines, n, corner)
-    n, corner = add_grass(camera, outlines, n, corner)
+        n = add_wheel(wheel_of(state, e, w), camera, outlines, n)
+    n = add_road(state, e, camera, outlines, n)
+    n = add_grass(camera, outlines, n)
     if field_fills_view(camera):
         return n, FIELD_COLOR
-    n, corner = add_square(
-        -PLAYFIELD, -PLAYFIELD, f32(2) * PLAYFIELD, camera, outlines, n, corner, FIELD_COLOR
-    )
-    return n, BLACK
+    side = f32(2) * PLAYFIELD
+    return add_square(-PLAYFIELD, -PLAYFIELD, side, camera, outlines, n, FIELD_COLOR), BLACK

@@ -146,18 +146,12 @@ def mark_kerbs(curve, first, n, kerb_on):
 
 
 @compiled
-def set_strip(quad, left1, right1, left2, right2, curve, p1, p2):
+def set_strip(quad, left, right, curve, p1, p2):
     """Store the quad between points p1 and p2, from `left` to `right` across the road."""
-    c1, s1 = math.cos(curve[p1, BETA]), math.sin(curve[p1, BETA])
-    c2, s2 = math.cos(curve[p2, BETA]), math.sin(curve[p2, BETA])
-    quad[0, 0] = curve[p1, X] + left1 * c1
-    quad[0, 1] = curve[p1, Y] + left1 * s1
-    quad[1, 0] = curve[p1, X] + right1 * c1
-    quad[1, 1] = curve[p1, Y] + right1 * s1
-    quad[2, 0] = curve[p2, X] + right2 * c2
-    quad[2, 1] = curve[p2, Y] + right2 * s2
-    quad[3, 0] = curve[p2, X] + left2 * c2
-    quad[3, 1] = curve[p2, Y] + left2 * s2
+    for k in range(4):
+        p, across = p1 if k < 2 else p2, left if k == 0 or k == 3 else right
+        quad[k, 0] = curve[p, X] + across * math.cos(curve[p, BETA])
+        quad[k, 1] = curve[p, Y] + across * math.sin(curve[p, BETA])
 
 
 @compiled
@@ -182,15 +176,15 @@ def lay_tiles(state, e, curve, first, n):
     for i in range(n):
         p1, p2 = first + i, first + (i - 1) % n
         quad = state.tile_poly[e, i]
-        set_strip(quad, -w, w, -w, w, curve, p1, p2)
+        set_strip(quad, -w, w, curve, p1, p2)
         draw_circle(quad, state.tile_circle[e, i])
         for k in range(3):
             state.tile_color[e, i, k] = int(102 + 0.01 * (i % 3) * 255)
         state.tile_visited[e, i] = 0
         if state.kerb_on[e, i]:
             side = sign(curve[p2, BETA] - curve[p1, BETA])
-            inner, outer = side * w, side * (w + KERB_WIDTH)
-            set_strip(state.kerb_poly[e, i], inner, outer, inner, outer, curve, p1, p2)
+            outer = side * (w + KERB_WIDTH)
+            set_strip(state.kerb_poly[e, i], side * w, outer, curve, p1, p2)
             state.kerb_color[e, i] = i % 2
 
 

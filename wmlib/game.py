@@ -1,0 +1,149 @@
+"""The real game seen through V and M: it emits the same features as the dream (wmlib.dream).
+
+So training, evaluation and the chapters call the same `play` for both, and C cannot tell them
+apart.
+
+Letters: N games side by side, F features.
+"""
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from gymnasium.vector import AutoresetMode
+from torch import Tensor
+
+from wmlib import noise
+from wmlib.dream import Z_NOISE, FeatureVectorEnv, action_space, placed
+from wmlib.memory import MDNRNN
+from wmlib.presets import Task
+from wmlib.runs import UserError
+from wmlib.training import autocast
+from wmlib.vision import VAE
+
+PICTURE = gym.spaces.Box(0, 255, (64, 64, 3), np.uint8)
+"""What V sees."""
+
+
+class GameFeatures(FeatureVectorEnv):
+    """The real game seen through V and M: emits [z, h] (or [z, h, c]) instead of pictures.
+
+    z is sampled from V's (mu, logvar), as in the original (not mu), with noise that depends on
+    (episode seed, step) alone. `self.pictures` holds the frames (N, 64, 64, 3) behind `self.z`.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        games: gym.vector.VectorEnv,
+        vision: VAE,
+        memory: MDNRNN,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        super().__init__(task, memory, games.num_envs, torch.device(device))
+        _check_games(task, games)
+        self.games = games
+        self.vision = placed(vision, self.device)
+        self.pictures: Any = None
+
+    def _look(self, pictures: Any, where: Tensor | None = None) -> None:
+        """z ~ V(picture) in the chosen slots (all by default)."""
+        rows = slice(None) if where is None else torch.nonzero(where)[:, 0]
+        chosen = torch.as_tensor(pictures, device=self.device)[rows]
+        with autocast(self.device):
+            mu, logvar = self.vision.encode(chosen)
+        eps = noise.normal(self.seeds[rows], self.steps[rows], self.memory.n_z, Z_NOISE)
+        z = self.z.clone()
+        z[rows] = VAE.sample(mu.float(), logvar.float(), eps)
+        self.z = z
+        self.pictures = pictures
+
+    @torch.no_grad()
+    def reset(self, *, seed: Any = None, options: dict | None = None) -> tuple[Tensor, dict]:
+        """Begin episodes in the masked slots (all by default); one seed per slot."""
+        where, mask, slot_seeds = self._begin(seed, options)
+        pictures, info = self.games.reset(seed=slot_seeds, options={"reset_mask": mask})  # type: ignore[arg-type]
+        self._look(pictures, where)
+        return self.features(), info
+
+    @torch.no_grad()
+    def step(self, actions: Any) -> tuple[Tensor, Any, Any, Any, dict]:
+        """M remembers (z, a), the game moves, V looks at the new picture."""
+        actions = self._checked(actions)
+        self._remember(actions)
+        on_gpu = self.device.type == "cuda" and getattr(self.games, "emits_torch", False)
+        pictures, *rest, info = self.games.step(actions if on_gpu else actions.cpu().numpy())
+        self._look(pictures)
+        # The batched game on a GPU tells rewards and ends there; whoever counts them is on the CPU.
+        reward, terminated, truncated = (
+            x.cpu().numpy() if isinstance(x, Tensor) else x for x in rest
+        )
+        return self.features(), reward, terminated, truncated, info
+
+    def snapshot(self) -> dict[str, Tensor]:
+        """As in the dream, with the games themselves (`game_…`); the batched simulator's only."""
+        if not hasattr(self.games, "snapshot"):
+            raise ValueError("only the batched simulator can keep its games: game='batched'")
+        games = self.games.snapshot()
+        return super().snapshot() | {f"game_{k}": torch.as_tensor(v) for k, v in games.items()}
+
+    def restore(self, kept: dict[str, Tensor]) -> None:
+        """Go back to a `snapshot`: the same actions then lead to the same episodes."""
+        games = {k.removeprefix("game_"): v for k, v in kept.items() if k.startswith("game_")}
+        super().restore({k: v for k, v in kept.items() if not k.startswith("game_")})
+        on_gpu = getattr(self.games, "emits_torch", False)
+        self.pictures = self.games.restore(  # type: ignore[attr-defined]
+            {k: v.to(self.device) if on_gpu else v.cpu().numpy() for k, v in games.items()}
+        )
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Close the games behind."""
+        self.games.close()
+
+
+def make_games(
+    task: Task, num_envs: int, max_episode_steps: int, game: str = "reference", **kwargs: Any
+) -> gym.vector.VectorEnv:
+    """The task's real games side by side, autoreset off; `batched` is our CarRacing simulator."""
+    games = gym.make_vec(
+        game_id(task, game),
+        num_envs=num_envs,
+        vectorization_mode="vector_entry_point",
+        max_episode_steps=max_episode_steps,
+        autoreset_mode=AutoresetMode.DISABLED,
+        **kwargs,
+    )
+    try:
+        _check_games(task, games)
+    except UserError:
+        games.close()
+        raise
+    return games
+
+
+def game_id(task: Task, game: str) -> str:
+    """Gymnasium's id of the task's `reference` or `batched` game, or a UserError."""
+    if game not in ("reference", "batched"):
+        raise UserError(f"no game '{game}': choose reference or batched")
+    env_id = task.env_id if game == "reference" else task.batched_id
+    if env_id is None:
+        raise UserError(f"{task.name} has no batched simulator: use --game reference")
+    return env_id
+
+
+def _check_games(task: Task, games: gym.vector.VectorEnv) -> None:
+    """UserError where a game is not what its task says, or what the pipeline can play."""
+    said, actions = action_space(task), games.single_action_space
+    if actions != said:
+        raise UserError(f"task {task.name} says that actions are {said}, its game has {actions}")
+    seen = games.single_observation_space
+    if task.pictures and seen != PICTURE:
+        raise UserError(
+            f"{task.name} shows {seen}, V needs pictures uint8 (64, 64, 3): wmlib.envs.pictures"
+        )
+    if games.metadata.get("autoreset_mode") != AutoresetMode.DISABLED:
+        raise UserError(
+            f"{task.name}: the games must take autoreset_mode=AutoresetMode.DISABLED and say so in "
+            'their metadata["autoreset_mode"]'
+        )
