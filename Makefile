@@ -3,6 +3,8 @@
 #   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make book
 PYTHON ?= python3
 BIN := .venv/bin
+# Threads that wait for each other sleep (see wmlib/__init__.py); chapters import torch first.
+export OMP_WAIT_POLICY ?= PASSIVE
 STAMP := .venv/.installed
 
 .PHONY: setup sync book test test-fast lint clean

@@ -17,8 +17,8 @@ import tyro
 from wmlib.latents import encode_frames, sample_z
 from wmlib.presets import get_task
 from wmlib.probes import read_out
-from wmlib.rollouts import RolloutStore
 from wmlib.runs import RunFolder, read_json, sha256, write_json
+from wmlib.store import RolloutStore
 from wmlib.vision import VAE, load_vision
 
 TASK = "doom_take_cover"

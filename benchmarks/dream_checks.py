@@ -19,8 +19,8 @@ from wmlib.latents import encode_frames, load_latents, sample_z
 from wmlib.memory_training import validate
 from wmlib.presets import get_task
 from wmlib.probes import CountProbe, load_probe
-from wmlib.rollouts import RolloutStore
 from wmlib.runs import RunFolder, UserError, is_finished, write_json
+from wmlib.store import RolloutStore
 
 TASK = "doom_take_cover"
 DREAMS, STEPS, REAL = 64, 600, 8

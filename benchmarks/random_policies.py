@@ -21,7 +21,8 @@ from wmlib import runs, seeds
 from wmlib.arena import standard_error
 from wmlib.policies import make_policy
 from wmlib.presets import get_task
-from wmlib.rollouts import RolloutStore, play
+from wmlib.rollouts import play
+from wmlib.store import RolloutStore
 
 POLICIES = {"car_racing": ("uniform",), "doom_take_cover": ("uniform", "held", "still", "sweep")}
 EPISODES = {"car_racing": 100, "doom_take_cover": 500}

@@ -24,8 +24,9 @@ import tyro
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from wmlib.rollouts import RolloutStore, collect, sample_frames
+from wmlib.rollouts import collect
 from wmlib.runs import device_name, versions, write_json
+from wmlib.store import RolloutStore, sample_frames
 from wmlib.training import autocast, update_generator, update_rng
 from wmlib.vision import VAE
 

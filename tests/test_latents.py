@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from wmlib.latents import Latents, encode_frames, encode_run, load_latents
-from wmlib.rollouts import Episode, RolloutStore
 from wmlib.runs import RunFolder, UserError
 from wmlib.sequences import EpisodeBatches, StreamBatches
+from wmlib.store import Episode, RolloutStore
 from wmlib.vision import VAE
 from wmlib.weights import save_weights
 

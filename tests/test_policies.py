@@ -9,8 +9,9 @@ from wmlib.exploring import make_player
 from wmlib.latents import load_latents
 from wmlib.policies import POLICIES, SWEEP, make_policy
 from wmlib.presets import get_task
-from wmlib.rollouts import RolloutStore, collect
+from wmlib.rollouts import collect
 from wmlib.runs import UserError
+from wmlib.store import RolloutStore
 
 CAR = Box(np.array([-1, 0, 0], np.float32), np.array([1, 1, 1], np.float32))
 DOOM = Box(-1, 1, (1,), np.float32)

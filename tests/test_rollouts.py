@@ -17,9 +17,9 @@ import torch
 
 from wmlib.claims import begin_stage
 from wmlib.presets import PRESETS, get_task
-from wmlib.rollouts import RolloutStore, collect, sample_frames
+from wmlib.rollouts import collect
 from wmlib.runs import RunFolder, UserError
-from wmlib.store import CHUNK, Episode
+from wmlib.store import CHUNK, Episode, RolloutStore, sample_frames
 from wmlib.vision import train_vision
 
 ROOT = Path(__file__).parents[1]

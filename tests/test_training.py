@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from wmlib.rollouts import Episode, RolloutStore
 from wmlib.runs import RunFolder, UserError
+from wmlib.store import Episode, RolloutStore
 from wmlib.training import Keeper, Prefetch
 from wmlib.weights import load_weights, save_checkpoint, save_weights
 
@@ -132,7 +132,7 @@ from dataclasses import replace
 from wmlib.latents import encode_run
 from wmlib.memory_training import train_memory
 from wmlib.presets import get_preset, get_task
-from wmlib.rollouts import RolloutStore
+from wmlib.store import RolloutStore
 from wmlib.runs import RunFolder
 from wmlib.vision import train_vision
 

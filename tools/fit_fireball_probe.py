@@ -16,8 +16,9 @@ from wmlib.cheating import VISIBLE, visible
 from wmlib.latents import encode_frames, sample_z
 from wmlib.presets import get_task
 from wmlib.probes import fit_counts, save_probe
-from wmlib.rollouts import RolloutStore, collect
+from wmlib.rollouts import collect
 from wmlib.runs import RunFolder, sha256
+from wmlib.store import RolloutStore
 from wmlib.vision import load_vision
 
 TASK = "doom_take_cover"

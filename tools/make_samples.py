@@ -17,8 +17,9 @@ from wmlib import seeds
 from wmlib.exploring import make_player
 from wmlib.latents import encode_frames
 from wmlib.presets import get_task
-from wmlib.rollouts import RolloutStore, collect
+from wmlib.rollouts import collect
 from wmlib.runs import RunFolder
+from wmlib.store import RolloutStore
 from wmlib.vision import load_vision
 
 FACTS = {"car_racing": "speed", "doom_take_cover": "fireballs"}

@@ -1,6 +1,11 @@
 """wmlib: the code behind the World Models book."""
 
+import os
 from typing import Any
+
+# Torch's threads else wait for each other by spinning: beside anything else that computes (a
+# browser will do) a step then takes many times as long. Read when torch is first imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from wmlib import envs as _envs  # importing registers the environments with gymnasium
 

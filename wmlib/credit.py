@@ -198,7 +198,9 @@ def learn_by_evolution(
     """CMA-ES on the weights, fitness = mean return of `episodes`; success after 0..generations."""
     import cma
 
-    options = {"popsize": population, "verbose": -9, "seed": np.nan, "randn": _randn(rng)}
+    # The generator is ours: pycma would seed numpy's global one.
+    noise = {"seed": np.nan, "randn": lambda *shape: rng.standard_normal(shape)}
+    options = {"popsize": population, "verbose": -9, **noise}
     es = cma.CMAEvolutionStrategy(task.features * [0.0], 1.0, options)
     curve = [0.5]
     for _ in range(generations):
@@ -206,11 +208,6 @@ def learn_by_evolution(
         es.tell(candidates, [-_mean_return(task, w, episodes, rng) for w in candidates])
         curve.append(task.success(es.mean))
     return np.array(curve)
-
-
-def _randn(rng: np.random.Generator):
-    """cma's source of noise, from our generator: cma would seed numpy's global one."""
-    return lambda *shape: rng.standard_normal(shape)
 
 
 def _mean_return(task: LampTask, theta: Array, episodes: int, rng: np.random.Generator) -> float:

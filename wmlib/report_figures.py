@@ -29,7 +29,10 @@ def learning_curves(runs: Sequence[Run], labels: Sequence[str], unit: float = 1e
     others = zip(cycle(plots.GREYS), cycle(DASHES))
     for run, label in zip(runs, labels, strict=True):
         colour, dash = (plots.REAL, "-") if run.name == "main" else next(others)
-        _curve(ax, run, "mean_return", "sem", label, colour, dash, unit)
+        x, mean, sem = (
+            [row[key] for row in run.curve] for key in ("total_steps", "mean_return", "sem")
+        )
+        _band(ax, np.array(x) / unit, mean, sem, label, colour, dash)
     ax.set(xlabel="game steps played, millions", ylabel="return")
     fig.legend(loc="outside lower left")
     return fig
@@ -51,17 +54,9 @@ def dream_and_real(run: Run) -> Figure:
     return fig
 
 
-def _curve(
-    ax: Axes, run: Run, key: str, sem: str, label: str, colour: str, dash: Dash, unit: float
-) -> None:
-    rows = run.curve
-    x = [row["total_steps"] / unit for row in rows]
-    _band(ax, x, [row[key] for row in rows], [row[sem] for row in rows], label, colour, dash)
-
-
 def _band(
     ax: Axes,
-    x: Sequence[float],
+    x: Sequence[float] | np.ndarray,
     mean: Sequence[float],
     sem: Sequence[float],
     label: str,

@@ -19,15 +19,7 @@ from wmlib.game import game_id, make_games
 from wmlib.policies import Mixture, Policy, make_policy
 from wmlib.presets import get_task
 from wmlib.runs import PICTURE_ID
-from wmlib.store import Episode, RolloutStore, sample_frames
-
-__all__ = [
-    "Episode",
-    "RolloutStore",
-    "collect",
-    "play",
-    "sample_frames",
-]
+from wmlib.store import Episode, RolloutStore
 
 
 def play(

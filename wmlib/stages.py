@@ -23,9 +23,10 @@ from wmlib.experience import Dreams, Games
 from wmlib.exploring import make_player
 from wmlib.policy_gradient import learn_policy
 from wmlib.presets import Task
-from wmlib.rollouts import RolloutStore, collect
+from wmlib.rollouts import collect
 from wmlib.runs import RunFolder, UserError
 from wmlib.scoring import Scores
+from wmlib.store import RolloutStore
 
 
 def collect_run(run: RunFolder, task: Task, config: CollectConfig, seed: int) -> RolloutStore:
