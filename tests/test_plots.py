@@ -114,7 +114,7 @@ def test_pictures_survive_unchanged():
 
     picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     page = shown(plots.pictures, {"real": picture}, alt="Noise.")
-    data = re.search(r"data:image/png;base64,([^\"]+)", page)[1]
+    data = re.search(r"data:image/webp;base64,([^\"]+)", page)[1]
     assert (np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))) == picture).all()
 
 

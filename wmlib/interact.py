@@ -11,7 +11,7 @@ import ipywidgets as widgets
 import numpy as np
 from matplotlib.figure import Figure
 
-from wmlib.plots import page_svg, png_url
+from wmlib.plots import page_svg, picture_url
 
 _HIDE_TABS = (
     "<style>.wm-stack > .lm-TabBar, .wm-stack > .p-TabBar {display: none !important}"
@@ -112,6 +112,6 @@ def _cell(picture: Picture, alt: str, height: int) -> widgets.HTML:
     if isinstance(picture, Figure):
         return widgets.HTML(page_svg(picture, alt))
     return widgets.HTML(
-        f'<img class="wm-pixels" alt="{html.escape(alt, quote=True)}" src="{png_url(picture)}" '
+        f'<img class="wm-pixels" alt="{html.escape(alt, quote=True)}" src="{picture_url(picture)}" '
         f'style="height:{height}px;image-rendering:pixelated;margin:0">'
     )

@@ -142,13 +142,13 @@ def _card(content: str, caption: str = "") -> str:
     return f'<figure class="wm-figure"><div class="wm-scroll">{content}</div>{below}</figure>'
 
 
-def png_url(picture: np.ndarray) -> str:
-    """A uint8 picture (H, W, 3) as a data URL that a page shows without another file."""
+def picture_url(picture: np.ndarray) -> str:
+    """A uint8 picture (H, W, 3), every pixel kept, as a URL that needs no other file."""
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
         raise ValueError(f"a picture is uint8 (H, W, 3), got {picture.dtype} {picture.shape}")
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, format="PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    Image.fromarray(picture).save(buffer, format="WEBP", lossless=True, quality=100)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def pictures(
@@ -167,7 +167,7 @@ def pictures(
             _framed(
                 label,
                 (
-                    f'<img alt="{described}" src="{png_url(np.asarray(image))}" '
+                    f'<img alt="{described}" src="{picture_url(np.asarray(image))}" '
                     f'style="height:{height}px;image-rendering:pixelated;display:block;{_border(label)}">'
                 ),
             )
@@ -211,7 +211,7 @@ def film(
                 (
                     f'<video autoplay loop muted playsinline controls height="{height}" '
                     f'aria-label="{html.escape(f"{label}: {alt}", quote=True)}" '
-                    f'poster="{png_url(np.asarray(frames[0]))}" '
+                    f'poster="{picture_url(np.asarray(frames[0]))}" '
                     f'style="image-rendering:pixelated;max-width:100%;{_border(label)}" '
                     f'src="data:video/mp4;base64,{movie}"></video>'
                 ),
