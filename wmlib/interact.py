@@ -110,7 +110,7 @@ def _cell(picture: Picture, alt: str, height: int) -> widgets.HTML:
     if len(alt.split()) < 3:
         raise ValueError("sliders need alt=: a sentence that says what the pictures show")
     if isinstance(picture, Figure):
-        return widgets.HTML(page_svg(picture, alt))
+        return widgets.HTML(f'<div class="wm-scroll">{page_svg(picture, alt)}</div>')
     return widgets.HTML(
         f'<img class="wm-pixels" alt="{html.escape(alt, quote=True)}" src="{picture_url(picture)}" '
         f'style="height:{height}px;image-rendering:pixelated;margin:0">'

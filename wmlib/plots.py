@@ -210,6 +210,7 @@ def film(
                 label,
                 (
                     f'<video autoplay loop muted playsinline controls height="{height}" '
+                    'controlslist="nodownload nofullscreen noremoteplayback" '
                     f'aria-label="{html.escape(f"{label}: {alt}", quote=True)}" '
                     f'poster="{picture_url(np.asarray(frames[0]))}" '
                     f'style="image-rendering:pixelated;max-width:100%;{_border(label)}" '
