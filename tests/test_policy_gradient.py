@@ -288,17 +288,3 @@ def test_a_diverged_controller_is_told_and_does_not_play(env, tmp_path):
             tmp_path,
             seed=0,
         )
-
-
-def test_noise_fades_to_its_floor(tmp_path, monkeypatch):
-    few = config(updates=4, noise=1.0, noise_decay=0.5, noise_floor=0.3)
-    games, noises = Games(Slalom(), few), []
-    play = games.play
-
-    def watched(learner, rng):
-        noises.append(learner.noise)
-        return play(learner, rng)
-
-    monkeypatch.setattr(games, "play", watched)
-    learn_policy(games, Controller(CAR, "linear", 2, 6), few, tmp_path, seed=0)
-    assert noises[-4:] == [1.0, 0.5, 0.3, 0.3]

@@ -21,7 +21,6 @@ MAY_BE_ZERO = {
     "entropy",
     "max_divergence",
     "lost_costs",
-    "noise_floor",
     "critic_units",
 }
 AT_LEAST = {"population": 2, "steps": 2}
@@ -268,8 +267,6 @@ class PolicyConfig(_Checked):
     """car: standard deviation of what is added to C's outputs while it learns (Doom: a coin)"""
     noise_decay: float = 1.0
     """factor per update: C is played without noise in the end, and must come to rely on none"""
-    noise_floor: float = 0.0
-    """the noise stays at this at least: little of it tells little of the other actions"""
     discount: float = 0.99
     """weight of the next step's reward against this one's"""
     reward_discount: float = 1.0

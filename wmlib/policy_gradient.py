@@ -184,8 +184,7 @@ def learn_policy(
         learner.scale.copy_(by_chance.features.std(dim=(0, 1))[: learner.n_seen] + 1e-3)
     with keeper:
         while keeper.update < config.updates:
-            faded = config.noise * config.noise_decay**keeper.update
-            learner.noise = max(faded, config.noise_floor)
+            learner.noise = config.noise * config.noise_decay**keeper.update
             for group, rate in zip(optimizer.param_groups, rates):
                 group["lr"] = rate * config.learning_rate_decay**keeper.update
             seen = lives.play(learner, update_rng(seed, keeper.update, purpose=2))
