@@ -301,7 +301,8 @@ class PolicyConfig(_Checked):
     evaluate_episodes: int = 128
     """episodes of that score, from validation seeds (dreams end at even odds)"""
     real_episodes: int = 0
-    """episodes of the reference game beside them; the best C there is published (0: the last is)"""
+    """episodes of the reference game beside them; the best C there is published (0: the best in
+    the world it learns in, or for a dream, whose praise chooses nothing, the last)"""
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from wmlib.vision import VAE
 
 Module = TypeVar("Module", bound=torch.nn.Module)
 
-# Streams of the episode's noise; the real game uses Z_NOISE in the same role (wmlib.agent).
+# Streams of the episode's noise; the real game uses Z_NOISE in the same role (wmlib.game).
 Z_NOISE, CHOICE_NOISE, END_NOISE, START_NOISE = range(4)
 
 

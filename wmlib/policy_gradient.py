@@ -163,9 +163,9 @@ def learn_policy(
 
     Every `check_every` updates C is kept (`update_00250`, …), and `check` may score it (without
     chance) in the world it learns in, `mean_return`, and in the real game, `real_return`: the best
-    in the real game is published, else the last. Rows of metrics: mean `risk` of dying or `reward`
-    per 1,000 steps, the critic's squared error, the entropy of C's choices in nats, C's largest
-    weight. `facts` are stored with the controllers. Returns what is known of the published C:
+    in a game is published, else the last, for a dream's praise chooses nothing. Rows of metrics:
+    mean `risk` of dying or `reward` per 1,000 steps, the critic's squared error, the entropy of
+    C's choices in nats, C's largest weight. `facts` are stored with the controllers. Returns what is known of the published C:
     {"update", "risk" or "reward"}, and the numbers of `check`.
     """
     with torch.random.fork_rng(devices=[]):  # the critic's hidden units; the caller's dice stay
@@ -201,19 +201,22 @@ def learn_policy(
             if found or keeper.due:
                 keeper.log(**found)
             keeper.save_if_due(**lives.state(), **kept)
-    return _publish(controller, folder, keeper.metrics.read(), kept, facts)
+    in_game = config.world == "real" and not config.real_episodes
+    judge = "mean_return" if in_game else "real_return"
+    return _publish(controller, folder, keeper.metrics.read(), judge, kept, facts)
 
 
 def _publish(
     controller: Controller,
     folder: Path,
     rows: list[dict],
+    judge: str,
     kept: dict[str, Tensor],
     facts: dict[str, Any],
 ) -> dict[str, float]:
-    """Store the controllers kept on the way, and as `params` the one that did best."""
-    scored = [row for row in rows if "real_return" in row]
-    best = max(scored, key=lambda row: row["real_return"]) if scored else rows[-1]
+    """Store the controllers kept on the way, and as `params` the best by `judge`, else the last."""
+    scored = [row for row in rows if judge in row]
+    best = max(scored, key=lambda row: row[judge]) if scored else rows[-1]
     known = ("update", "risk", "reward", "mean_return", "sem", "real_return", "real_sem")
     chosen = {key: best[key] for key in known if key in best}
     named = {**kept, "params": kept[f"update_{best['update']:05d}"]}
