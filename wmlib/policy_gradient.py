@@ -165,8 +165,8 @@ def learn_policy(
     chance) in the world it learns in, `mean_return`, and in the real game, `real_return`: the best
     in a game is published, else the last, for a dream's praise chooses nothing. Rows of metrics:
     mean `risk` of dying or `reward` per 1,000 steps, the critic's squared error, the entropy of
-    C's choices in nats, C's largest weight. `facts` are stored with the controllers. Returns what is known of the published C:
-    {"update", "risk" or "reward"}, and the numbers of `check`.
+    C's choices in nats, C's largest weight. `facts` are stored with the controllers. Returns what
+    is known of the published C: {"update", "risk" or "reward"}, and the numbers of `check`.
     """
     with torch.random.fork_rng(devices=[]):  # the critic's hidden units; the caller's dice stay
         torch.manual_seed(seed)
