@@ -24,7 +24,8 @@ CAR_RACING = (
     Row("V and M, C linear on (z, h)", "main", CAR_BEST),
     Row("as above, second round of data, smaller search", "second_round"),
     Row("as above, first round of data, smaller search", "first_round"),
-    Row("V and M of the first row, C by policy gradient (first of two)", "learned_seed_0"),
+    Row("V and M of the first row, C by policy gradient", "learned_seed_0"),
+    Row("as above, other random numbers", "learned_seed_1"),
     Row("V alone, C linear on z", "z_only", (632, 251)),
     Row("V alone, C with 40 hidden units", "z_hidden", (788, 141)),
     # Tallec et al., "Reproducing World Models" (ctallec/world-models, docs)

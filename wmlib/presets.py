@@ -251,7 +251,7 @@ PRESETS = {
 POLICIES = {
     "car_racing": PolicyConfig(
         "real",
-        updates=250,
+        updates=400,
         dreams=64,
         max_episode_steps=1000,
         batch_size=2048,
