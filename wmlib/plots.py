@@ -120,7 +120,8 @@ def page_svg(fig: Figure, alt: str) -> str:
     svg = re.sub(r"'STIX\w+'", _SERIF, svg)
     width = re.search(r'width="([\d.]+)pt"', svg)
     pixels = float(width[1]) * 4 / 3 if width else 680
-    wide = ' class="wm-wide"' if pixels > 470 else ""  # scrolls on a phone
+    shape = fig.get_figwidth() > fig.get_figheight() and pixels > 470
+    wide = ' class="wm-wide"' if shape else ""  # scrolls on a phone
     attributes = (
         f'<svg{wide} role="img" aria-label="{html.escape(alt, quote=True)}" '
         f'style="max-width:{pixels:.0f}px;width:100%;height:auto"'
