@@ -111,18 +111,23 @@ def test_the_risk_is_the_end_heads_without_its_weight(env):
 
 
 @pytest.mark.parametrize(
-    ("world", "judge", "update"),
-    [("dream", "real_return", 20), ("dream", "mean_return", 30), ("real", "mean_return", 20)],
+    ("world", "judge", "update", "score"),
+    [
+        ("dream", "real_return", 20, 9.0),
+        ("dream", "mean_return", 30, 7.0),
+        ("real", "mean_return", 20, 9.0),
+    ],
 )
 def test_the_best_in_a_game_is_published_and_of_dreams_the_last(
-    env, tmp_path, world, judge, update
+    env, tmp_path, world, judge, update, score
 ):
     scores = iter([5.0, 9.0, 7.0])
     check = lambda params: {judge: next(scores), "sem": 1.0}  # noqa: E731
     few = config(world=world)
-    learn_policy(Dreams(env, few), Controller(TASK, "linear", 4, 20), few, tmp_path, 0, check)
-    _, named, facts = load_controllers(tmp_path / "controller.safetensors", TASK)
-    assert facts["chosen"]["update"] == update
+    controller = Controller(TASK, "linear", 4, 20)
+    found = learn_policy(Dreams(env, few), controller, few, tmp_path, 0, check)
+    _, named, _ = load_controllers(tmp_path / "controller.safetensors", TASK)
+    assert (found["update"], found[judge]) == (update, score)
     assert torch.equal(named["params"], named[f"update_{update:05d}"])
 
 

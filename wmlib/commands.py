@@ -151,24 +151,34 @@ class PolicyGradient(Common):
 
 
 @dataclass(kw_only=True)
-class Evaluate(Common):
-    """Score an agent in the real game; the last line printed is JSON."""
+class OfAgent(Common):
+    """What a command needs to know that plays a whole agent."""
 
-    evaluate: Annotated[EvaluateConfig, PLAIN]
-    seed: int = seeds.TEST.start
-    """seed of the first episode; the next ones count up (test seeds: 1000 to 1999)"""
     weights: str | None = None
     """pretrained, or a run folder; default: --run-dir"""
     controller: str = "controller"
     """folder of the controller inside the run folder"""
 
+    @property
+    def source(self) -> str | Path:
+        """Where the agent is, as wmlib.agent.find_agent takes it."""
+        return self.run.path if self.weights is None else self.weights
+
+
+@dataclass(kw_only=True)
+class Evaluate(OfAgent):
+    """Score an agent in the real game; the last line printed is JSON."""
+
+    evaluate: Annotated[EvaluateConfig, PLAIN]
+    seed: int = seeds.TEST.start
+    """seed of the first episode; the next ones count up (test seeds: 1000 to 1999)"""
+
     def act(self, task: Task) -> None:
         """Stage 5."""
         from wmlib.stages import evaluate_run
 
-        weights = self.run.path if self.weights is None else self.weights
         device = runs.pick_device(self.device)
-        result = evaluate_run(weights, task, self.evaluate, self.seed, device, self.controller)
+        result = evaluate_run(self.source, task, self.evaluate, self.seed, device, self.controller)
         print(json.dumps({key: result[key] for key in ("task", "mean", "std", "sem", "n")}))
 
 
@@ -224,19 +234,15 @@ class DreamGradient(Common):
 
 
 @dataclass(kw_only=True)
-class Play(Common):
+class Play(OfAgent):
     """Write a video: the real picture, V's reconstruction and M's dream side by side."""
 
     seed: int = seeds.TEST.start
     """seed of the episode"""
-    weights: str | None = None
-    """pretrained, or a run folder; default: --run-dir"""
     output: Path = Path("play.mp4")
     """the video file"""
     steps: int = 1000
     """longest video, in steps of the game"""
-    controller: str = "controller"
-    """folder of the controller inside the run folder"""
 
     def act(self, task: Task) -> None:
         """A film of one episode."""
@@ -244,8 +250,7 @@ class Play(Common):
         from wmlib.video import write_video
 
         self._on_cpu_only("play")
-        weights = self.run.path if self.weights is None else self.weights
-        agent = find_agent(weights, task, self.controller)
+        agent = find_agent(self.source, task, self.controller)
         write_video(agent, self.seed, self.output, self.steps)
 
 

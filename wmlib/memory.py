@@ -86,8 +86,7 @@ class MDNRNN(nn.Module):
     @classmethod
     def of(cls, n_z: int, n_a: int, config: MemoryConfig) -> "MDNRNN":
         """An M of the shape that `config` names."""
-        heads = config.restart_input, config.heads
-        return cls(n_z, n_a, config.n_h, config.n_mixtures, *heads)
+        return cls(n_z, n_a, config.n_h, config.n_mixtures, config.restart_input, config.heads)
 
     @property
     def shape(self) -> dict[str, Any]:

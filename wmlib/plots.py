@@ -120,10 +120,10 @@ def page_svg(fig: Figure, alt: str) -> str:
     svg = re.sub(r"'STIX\w+'", _SERIF, svg)
     width = re.search(r'width="([\d.]+)pt"', svg)
     pixels = float(width[1]) * 4 / 3 if width else 680
-    shape = fig.get_figwidth() > fig.get_figheight() and pixels > 470
-    wide = ' class="wm-wide"' if shape else ""  # scrolls on a phone
+    wide = pixels > 470 and fig.get_figwidth() > fig.get_figheight()
+    kind = ' class="wm-wide"' if wide else ""  # scrolls on a phone
     attributes = (
-        f'<svg{wide} role="img" aria-label="{html.escape(alt, quote=True)}" '
+        f'<svg{kind} role="img" aria-label="{html.escape(alt, quote=True)}" '
         f'style="max-width:{pixels:.0f}px;width:100%;height:auto"'
     )
     svg = re.sub(r' (width|height)="[\d.]+pt"', "", svg, count=2)
