@@ -211,6 +211,7 @@ def test_an_interrupted_score_goes_on_and_a_look_does_not_replace_it(doom, tmp_p
     assert played == [1000, 1001, 1002]  # nothing twice
     look = evaluate_run(tmp_path, DOOM, replace(config, episodes=1), 1999, cpu)
     assert look["n"] == 1
+    assert json.loads((tmp_path / "evaluation.from_1999_cut_30.json").read_text())["n"] == 1
     assert json.loads((tmp_path / "evaluation.json").read_text())["n"] == whole["n"] == 3
     mixed = evaluate_run(tmp_path, DOOM, replace(config, episodes=4), 1998, cpu)
     assert mixed["seeds"] is None  # 2000 and 2001 are no test seeds

@@ -73,7 +73,7 @@ def test_mistakes_are_one_line_and_exit_code_2(capsys, tmp_path, args, message):
     ("command", "flag", "value", "rule"),
     [
         ("evolve", "--tau", "0", "above 0"),
-        ("evolve", "--population", "1", "at least 2"),
+        ("evolve", "--population", "2", "at least 3"),
         ("evolve", "--end-above", "1.5", "between 0 and 1"),
         ("evolve", "--slots", "0", "at least 1"),
         ("evolve", "--workers", "-1", "0 or more"),
@@ -110,6 +110,28 @@ def test_a_refused_collect_leaves_no_store_behind(capsys, tmp_path, mistake):
     assert not (tmp_path / "rollouts" / "zarr.json").exists()
     code, _, err = call(capsys, "collect", *where, "--episodes", "1", "--num-envs", "1")
     assert code == 0, err
+
+
+def test_a_mistake_in_going_on_leaves_a_finished_collection_finished(capsys, tmp_path):
+    where = ["collect", "--task", "car_racing", "--preset", "tiny", "--run-dir", tmp_path]
+    where += ["--game", "batched", "--num-envs", "1"]
+    assert call(capsys, *where, "--policy", "uniform", "--episodes", "1")[0] == 0
+    code, _, err = call(capsys, *where, "--policy", "unifrom", "--episodes", "2")
+    assert code == 2
+    assert "no policy 'unifrom'" in err
+    assert (tmp_path / "rollouts" / "manifest.json").exists()
+    assert call(capsys, *where, "--policy", "uniform", "--episodes", "1")[0] == 0
+    code, _, err = call(capsys, *where, "--policy", "still", "--episodes", "2")
+    assert code == 0, err
+
+
+@pytest.mark.parametrize("command", ["evolve", "policy-gradient"])
+def test_too_many_episodes_to_choose_by_are_refused_at_once(capsys, published_run, command):
+    where = ["--task", "car_racing", "--run-dir", published_run]
+    code, _, err = call(capsys, command, *where, "--output", "new", "--evaluate-episodes", "1024")
+    assert code == 2
+    assert "1,024 episodes to choose by" in err
+    assert not (published_run / "new").exists()
 
 
 @pytest.mark.parametrize("command", ["policy-gradient", "play"])
@@ -268,6 +290,7 @@ def test_play_writes_a_film_of_the_published_agent(capsys, tmp_path):
     assert "return" in out
     with av.open(str(path)) as film:
         frames = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
-    assert len(frames) == 40
+    assert len(frames) == 41  # the last picture twice, as the last reward comes after it
+    assert "return 40.0" in out
     assert frames[0].std() > 10
     assert (frames[0].astype(int) != frames[-1]).any()

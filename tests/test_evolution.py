@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +20,7 @@ from wmlib import runs, seeds
 from wmlib.agent import pretrained_folder
 from wmlib.arena import Arena, play
 from wmlib.configs import EvolveConfig
-from wmlib.evolution import evolve, generation_seeds, start_search
+from wmlib.evolution import check_cooling, evolve, generation_seeds, start_search
 from wmlib.runs import UserError
 from wmlib.weights import load_weights
 
@@ -189,6 +189,39 @@ def test_a_search_is_cooled_from_a_generation_on_but_not_in_its_past(tmp_path):
     assert sigmas(tmp_path / "free", cool_from=5, cooling=0.5)[:4] == free
     with pytest.raises(UserError, match="still to come"):
         sigmas(tmp_path / "cooled", cool_from=2, cooling=0.5)
+
+
+def test_a_search_is_not_claimed_for_another_cooling_of_its_past(tmp_path):
+    config = replace(CONFIG, cool_from=3, cooling=0.5)
+    runs.write_json(tmp_path / "config.json", {"config": asdict(config)})
+    (tmp_path / "metrics.jsonl").write_text('{"generation": 1}\n' * 4)
+    check_cooling(tmp_path, config)
+    check_cooling(tmp_path / "new", config)
+    for other in (replace(config, cool_from=2), replace(config, cool_from=0)):
+        with pytest.raises(UserError, match="4 generations are played"):
+            check_cooling(tmp_path, other)
+    (tmp_path / "metrics.jsonl").write_text('{"generation": 1}\n' * 2)
+    check_cooling(tmp_path, replace(config, cool_from=5))
+
+
+class Noting(Targets):
+    """Leaves a file when it is closed."""
+
+    def close(self):
+        Path(self.note).touch()
+
+
+def noting(note):
+    env = Noting(5)
+    env.note = str(note)
+    return env
+
+
+def test_a_worker_closes_its_games_when_it_ends(tmp_path):
+    arena = Arena(partial(noting, tmp_path / "closed"), workers=1)
+    arena.play(Shape(), FOLLOW, [(0, 1)])
+    arena.close()
+    assert (tmp_path / "closed").exists()
 
 
 def published_run(folder):

@@ -10,7 +10,13 @@ import torch
 
 from wmlib.cli import main
 from wmlib.exploring import ExploringPolicy
-from wmlib.iterative import StateVision, iterate, published_round, random_agent
+from wmlib.iterative import (
+    StateVision,
+    finished_rounds,
+    iterate,
+    published_round,
+    random_agent,
+)
 from wmlib.presets import ITERATE_PRESETS, get_task
 from wmlib.runs import Metrics, RunFolder
 from wmlib.store import RolloutStore
@@ -75,6 +81,14 @@ def test_a_finished_round_can_be_dreamed_and_climbed(tmp_path, capsys):
     assert len(Metrics(tmp_path / "gradient/metrics.jsonl").read()) == 5
     assert main(command) == 0  # finished: the same line again
     assert capsys.readouterr().out == first
+
+
+def test_the_hundredth_round_comes_after_the_ninety_ninth(tmp_path):
+    for name in ("round_100", "round_99", "round_07"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.json").write_text("{}")
+    names = [path.name for path in finished_rounds(tmp_path)]
+    assert names == ["round_07", "round_99", "round_100"]
 
 
 def test_of_the_published_rounds_only_the_last_knows_the_upper_half():

@@ -2,6 +2,7 @@
 
 import json
 import resource
+import subprocess
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,6 +11,17 @@ import torch
 
 from wmlib import claims, runs, weights
 from wmlib.runs import UserError
+
+
+@dataclass(frozen=True)
+class Inner:
+    slots: int = 4
+    size: int = 1
+
+
+@dataclass(frozen=True)
+class Outer:
+    inner: Inner
 
 
 @dataclass(frozen=True)
@@ -207,6 +219,24 @@ def test_a_stage_whose_result_is_gone_is_not_finished(tmp_path):
 def test_differences_inside_of_settings_are_named():
     told = claims._differences({"memory": {"n_h": 48, "k": 5}}, {"memory": {"n_h": 64, "k": 5}})
     assert told == "memory: n_h 48 → 64"
+
+
+def test_slots_inside_of_settings_may_change(tmp_path):
+    claims.begin_stage(tmp_path, Outer(Inner(slots=4)), 0)
+    (tmp_path / "metrics.jsonl").write_text("{}")
+    assert claims.begin_stage(tmp_path, Outer(Inner(slots=8)), 0) is False
+    with pytest.raises(UserError, match="size 1 → 2"):
+        claims.begin_stage(tmp_path, Outer(Inner(slots=8, size=2)), 0)
+
+
+def test_the_commit_of_another_project_is_not_ours(tmp_path, monkeypatch):
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "theirs"], check=True)
+    for place, ours in (("wmlib", True), ("lib/wmlib", False)):
+        (tmp_path / place).mkdir(parents=True)
+        monkeypatch.setattr(runs, "__file__", str(tmp_path / place / "runs.py"))
+        assert (runs.git_commit() is not None) == ours
 
 
 def test_a_missing_stage_names_the_command_to_run(tmp_path):

@@ -19,10 +19,10 @@ from pathlib import Path
 import tyro
 
 from wmlib.agent import load_agent
-from wmlib.iterative import load_round
+from wmlib.iterative import finished_rounds, load_round
 from wmlib.presets import get_task
 from wmlib.report import STAGES
-from wmlib.runs import RunFolder, UserError, is_finished, sha256
+from wmlib.runs import RunFolder, UserError, is_finished, read_json, sha256
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = ("manifest.json", "metrics.jsonl")
@@ -63,6 +63,9 @@ def publish_files(run: RunFolder, controller: str, target: Path) -> list[Path]:
                 written.append(_copy(source / name, target / stage / name))
     evaluation = "evaluation" if controller == "controller" else controller
     if (run.path / f"{evaluation}.json").is_file():
+        seeds = read_json(run.path / f"{evaluation}.json").get("seeds", "test")
+        if seeds != "test":
+            raise UserError(f"{evaluation}.json is of {seeds} seeds: published scores are of test")
         written.append(_copy(run.path / f"{evaluation}.json", target / "evaluation.json"))
     if not written:
         raise UserError(f"{run.path} holds no finished stage and no {evaluation}.json")
@@ -93,7 +96,7 @@ def publish_controller(run: RunFolder, controller: str, target: Path, name: str)
 def publish_rounds(run: RunFolder, target: Path, weights: Path | None) -> list[Path]:
     """Copy the rows of an `iterate` run, and to `weights` its first round and its last."""
     written = [_copy(run.path / "rounds.json", target / "rounds.json")]
-    rounds = sorted(path for path in run.path.glob("round_*") if is_finished(path))
+    rounds = finished_rounds(run.path)
     for source in (rounds[0], rounds[-1]) if weights else ():
         for stage in ("memory", "latents", "controller"):  # z is x: there is no V
             written += _copy_weights(source / stage, WEIGHTS[stage], weights / source.name / stage)

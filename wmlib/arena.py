@@ -3,10 +3,12 @@
 Population × episodes is one queue of (candidate, seed) jobs over the N slots of a vector
 environment: a slot whose episode ends takes the next job, so batches stay full and no episode
 waits for another. Noise depends on (seed, step) alone (`wmlib.noise`), so N changes nothing but
-speed. Training, evaluation and the chapters all call this `play`.
+speed and the rounding of sums (which a long episode may amplify). Training, evaluation and the
+chapters all call this `play`.
 """
 
 import multiprocessing
+import multiprocessing.util
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -108,6 +110,8 @@ def _start_worker(make_env: Callable[[], FeatureEnv]) -> None:
     threading.Thread(target=_end_with, args=[parent_process()], daemon=True).start()
     torch.set_num_threads(1)  # one core per process: the processes are the parallelism
     _worker_env = make_env()
+    # A process exits without closing anything, and games in processes of their own live on.
+    multiprocessing.util.Finalize(None, _worker_env.close, exitpriority=10)
 
 
 def _play_in_worker(

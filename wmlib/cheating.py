@@ -72,7 +72,7 @@ def held_actions(env: FeatureVectorEnv, first_seed: int) -> Act:
     policy = make_policy("held", env.single_action_space)
     seeds = [first_seed + i for i in range(env.num_envs)]
     policy.reset(seeds, np.ones(env.num_envs, dtype=bool))
-    return lambda features: torch.from_numpy(policy.act(features.numpy()))
+    return lambda features: torch.from_numpy(policy.act(features.numpy(force=True)))
 
 
 def watch(

@@ -28,7 +28,7 @@ from wmlib.runs import (
 )
 
 ONLY_SPEED = ("num_envs", "slots", "workers")
-"""Settings that decide how fast a stage is and nothing else."""
+"""Settings that decide how fast a stage is and, but for rounding, nothing else."""
 CLAIM, PROGRESS, STAGE_LOCK = "config.json", "progress.json", ".stage.lock"
 
 
@@ -41,7 +41,7 @@ def begin_stage(folder: Path, config: Any, seed: int, inputs: dict[str, Any] | N
     (episodes to collect, generations) may become more, and what it names in CHANGES (the policy
     that plays the new episodes) may be another then.
     """
-    fields = {k: v for k, v in dataclasses.asdict(config).items() if k not in ONLY_SPEED}
+    fields = _deciding(dataclasses.asdict(config))
     wanted = json.loads(json.dumps({"config": fields, "seed": seed, "inputs": inputs or {}}))
     claim = folder / CLAIM
     if not claim.exists() or _only_claimed(folder):
@@ -51,7 +51,8 @@ def begin_stage(folder: Path, config: Any, seed: int, inputs: dict[str, Any] | N
     started = read_json(claim, "config", "seed")
     # What is newer than the folder had its default then.
     defaults = json.loads(json.dumps({f.name: f.default for f in _with_default(config)}))
-    started["config"] = {k: started["config"].get(k, defaults.get(k)) for k in wanted["config"]}
+    old = _deciding(started["config"])
+    started["config"] = {k: old.get(k, defaults.get(k)) for k in wanted["config"]}
     started.setdefault("inputs", wanted["inputs"])
     if started["inputs"] != wanted["inputs"]:
         told = _differences(started["inputs"], wanted["inputs"])
@@ -77,6 +78,15 @@ def begin_stage(folder: Path, config: Any, seed: int, inputs: dict[str, Any] | N
         print(f"{folder}: already finished", file=sys.stderr)
         return True
     return False
+
+
+def _deciding(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings that change results, those inside of others too."""
+    return {
+        key: _deciding(value) if isinstance(value, dict) else value
+        for key, value in settings.items()
+        if key not in ONLY_SPEED
+    }
 
 
 def _only_claimed(folder: Path) -> bool:

@@ -23,7 +23,7 @@ MAY_BE_ZERO = {
     "lost_costs",
     "critic_units",
 }
-AT_LEAST = {"population": 2, "steps": 2}
+AT_LEAST = {"population": 3, "steps": 2}
 PROBABILITIES = {"end_above", "alive_above", "discount", "smoothing"}
 
 
@@ -71,7 +71,7 @@ class CollectConfig(_Checked):
     exploration: float = 0.5
     """an agent's noise: each episode has a share of this, in half ranges of the action"""
     num_envs: int = 2
-    """games played side by side; the episodes do not depend on it"""
+    """games played side by side; which episodes are played does not depend on it"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -172,7 +172,7 @@ class EvolveConfig(_Checked):
     """world = dream: a dream ends where the end head's probability is above this (paper: 0.5);
     lower, near misses end it too, which teaches more caution from shorter dreams"""
     slots: int = 16
-    """episodes played side by side, in each process; the results do not depend on it"""
+    """episodes played side by side, in each process; the results depend on it by rounding only"""
     workers: int = 0
     """spread the candidates over this many processes (0: play them all in this one)"""
     evaluate_every: int = 25
@@ -193,7 +193,7 @@ class EvaluateConfig(_Checked):
     episodes: int
     """episodes, one for each of the seeds seed, seed + 1, …"""
     slots: int = 2
-    """games played side by side; the results do not depend on it"""
+    """games played side by side; the results depend on it by rounding only"""
     max_episode_steps: int = 1000
     """an episode is cut after this many steps"""
 

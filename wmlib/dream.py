@@ -104,7 +104,7 @@ class FeatureVectorEnv(gym.vector.VectorEnv):
             seed = [int(seed) + i for i in range(self.num_envs)]
         seed = [
             int(self.np_random.integers(2**31)) if s is None and m else s
-            for s, m in zip(seed or [None] * self.num_envs, mask, strict=True)
+            for s, m in zip([None] * self.num_envs if seed is None else seed, mask, strict=True)
         ]
         where = torch.from_numpy(mask).to(self.device)
         given = torch.tensor([int(s or 0) for s in seed], device=self.device)
@@ -197,7 +197,7 @@ class DreamEnv(FeatureVectorEnv):
         if not can_dream(task, memory):
             raise ValueError(
                 f"{task.name} needs an M with a reward head to be dreamed: train M with "
-                "--memory.heads end reward"
+                "--heads end reward (run: --memory.heads end reward)"
             )
         super().__init__(task, memory, num_envs, torch.device(device))
         self.metadata["render_modes"] = ["rgb_array"]

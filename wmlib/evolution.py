@@ -20,9 +20,10 @@ from tqdm import tqdm
 
 from wmlib import seeds
 from wmlib.arena import Arena, standard_error
+from wmlib.claims import CLAIM
 from wmlib.configs import EvolveConfig
 from wmlib.controller import Controller, save_controllers
-from wmlib.runs import Metrics, UserError
+from wmlib.runs import Metrics, UserError, read_json
 
 
 def start_search(
@@ -70,6 +71,26 @@ class Means:
         return self.scored[generation]
 
 
+def check_cooling(folder: Path, config: EvolveConfig) -> None:
+    """UserError where `config` would have cooled generations of the log in another way."""
+    claim = folder / CLAIM
+    if not claim.exists():
+        return
+    before = read_json(claim, "config")["config"]
+    done = range(1, 1 + len(Metrics(folder / "metrics.jsonl").read()))
+    old = [_factor(before.get("cool_from", 0), before.get("cooling", 1.0), g) for g in done]
+    if old != [_factor(config.cool_from, config.cooling, g) for g in done]:
+        raise UserError(
+            f"--cool-from {config.cool_from} --cooling {config.cooling:g}: {len(done)} generations "
+            "are played; only those still to come may be cooled in another way"
+        )
+
+
+def _factor(cool_from: int, cooling: float, generation: int) -> float:
+    """By how much the step size shrinks after a generation."""
+    return cooling if cool_from and generation >= cool_from else 1.0
+
+
 def _learn(
     search: cma.CMAEvolutionStrategy,
     candidates: list[np.ndarray],
@@ -79,8 +100,7 @@ def _learn(
 ) -> None:
     """One update of the search distribution; `fitness` is to be maximised, pycma minimises."""
     search.tell(candidates, [-f for f in fitness])
-    if config.cool_from and generation >= config.cool_from:
-        search.sigma *= config.cooling
+    search.sigma *= _factor(config.cool_from, config.cooling, generation)
 
 
 def _replay(

@@ -21,13 +21,14 @@ from wmlib.claims import begin_stage, stage_manifest
 from wmlib.configs import GradientConfig
 from wmlib.controller import save_controllers
 from wmlib.dream import features
-from wmlib.iterative import last_round, real_score
+from wmlib.iterative import last_folder, last_round, real_score
 from wmlib.mixture import sample_mixture
 from wmlib.runs import (
     Metrics,
     RunFolder,
     UserError,
     read_json,
+    sha256,
 )
 from wmlib.training import one_thread, update_generator
 from wmlib.vision import VAE
@@ -94,7 +95,11 @@ def ascend_run(run: RunFolder, config: GradientConfig, seed: int) -> dict[str, A
     """
     agent = last_round(run.path)
     folder = run.stage("gradient", create=True)
-    if begin_stage(folder, config, seed):
+    weights = {
+        part: sha256(last_folder(run.path) / part / f"{part}.safetensors")
+        for part in ("memory", "controller")
+    }
+    if begin_stage(folder, config, seed, weights):
         return read_json(folder / "manifest.json")["result"]
     assert agent.controller is not None
     with stage_manifest(folder, "dream-gradient", config, seed, torch.device("cpu")) as result:
@@ -103,7 +108,7 @@ def ascend_run(run: RunFolder, config: GradientConfig, seed: int) -> dict[str, A
         try:
             params, rows = ascend(agent, start, config, seed, progress=True)
         except FloatingPointError as error:
-            raise UserError(f"dream-gradient: {error} (--gradient.horizon)") from error
+            raise UserError(f"dream-gradient: {error} (--horizon)") from error
         metrics = Metrics(folder / "metrics.jsonl")
         metrics.resume_at("update", 0)
         for update, row in enumerate(rows, start=1):

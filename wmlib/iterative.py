@@ -92,15 +92,26 @@ def published_round(number: int) -> Agent:
     return load_round(packaged_folder("pendulum") / f"round_{number:02d}", get_task("pendulum"))
 
 
-def last_round(folder: str | Path) -> Agent:
-    """The agent that the last finished round of an `iterate` run left."""
-    finished = [path for path in sorted(Path(folder).glob("round_*")) if is_finished(path)]
+def last_folder(folder: str | Path) -> Path:
+    """The folder of the last finished round of an `iterate` run."""
+    finished = finished_rounds(folder)
     if not finished:
         raise UserError(
             f"{folder} has no finished round: run `python -m wmlib iterate --task pendulum` with "
             "the same --preset or --run-dir first"
         )
-    return load_round(finished[-1], get_task("pendulum"))
+    return finished[-1]
+
+
+def finished_rounds(folder: str | Path) -> list[Path]:
+    """The folders of the finished rounds of an `iterate` run, in order."""
+    rounds = sorted(Path(folder).glob("round_*"), key=lambda path: int(path.name[6:]))
+    return [path for path in rounds if is_finished(path)]
+
+
+def last_round(folder: str | Path) -> Agent:
+    """The agent that the last finished round of an `iterate` run left."""
+    return load_round(last_folder(folder), get_task("pendulum"))
 
 
 def make_dream(num_envs: int, weights: str | Path, tau: float = 1.0, **kwargs: Any) -> DreamEnv:

@@ -56,7 +56,7 @@ class Run:
     @cached_property
     def evaluation(self) -> dict[str, Any]:
         """mean, std, sem, n and returns on test seeds of the real game."""
-        return read_json(self.folder / "evaluation.json")
+        return read_json(self.folder / "evaluation.json", "mean", "std", "sem", "n", "returns")
 
     @cached_property
     def evolved(self) -> bool:
@@ -77,7 +77,9 @@ class Run:
             config = self.manifest("controller")["config"]
             total = [row["update"] * config["dreams"] * config["steps"] for row in rows]
         scored = [row | {"total_steps": t} for row, t in zip(rows, total, strict=True)]
-        return [row for row in scored if "mean_return" in row]
+        if not (curve := [row for row in scored if "mean_return" in row]):
+            raise UserError(f"{self.folder / 'controller'} was never evaluated: publish it again")
+        return curve
 
     @cached_property
     def chosen(self) -> dict[str, Any]:

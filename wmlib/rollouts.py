@@ -102,7 +102,8 @@ def collect(
 
     Episode i has the environment seed `seed` + i and the policy's randomness comes from the same
     number, so what is stored does not depend on `num_envs` (games side by side) nor on
-    interruptions: the same call goes on where the last one stopped. `policy` is a name from
+    interruptions: the same call goes on where the last one stopped. (An agent as the policy
+    calculates in batches, whose rounding depends on their size.) `policy` is a name from
     wmlib.policies or an object like them; a store may hold episodes of several, its index says
     who played. `game` is "reference" or "batched". `options` go to the
     environment.
@@ -123,7 +124,11 @@ def collect(
         store.close()
         return store
     steps = game_task.max_episode_steps if max_episode_steps is None else max_episode_steps
-    env = make_games(game_task, min(num_envs, queue.missing), steps, game, **options)
+    try:
+        env = make_games(game_task, min(num_envs, queue.missing), steps, game, **options)
+    except BaseException:
+        store.close()
+        raise
     bar = tqdm(total=episodes, initial=len(store), unit="ep", disable=not progress, desc=task)
     try:
         player = make_policy(policy, env.single_action_space) if isinstance(policy, str) else policy

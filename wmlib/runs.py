@@ -210,9 +210,13 @@ def versions() -> dict[str, str]:
 
 def git_commit() -> str | None:
     """The commit of the package's source, where it runs from a checkout."""
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    source = Path(__file__).resolve().parents[1]
+    command = ["git", "-C", str(source), "rev-parse", "--show-toplevel", "HEAD"]
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        top, commit = told.splitlines()
+        # Installed somewhere inside another project it would be that project's commit.
+        return commit if Path(top) == source else None
     except (OSError, subprocess.CalledProcessError):
         return None
 

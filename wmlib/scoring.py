@@ -2,6 +2,9 @@
 
 RUN/evaluation.json            the finished score (RUN/NAME.json for another controller)
 RUN/evaluation.episodes.jsonl  while it is being played: one line for each episode
+
+Of one agent the first score keeps the plain name; one on other seeds, or cut at another step, is
+written beside it: RUN/evaluation.from_10000_cut_1000.json.
 """
 
 import hashlib
@@ -26,20 +29,30 @@ class Scores:
     ) -> None:
         name = "evaluation" if controller == "controller" else controller
         self.path, self._log = folder / f"{name}.json", Metrics(folder / f"{name}.episodes.jsonl")
+        wanted = facts | {"first_seed": first_seed, "n": episodes}
+        self._before = self._read()
+        same = self._before.get("weights") == facts["weights"]
+        limit = facts["max_episode_steps"]
+        if same and (first_seed, limit) != tuple(
+            self._before.get(key) for key in ("first_seed", "max_episode_steps")
+        ):
+            self.path = folder / f"{name}.from_{first_seed}_cut_{limit}.json"
+            self._before = self._read()
         self._facts, self._first = facts, first_seed
         self._of = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
-        self._before = read_json(self.path, "n", "first_seed") if self.path.is_file() else {}
         self._log.resume_at("seed", sys.maxsize)  # a torn last line would spoil the next
         self.known = {
             row["seed"]: (row["return"], row["length"])
             for row in self._log.read()
             if {"of", "return", "length"} <= row.keys() and row["of"] == self._of
         }
-        wanted = facts | {"first_seed": first_seed, "n": episodes}
         self.finished = None
         if {key: self._before.get(key) for key in wanted} == wanted:
             print(f"{self.path}: already finished", file=sys.stderr)
             self.finished = self._before
+
+    def _read(self) -> dict[str, Any]:
+        return read_json(self.path, "n", "first_seed") if self.path.is_file() else {}
 
     def keep(self, seed: int, total: float, length: int) -> None:
         """One more episode was played."""

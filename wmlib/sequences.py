@@ -97,8 +97,8 @@ class StreamBatches:
         if self.per_epoch == 0:
             raise UserError(
                 f"the latents have {steps} steps, {batch_size} streams of {window} steps need "
-                f"{batch_size * window}: collect more, or lower --memory.batch-size or "
-                "--memory.window"
+                f"{batch_size * window}: collect more, or lower --batch-size or "
+                "--window (run: --memory.batch-size, --memory.window)"
             )
         self._epoch, self._streams = -1, np.empty((0, 0), dtype=np.int64)
 

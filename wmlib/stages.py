@@ -18,9 +18,10 @@ from wmlib.arena import Arena
 from wmlib.configs import CollectConfig, EvaluateConfig, EvolveConfig, PolicyConfig
 from wmlib.controller import Controller
 from wmlib.dream import FeatureVectorEnv, can_dream, feature_sizes
-from wmlib.evolution import evolve
+from wmlib.evolution import check_cooling, evolve
 from wmlib.experience import Dreams, Games
 from wmlib.exploring import make_player
+from wmlib.game import game_id
 from wmlib.policy_gradient import learn_policy
 from wmlib.presets import Task
 from wmlib.rollouts import collect
@@ -40,6 +41,8 @@ def collect_run(run: RunFolder, task: Task, config: CollectConfig, seed: int) ->
             f"--episodes {config.episodes}: from --seed {seed} on there are "
             f"{seeds.TRAINING.stop - first:,} training games"
         )
+    player = make_player(config.policy, task, config.exploration)  # a mistake shows before
+    game_id(task, config.game)  # the folder is claimed
     folder = run.stage("rollouts", create=True)
     if claims.begin_stage(folder, config, seed):
         store = RolloutStore(folder)
@@ -49,7 +52,7 @@ def collect_run(run: RunFolder, task: Task, config: CollectConfig, seed: int) ->
     with claims.stage_manifest(folder, "collect", config, seed, "cpu") as result:
         store = collect(
             task.name,
-            make_player(config.policy, task, config.exploration),
+            player,
             config.episodes,
             first,
             folder,
@@ -110,7 +113,11 @@ def evolve_run(
             f"a dream of {task.name} needs an M that predicts rewards: train M with the heads "
             "end and reward (train-memory --heads end reward; run --memory.heads end reward)"
         )
+    _check_episodes(config)
+    if config.world == "real":
+        game_id(task, config.game)
     folder = run.stage(output, create=True)
+    check_cooling(folder, config)
     if claims.begin_stage(folder, config, seed, weights_of(run.path)):
         return
     controller = agent.new_controller(config.controller)
@@ -137,6 +144,7 @@ def policy_run(
     _check_output(output)
     agent = _teachers(run.path, task, config, seed)
     _check_policy_world(task, agent, config)
+    _check_episodes(config)
     folder = run.stage(output, create=True)
     if claims.begin_stage(folder, config, seed, weights_of(run.path)):
         return
@@ -178,6 +186,12 @@ def _check_policy_world(task: Task, agent: Agent, config: PolicyConfig) -> None:
             "or right, a task that pays for each step (step_reward) and an M with an end head, as "
             f"Doom's; {task.name} has not all of them: use evolve, or --world real"
         )
+
+
+def _check_episodes(config: EvolveConfig | PolicyConfig) -> None:
+    """UserError where there are not enough validation seeds: now, not at the first evaluation."""
+    for count in (config.evaluate_episodes, config.real_episodes):
+        seeds.for_choosing(count)
 
 
 def _check_output(output: str) -> None:

@@ -19,7 +19,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 import numpy as np
 import zarr
@@ -63,22 +63,30 @@ class RolloutStore:
         self.path = Path(path)
         self._index_file = self.path / "index.jsonl"
         self._lock: TextIO | None = None
-        if facts is not None:
-            self._begin_writing(facts)
         try:
-            self._root = zarr.open_group(self.path, mode="r+" if self._lock else "r")
+            if facts is not None:
+                self._begin_writing(facts)
+            self._root = self._open("r+" if self._lock else "r")
+            self.facts: dict[str, Any] = dict(self._root.attrs)
+            if facts is not None:
+                self._check_facts(facts)
+            self.refresh()
+        except BaseException:
+            self.close()  # else the lock would live as long as the exception, in Jupyter for ever
+            raise
+
+    def _open(self, mode: Literal["r", "r+"]) -> zarr.Group:
+        try:
+            root = zarr.open_group(self.path, mode=mode)
+            if "task" in root.attrs:
+                return root
         except FileNotFoundError:
             raise UserError(f"{self.path} holds no rollouts: run collect first") from None
         except json.JSONDecodeError:
-            raise UserError(
-                f"{self.path / 'zarr.json'} is damaged: delete {self.path} and collect again"
-            ) from None
-        self.facts: dict[str, Any] = dict(self._root.attrs)
-        if "task" not in self.facts:
-            raise UserError(
-                f"{self.path / 'zarr.json'} is damaged: delete {self.path} and collect again"
-            )
-        self.refresh()
+            pass
+        raise UserError(
+            f"{self.path / 'zarr.json'} is damaged: delete {self.path} and collect again"
+        )
 
     def refresh(self) -> None:
         """Read the index: `index` holds the rows of the episodes kept, `dropped` of the others."""
@@ -201,11 +209,12 @@ class RolloutStore:
             raise UserError(f"another process is collecting into {self.path}") from None
         except OSError as error:
             raise UserError(f"cannot write to {self.path}: {error.strerror}") from error
-        there = zarr.open_group(self.path, mode="r").attrs
+
+    def _check_facts(self, facts: dict[str, Any]) -> None:
         for key, value in facts.items():
-            if there.get(key) != value:
+            if self.facts.get(key) != value:
                 raise UserError(
-                    f"{self.path} holds rollouts with {key} {there.get(key)}, not {value}: "
+                    f"{self.path} holds rollouts with {key} {self.facts.get(key)}, not {value}: "
                     "choose another folder, or delete this one"
                 )
 

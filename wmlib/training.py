@@ -57,7 +57,7 @@ def has_bfloat16(device: torch.device | str) -> bool:
     Without them it is emulated, and slower than float32.
     """
     if torch.device(device).type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return torch.cuda.is_bf16_supported(including_emulation=False)
     names = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")  # torch has no public name
     return any(getattr(torch.cpu, name, lambda: False)() for name in names)
 

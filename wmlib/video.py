@@ -26,8 +26,9 @@ WAKE_EVERY = 50
 def panels(agent: Agent, seed: int, steps: int):
     """Yield (real, reconstruction, dream, reward so far, steps since the dream looked).
 
-    Pictures are uint8 (64, 64, 3). The dream gets the agent's actions and nothing else: after each
-    look at the game it is M's open-loop prediction, at temperature 1, drawn by V's decoder.
+    Pictures are uint8 (64, 64, 3); the last come twice, as the last reward is paid after them. The
+    dream gets the agent's actions and nothing else: after each look at the game it is M's open-loop
+    prediction, at temperature 1, drawn by V's decoder.
     """
     env = agent.real(1, min(steps, agent.task.max_episode_steps))
     generator = torch.Generator().manual_seed(seed)
@@ -36,14 +37,12 @@ def panels(agent: Agent, seed: int, steps: int):
         f, _ = env.reset(seed=[seed])
         z, state, age = env.z, env.state, 0
         for t in range(steps):
-            picture = np.asarray(env.pictures[0])
-            yield (
-                picture,
+            shown = (
+                np.array(env.pictures[0]),
                 decode_pictures(agent.vision, env.z)[0],
                 decode_pictures(agent.vision, z)[0],
-                total,
-                age,
             )
+            yield *shown, total, age
             a = agent.act(f)
             restart = torch.tensor([float(t == 0)])
             out, state = agent.memory.step(z, a, restart, state)
@@ -56,7 +55,8 @@ def panels(agent: Agent, seed: int, steps: int):
             if age == WAKE_EVERY:
                 z, state, age = env.z, env.state, 0
             if terminated[0] or truncated[0]:
-                return
+                break
+        yield *shown, total, age
     finally:
         env.close()
 

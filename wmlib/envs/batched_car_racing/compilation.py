@@ -6,6 +6,7 @@ of all sources of this package: edit any of them and the old folder is never loo
 """
 
 import hashlib
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -27,14 +28,22 @@ def source_digest(folder: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def cache_folder() -> Path:
-    """Where this version's machine code is kept (below NUMBA_CACHE_DIR if that is set)."""
-    base = Path(config.CACHE_DIR) if config.CACHE_DIR else Path.home() / ".cache" / "wmlib"
-    return base / f"car-racing-{_DIGEST}"
+def cache_folder() -> Path | None:
+    """Where this version's machine code is kept (below NUMBA_CACHE_DIR if that is set).
+
+    None where nothing can be written (a container without a home): each start then compiles.
+    """
+    try:
+        base = Path(config.CACHE_DIR) if config.CACHE_DIR else Path.home() / ".cache" / "wmlib"
+        folder = base / f"car-racing-{_DIGEST}"
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):  # RuntimeError: no home at all
+        return None
+    return folder if os.access(folder, os.W_OK) else None
 
 
 _DIGEST = source_digest(Path(__file__).parent)
-_FOLDER = str(cache_folder())
+_FOLDER = cache_folder()
 
 
 def compiled(function: Callable[..., Any]) -> Any:
@@ -45,8 +54,9 @@ def compiled(function: Callable[..., Any]) -> Any:
     parallel compilation would double the first start.
     """
     before = config.CACHE_DIR
-    config.CACHE_DIR = _FOLDER  # read while decorating, by numba.core.caching
+    kept = _FOLDER is not None
+    config.CACHE_DIR = str(_FOLDER or "")  # read while decorating, by numba.core.caching
     try:
-        return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+        return numba.njit(cache=kept, nogil=True, error_model="numpy")(function)
     finally:
         config.CACHE_DIR = before
