@@ -103,8 +103,9 @@ def load_latents(folder: Path) -> Latents:
 
 def _read(group: zarr.Group) -> Latents:
     """All that is encoded so far."""
-    if group["mu"].nchunks_initialized < group["mu"].nchunks:  # type: ignore[union-attr]
-        raise ValueError("Zarr would take a lost chunk for zeros")
+    for array in (group["mu"], group["logvar"]):
+        if array.nchunks_initialized < array.nchunks:  # type: ignore[union-attr]
+            raise ValueError("Zarr would take a lost chunk for zeros")
     read = {name: np.asarray(array[:]) for name, array in group.arrays()}
     episodes = int(str(group.attrs["episodes"]))
     lengths = read.pop("lengths")[:episodes]

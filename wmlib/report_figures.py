@@ -80,7 +80,8 @@ def histogram(
         ax.hist(np.clip(values, bins[0], bins[-1]), bins=bins, color=plots.REAL)
         mean = float(np.mean(values))
         ax.axvline(mean, color=plots.GREYS[2], linewidth=1.5)
-        ax.set_title(f"{label}: mean {mean:.0f}, n = {len(values)}", fontsize=10)
+        told = f"{mean:.0f}".replace("-", "−")
+        ax.set_title(f"{label}: mean {told}, n = {len(values)}", fontsize=10)
         for mark in marks.values():
             ax.axvline(mark, color=plots.GREYS[1], linestyle=":", linewidth=1.2)
         ax.set_ylabel("episodes")
@@ -126,7 +127,10 @@ def temperature_matrix(results: Path = report.PUBLISHED) -> Figure:
     """Tics survived by controllers of each temperature, in dreams of each and in the real game."""
     path = results / "doom_take_cover" / "temperature_matrix.json"
     groups = report.temperature_runs(results)
-    if not groups or not path.is_file():
+    scored = all(
+        (run.folder / "evaluation.json").is_file() for runs in groups.values() for run in runs
+    )
+    if not groups or not scored or not path.is_file():
         raise report.NotPublished(f"{path} and runs tau_T_seed_S are not all published")
     found = read_json(path)["controllers"]
     missing = {run.name for runs in groups.values() for run in runs} - found.keys()

@@ -171,8 +171,10 @@ class RolloutStore:
         place = f"{_group(self.index[i]['episode'])}/{name}"
         try:
             array: Any = self._root[place]
-            # Zarr takes a lost chunk for one of zeros; no game shows fifty black pictures.
-            if name == "frames" and array.nchunks_initialized == 0:
+            # Zarr takes a lost chunk for one of zeros. No game shows fifty black pictures; other
+            # arrays may be all zeros, and say whether their chunk was written in any case.
+            written = name == "frames" or array.attrs.get("always_written")
+            if written and array.nchunks_initialized == 0:
                 raise KeyError(place)
             return array[part]
         except (KeyError, ValueError, RuntimeError, OSError) as error:
@@ -195,7 +197,13 @@ class RolloutStore:
         small = {"actions": episode.actions, "rewards": episode.rewards, **episode.extras}
         for name, values in small.items():
             data = np.asarray(values, dtype=np.float32)
-            group.create_array(name, data=data, chunks=data.shape)
+            group.create_array(
+                name,
+                data=data,
+                chunks=data.shape,
+                attributes={"always_written": True},
+                config={"write_empty_chunks": True},
+            )
 
     def _begin_writing(self, facts: dict[str, Any]) -> None:
         try:
