@@ -116,9 +116,9 @@ def test_a_mistake_in_going_on_leaves_a_finished_collection_finished(capsys, tmp
     where = ["collect", "--task", "car_racing", "--preset", "tiny", "--run-dir", tmp_path]
     where += ["--game", "batched", "--num-envs", "1"]
     assert call(capsys, *where, "--policy", "uniform", "--episodes", "1")[0] == 0
-    code, _, err = call(capsys, *where, "--policy", "unifrom", "--episodes", "2")
+    code, _, err = call(capsys, *where, "--policy", "nobody", "--episodes", "2")
     assert code == 2
-    assert "no policy 'unifrom'" in err
+    assert "no policy 'nobody'" in err
     assert (tmp_path / "rollouts" / "manifest.json").exists()
     assert call(capsys, *where, "--policy", "uniform", "--episodes", "1")[0] == 0
     code, _, err = call(capsys, *where, "--policy", "still", "--episodes", "2")
