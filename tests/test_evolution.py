@@ -207,18 +207,16 @@ def test_a_search_is_not_claimed_for_another_cooling_of_its_past(tmp_path):
 class Noting(Targets):
     """Leaves a file when it is closed."""
 
+    def __init__(self, note):
+        super().__init__(5)
+        self.note = note
+
     def close(self):
-        Path(self.note).touch()
-
-
-def noting(note):
-    env = Noting(5)
-    env.note = str(note)
-    return env
+        self.note.touch()
 
 
 def test_a_worker_closes_its_games_when_it_ends(tmp_path):
-    arena = Arena(partial(noting, tmp_path / "closed"), workers=1)
+    arena = Arena(partial(Noting, tmp_path / "closed"), workers=1)
     arena.play(Shape(), FOLLOW, [(0, 1)])
     arena.close()
     assert (tmp_path / "closed").exists()

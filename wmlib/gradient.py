@@ -21,8 +21,9 @@ from wmlib.claims import begin_stage, stage_manifest
 from wmlib.configs import GradientConfig
 from wmlib.controller import save_controllers
 from wmlib.dream import features
-from wmlib.iterative import last_folder, last_round, real_score
+from wmlib.iterative import last_folder, load_round, real_score
 from wmlib.mixture import sample_mixture
+from wmlib.presets import get_task
 from wmlib.runs import (
     Metrics,
     RunFolder,
@@ -93,12 +94,11 @@ def ascend_run(run: RunFolder, config: GradientConfig, seed: int) -> dict[str, A
     first and the last update, and real returns on validation seeds, with those of the C that
     CMA-ES found in the same M beside them.
     """
-    agent = last_round(run.path)
+    source = last_folder(run.path)
+    agent = load_round(source, get_task("pendulum"))
     folder = run.stage("gradient", create=True)
-    weights = {
-        part: sha256(last_folder(run.path) / part / f"{part}.safetensors")
-        for part in ("memory", "controller")
-    }
+    parts = ("memory", "controller")
+    weights = {part: sha256(source / part / f"{part}.safetensors") for part in parts}
     if begin_stage(folder, config, seed, weights):
         return read_json(folder / "manifest.json")["result"]
     assert agent.controller is not None

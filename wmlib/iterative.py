@@ -109,14 +109,10 @@ def finished_rounds(folder: str | Path) -> list[Path]:
     return [path for path in rounds if is_finished(path)]
 
 
-def last_round(folder: str | Path) -> Agent:
-    """The agent that the last finished round of an `iterate` run left."""
-    return load_round(last_folder(folder), get_task("pendulum"))
-
-
 def make_dream(num_envs: int, weights: str | Path, tau: float = 1.0, **kwargs: Any) -> DreamEnv:
     """The vector entry point of `wmlib/PendulumHangingDream-v0`: `weights` is an `iterate` run."""
-    return last_round(weights).dream(num_envs, tau, **kwargs)
+    agent = load_round(last_folder(weights), get_task("pendulum"))
+    return agent.dream(num_envs, tau, **kwargs)
 
 
 @one_thread()

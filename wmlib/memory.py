@@ -7,7 +7,6 @@ is seen only in the released code). Optional heads predict the end, the reward a
 Letters: B sequences (or N environments), T steps, N_z, N_a, N_h LSTM units, K mixtures.
 """
 
-import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -121,8 +120,7 @@ class MDNRNN(nn.Module):
         x = self._inputs(z, a, restart)
         # cuDNN's LSTM knows no bfloat16: autocast would run it in float16, in which most of M's
         # gradients are 0. In float32 it has TF32.
-        exact = torch.autocast("cuda", enabled=False) if x.is_cuda else contextlib.nullcontext()
-        with exact:
+        with torch.autocast("cuda", enabled=False):
             y, (h, c) = self.lstm(x, (h[None].to(x.dtype), c[None].to(x.dtype)))  # y (B, T, N_h)
         return self.predict(y), (h[0].float(), c[0].float())
 

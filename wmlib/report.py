@@ -83,9 +83,10 @@ class Run:
 
     @cached_property
     def chosen(self) -> dict[str, Any]:
-        """The row of the generation whose controller is published."""
-        generation = self.manifest("controller")["result"]["generation"]
-        return next(row for row in self.curve if row["generation"] == generation)
+        """The row of the generation, or update, whose controller is published."""
+        key = "generation" if self.evolved else "update"
+        when = self.manifest("controller")["result"][key]
+        return next(row for row in self.curve if row[key] == when)
 
     def at_budget(self, steps: int) -> dict[str, Any]:
         """The evaluated generation whose game steps are nearest to `steps`, and within 10 %.

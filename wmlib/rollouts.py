@@ -7,6 +7,7 @@ alone. How it is stored is told in wmlib/store.py.
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -124,13 +125,12 @@ def collect(
         store.close()
         return store
     steps = game_task.max_episode_steps if max_episode_steps is None else max_episode_steps
-    try:
+    with ExitStack() as stack:
+        stack.callback(store.close)
         env = make_games(game_task, min(num_envs, queue.missing), steps, game, **options)
-    except BaseException:
-        store.close()
-        raise
-    bar = tqdm(total=episodes, initial=len(store), unit="ep", disable=not progress, desc=task)
-    try:
+        stack.callback(env.close)
+        bar = tqdm(total=episodes, initial=len(store), unit="ep", disable=not progress, desc=task)
+        stack.callback(bar.close)
         player = make_policy(policy, env.single_action_space) if isinstance(policy, str) else policy
         frames, start = 0, time.perf_counter()
         for episode in play(env, player, queue.next, record):
@@ -141,10 +141,6 @@ def collect(
             frames += episode.length
             bar.set_postfix_str(f"{frames / (time.perf_counter() - start):.0f} frames/s")
             bar.update(keep)
-    finally:
-        bar.close()
-        env.close()
-        store.close()
     return store
 
 

@@ -31,12 +31,9 @@ class Scores:
         self.path, self._log = folder / f"{name}.json", Metrics(folder / f"{name}.episodes.jsonl")
         wanted = facts | {"first_seed": first_seed, "n": episodes}
         self._before = self._read()
-        same = self._before.get("weights") == facts["weights"]
-        limit = facts["max_episode_steps"]
-        if same and (first_seed, limit) != tuple(
-            self._before.get(key) for key in ("first_seed", "max_episode_steps")
-        ):
-            self.path = folder / f"{name}.from_{first_seed}_cut_{limit}.json"
+        other = [k for k in ("first_seed", "max_episode_steps") if self._before.get(k) != wanted[k]]
+        if other and self._before.get("weights") == facts["weights"]:
+            self.path = folder / f"{name}.from_{first_seed}_cut_{facts['max_episode_steps']}.json"
             self._before = self._read()
         self._facts, self._first = facts, first_seed
         self._of = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
