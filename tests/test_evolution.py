@@ -159,6 +159,33 @@ def test_evolution_improves_and_resumes_to_the_last_bit(tmp_path, average):
     assert chosen["generation"] in (3, 6)
 
 
+def test_a_search_may_be_ended_sooner_but_not_before_what_is_played(tmp_path):
+    config = replace(CONFIG, generations=6, evaluate_every=6)
+
+    class Stopped(Exception):
+        pass
+
+    arena = Arena(partial(Targets, 5))
+    play, played = arena.play, []
+
+    def three(*args):
+        if len(played) == 3:
+            raise Stopped
+        played.append(1)
+        return play(*args)
+
+    arena.play = three
+    with pytest.raises(Stopped):
+        evolve(arena, CONTROLLER, config, tmp_path, seed=4)
+    arena.play = play
+    for fewer in (2, 3):  # of generation 3 no mean is scored
+        with pytest.raises(UserError, match=r"3 are played already.* give --generations 4"):
+            evolve(arena, CONTROLLER, replace(config, generations=fewer), tmp_path, seed=4)
+    assert evolve(arena, CONTROLLER, replace(config, generations=4), tmp_path, seed=4)
+    again = evolve(arena, CONTROLLER, replace(config, generations=4), tmp_path, seed=4)
+    assert again["generation"] == 4
+
+
 def test_the_scored_mean_is_the_average_of_the_last_ones(tmp_path):
     config = replace(CONFIG, generations=3, evaluate_every=1)
     arena = Arena(partial(Targets, 5))

@@ -76,6 +76,15 @@ def test_a_finished_training_goes_on_to_more_updates(env, tmp_path, monkeypatch)
     assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
+def test_a_training_may_be_ended_sooner_but_not_before_what_is_done(env, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    controller = Controller(TASK, "linear", 4, 20)
+    learn_policy(Dreams(env, config(updates=7)), controller, config(updates=7), tmp_path, 0)
+    assert learn_policy(Dreams(env, config()), controller, config(updates=7), tmp_path, 0)
+    with pytest.raises(UserError, match=r"7 are done already.* give --updates 7"):
+        learn_policy(Dreams(env, config()), controller, config(updates=6), tmp_path, 0)
+
+
 def test_the_generalised_advantage_is_the_weighted_sum_of_errors():
     rng = np.random.default_rng(0)
     reward, value = torch.tensor(rng.normal(size=(6, 3))), torch.tensor(rng.normal(size=(7, 3)))
@@ -187,7 +196,7 @@ def test_the_dreams_score_is_that_of_the_published_controller(tmp_path):
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
-        ("--discount 2", "--discount 2.0: must be between 0 and 1"),
+        ("--discount 2", "--discount 2.0: must be from 0 to 1"),
         ("--alive-above 0", "--alive-above 0.0: must be between 0 and 1"),
         ("--end-odds 0", "--end-odds 0.0: must be above 0"),
         ("--steps 1", "--steps 1: must be at least 2"),

@@ -66,6 +66,13 @@ def test_what_is_stored(doom):
     assert 3_000 < doom.bytes_per_frame() < 6_000  # of 12,288
 
 
+def test_a_length_that_is_never_reached_ends_the_collection(tmp_path, monkeypatch):
+    monkeypatch.setattr("wmlib.rollouts.PATIENCE", 3)
+    short = {"seed": 100_000, "max_episode_steps": 5, "min_episode_steps": 6, "progress": False}
+    with pytest.raises(UserError, match="3 episodes in a row were shorter than --min-episode-ste"):
+        collect("doom_take_cover", "held", 1, path=tmp_path / "doom", num_envs=1, **short)
+
+
 def test_action_t_leads_from_frame_t_to_the_next(doom):
     env = gym.make("wmlib/DoomTakeCover-v1")
     frames, actions = doom.frames(3), doom.actions(3)

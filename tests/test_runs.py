@@ -139,9 +139,11 @@ def test_a_finished_stage_may_go_on_for_longer_but_not_shorter(tmp_path):
     with claims.stage_manifest(tmp_path, "evolve", Settings(rounds=5), 1, "cpu"):
         (tmp_path / "metrics.jsonl").write_text("{}")
     assert claims.begin_stage(tmp_path, Settings(rounds=5), seed=1) is True
+    with pytest.raises(UserError, match="rounds 5 → 4"):
+        claims.begin_stage(tmp_path, Settings(rounds=4), seed=1)
     assert claims.begin_stage(tmp_path, Settings(rounds=9), seed=1) is False
-    with pytest.raises(UserError, match="rounds 9 → 5"):
-        claims.begin_stage(tmp_path, Settings(rounds=5), seed=1)
+    assert not runs.is_finished(tmp_path)  # it goes on, and may be ended sooner
+    assert claims.begin_stage(tmp_path, Settings(rounds=7), seed=1) is False
 
 
 def test_what_may_change_only_changes_when_it_goes_on(tmp_path):

@@ -38,8 +38,9 @@ def begin_stage(folder: Path, config: Any, seed: int, inputs: dict[str, Any] | N
     A folder started with other settings, or from other `inputs` (what the stage reads, by name:
     hashes, counts), is refused, so that a resumed training never mixes two. How many games are
     played side by side changes no result, and so may change; what a config names in GROWS
-    (episodes to collect, generations) may become more, and what it names in CHANGES (the policy
-    that plays the new episodes) may be another then.
+    (episodes to collect, generations) may become more, or fewer as long as the stage is unfinished
+    (each stage refuses fewer than are done), and what it names in CHANGES (the policy that plays
+    the new episodes) may be another then.
     """
     fields = _deciding(dataclasses.asdict(config))
     wanted = json.loads(json.dumps({"config": fields, "seed": seed, "inputs": inputs or {}}))
@@ -64,8 +65,9 @@ def begin_stage(folder: Path, config: Any, seed: int, inputs: dict[str, Any] | N
         old, new = ({**s["config"], "seed": s["seed"]} for s in (started, wanted))
         changed = [key for key in new if old.get(key) != new[key]]
         grows, changes = (set(getattr(config, name, ())) for name in ("GROWS", "CHANGES"))
-        grown = [key for key in changed if key in grows and new[key] > old[key]]
-        if grown and set(changed) <= {*grown, *changes}:
+        ended = is_finished(folder)
+        moved = [key for key in changed if key in grows and (new[key] > old[key] or not ended)]
+        if moved and set(changed) <= {*moved, *changes}:
             with _alone(folder):
                 (folder / "manifest.json").unlink(missing_ok=True)  # it goes on: not finished
                 write_json(claim, wanted)

@@ -22,14 +22,16 @@ MAY_BE_ZERO = {
     "max_divergence",
     "lost_costs",
     "critic_units",
+    "critic_learning_rate",
 }
 AT_LEAST = {"population": 3, "steps": 2}
-PROBABILITIES = {"end_above", "alive_above", "discount", "smoothing"}
+PROBABILITIES = {"end_above", "alive_above"}
+SHARES = {"discount", "reward_discount", "smoothing"}
 
 
 class _Checked:
     """Refuses numbers that make no sense: counts are at least 1, everything else is above 0,
-    and a probability below 1 too."""
+    a probability below 1 too, and a share from 0 to 1."""
 
     def __post_init__(self) -> None:
         for field in fields(self):  # type: ignore[arg-type]
@@ -45,6 +47,8 @@ class _Checked:
                 wrong, rule = value < least, f"at least {least}"
             elif field.name in PROBABILITIES:
                 wrong, rule = not 0 < value < 1, "between 0 and 1"
+            elif field.name in SHARES:
+                wrong, rule = not 0 <= value <= 1, "from 0 to 1"
             else:
                 wrong, rule = not value > 0, "above 0"
             if wrong:
@@ -273,7 +277,8 @@ class PolicyConfig(_Checked):
     """world = real: weight of what comes after a reward; with a `discount` near 1 the future counts
     in tiles instead of seconds, and haste pays little more than the game itself pays for it"""
     smoothing: float = 0.95
-    """lambda of the generalised advantage (Schulman et al., 2016)"""
+    """lambda of the generalised advantage (Schulman et al., 2016): 0 asks the critic at once, 1
+    adds up all rewards to the end"""
     epochs: int = 3
     """passes over the steps of one update"""
     batch_size: int = 4096
@@ -283,7 +288,7 @@ class PolicyConfig(_Checked):
     critic_units: int = 0
     """tanh units of the critic (0: it is linear in the features, as C is)"""
     critic_learning_rate: float = 1e-3
-    """Adam, for the critic"""
+    """Adam, for the critic (0: it stays at 0, so C learns without one)"""
     learning_rate_decay: float = 1.0
     """factor per update, for both"""
     average: int = 1

@@ -148,6 +148,12 @@ def evolve(
     metrics = Metrics(folder / "metrics.jsonl")
     rows = metrics.read()
     metrics.resume_at("generation", len(rows))  # a torn last line would spoil the next
+    scored = len(rows) if rows and "mean_return" in rows[-1] else len(rows) + 1
+    if config.generations < scored:
+        raise UserError(
+            f"--generations {config.generations}: {len(rows)} are played already; to end this "
+            f"search, give --generations {scored}"
+        )
     search = start_search(controller.n_params, config, seed, units)
     means = Means(config.average)
     _replay(search, rows, means, config)

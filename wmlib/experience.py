@@ -4,7 +4,7 @@ Lives go on from update to update: each update plays T more steps of all of them
 over is followed by a new one in the same place. The two worlds differ in what a step is worth:
 
     the dream   minus the risk of dying at this step, which M's end head tells (chapter 8)
-    the game    the game's own reward (chapter 7)
+    the game    the game's own reward (the interlude)
 
 Letters: N lives side by side, T steps, F features, A action dimensions, S = N T samples.
 """

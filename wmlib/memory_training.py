@@ -34,9 +34,10 @@ def train_memory(
         return load_memory(folder / WEIGHTS, task).to(device)
     latents = load_latents(run.stage("latents"))
     with stage_manifest(folder, "memory", config, seed, device) as result:
-        torch.manual_seed(seed)
         sizes = latents.mu.shape[1], latents.actions.shape[1]
-        memory = MDNRNN.of(*sizes, config).to(device)
+        with torch.random.fork_rng(devices=[]):  # the caller's dice stay
+            torch.manual_seed(seed)
+            memory = MDNRNN.of(*sizes, config).to(device)
         result |= _fit(memory, latents, folder, config, seed, device)
         held_out = validate(memory, latents, latents.split()[1], device, config.end_weight)
         counts = {"episodes": len(latents), "held_out_episodes": len(latents.split()[1])}

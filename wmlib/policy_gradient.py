@@ -1,4 +1,4 @@
-"""C by policy gradient: every action is judged by what came after it (chapters 7 and 8).
+"""C by policy gradient: every action is judged by what came after it (the interlude, chapter 8).
 
 Evolution learns one number from a life of a thousand steps: its return. But every step has a
 reward, or in the dream a risk, and the policy gradient (Williams, 1992) asks of each action whether
@@ -31,6 +31,7 @@ from torch.distributions import Bernoulli, Distribution, Normal
 from wmlib.configs import PolicyConfig
 from wmlib.controller import Controller, save_controllers, squash
 from wmlib.experience import Experience, Lives
+from wmlib.runs import UserError
 from wmlib.training import Keeper, update_rng
 
 
@@ -182,6 +183,12 @@ def learn_policy(
     else:  # how far do the features swing while C acts by chance alone?
         by_chance = lives.play(learner, update_rng(seed, 0, purpose=3))
         learner.scale.copy_(by_chance.features.std(dim=(0, 1))[: learner.n_seen] + 1e-3)
+    last = keeper.update + (f"update_{keeper.update:05d}" not in kept)
+    if config.updates < last:
+        raise UserError(
+            f"--updates {config.updates}: {keeper.update} are done already; to end this training, "
+            f"give --updates {last}"
+        )
     with keeper:
         while keeper.update < config.updates:
             learner.noise = config.noise * config.noise_decay**keeper.update

@@ -19,8 +19,11 @@ from tqdm import tqdm
 from wmlib.game import game_id, make_games
 from wmlib.policies import Mixture, Policy, make_policy
 from wmlib.presets import get_task
-from wmlib.runs import PICTURE_ID
+from wmlib.runs import PICTURE_ID, UserError
 from wmlib.store import Episode, RolloutStore
+
+PATIENCE = 1000
+"""So many episodes in a row that are too short to keep end a collection."""
 
 
 def play(
@@ -138,6 +141,11 @@ def collect(
             who = player.member(episode.seed) if isinstance(player, Mixture) else player
             store.append(episode, who.name, keep)
             queue.finished(keep)
+            if queue.in_vain >= PATIENCE:
+                raise UserError(
+                    f"{PATIENCE} episodes in a row were shorter than --min-episode-steps "
+                    f"{min_episode_steps}: lower it (the episodes kept so far stay)"
+                )
             frames += episode.length
             bar.set_postfix_str(f"{frames / (time.perf_counter() - start):.0f} frames/s")
             bar.update(keep)
@@ -155,6 +163,8 @@ class _Queue:
         self.done = {row["episode"] for row in store.index + store.dropped}
         self.missing = max(0, episodes - len(store))
         self.in_flight = 0
+        self.in_vain = 0
+        """episodes since the last one that was long enough"""
         self.number = 0
         self.seed = seed
 
@@ -172,3 +182,4 @@ class _Queue:
         """An episode was played; was it kept?"""
         self.in_flight -= 1
         self.missing -= keep
+        self.in_vain = 0 if keep else self.in_vain + 1

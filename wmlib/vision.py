@@ -164,8 +164,9 @@ def train_vision(
             f"{len(frames)}: collect more episodes"
         )
     with stage_manifest(folder, "vision", config, seed, device) as result:
-        torch.manual_seed(seed)
-        vae = VAE(config.n_z).to(device)
+        with torch.random.fork_rng(devices=[]):  # the caller's dice stay
+            torch.manual_seed(seed)
+            vae = VAE(config.n_z).to(device)
         result |= _fit(vae, frames, folder, config, seed, device)
         save_weights(folder / WEIGHTS, vae.state_dict(), task=task.name, n_z=config.n_z)
     (folder / "checkpoint.safetensors").unlink(missing_ok=True)

@@ -4,7 +4,6 @@ We add the paper's picture and some numbers in `info`; the game is untouched. v3
 purpose: v4 will count a lap as finished at 95 % of the tiles, and scores on it will be higher.
 """
 
-import os
 from typing import Any
 
 import gymnasium as gym
@@ -41,8 +40,6 @@ class Telemetry(gym.Wrapper):
 def make(render_mode: str | None = None) -> gym.Env:
     """`wmlib/CarRacing-v3`: pictures uint8 (64, 64, 3), actions float32 (3,): steer in [-1, 1],
     gas in [0, 1], brake in [0, 1]. `render` gives Gymnasium's large picture."""
-    if render_mode != "human":
-        os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # pygame then needs no screen
     # -1: no time limit here, our own registration has it.
     game = gym.make(
         "CarRacing-v3", render_mode=render_mode, max_episode_steps=-1, disable_env_checker=True
