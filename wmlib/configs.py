@@ -147,7 +147,7 @@ class EvolveConfig(_Checked):
     world: Literal["real", "dream"]
     """where candidates play: the game behind V and M, or M alone"""
     generations: int
-    """CMA-ES updates"""
+    """CMA-ES updates; the same command with more goes on, with fewer it ends a search under way"""
     population: int = 64
     """candidates per generation"""
     episodes: int = 16
@@ -249,7 +249,7 @@ class PolicyConfig(_Checked):
     random_memory: bool = False
     """put an untrained M in front of C (the control experiment of chapter 7)"""
     updates: int = 1000
-    """rounds of playing and learning"""
+    """rounds of playing and learning; more go on, fewer end a training under way"""
     dreams: int = 128
     """dreams, or games, side by side"""
     steps: int = 128

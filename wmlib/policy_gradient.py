@@ -149,6 +149,26 @@ def _learn(
     return parts
 
 
+def _play_and_learn(
+    learner: Learner,
+    optimizer: torch.optim.Optimizer,
+    lives: Lives,
+    config: PolicyConfig,
+    seed: int,
+    update: int,
+) -> dict[str, Tensor]:
+    """One update: play on in all lives, and learn from it; returns what is to be logged."""
+    learner.noise = config.noise * config.noise_decay**update
+    rates = config.learning_rate, config.critic_learning_rate
+    for group, rate in zip(optimizer.param_groups, rates):
+        group["lr"] = rate * config.learning_rate_decay**update
+    seen = lives.play(learner, update_rng(seed, update, purpose=2))
+    parts = _learn(learner, optimizer, seen, config, update_rng(seed, update))
+    # What is published is float16: a C beyond it has diverged, and must not play.
+    largest = learner.params.detach().half().abs().max()
+    return lives.told(seen) | parts | {"largest_weight": largest}
+
+
 def learn_policy(
     lives: Lives,
     controller: Controller,
@@ -172,7 +192,6 @@ def learn_policy(
     with torch.random.fork_rng(devices=[]):  # the critic's hidden units; the caller's dice stay
         torch.manual_seed(seed)
         learner = Learner(controller, config.noise, config.critic_units).to(lives.env.device)
-    rates = config.learning_rate, config.critic_learning_rate
     optimizer = torch.optim.Adam([{"params": [learner.scaled]}])
     optimizer.add_param_group({"params": list(learner.critic.parameters())})
     keeper = Keeper(folder, learner, optimizer, config.updates, log_every=config.log_every)
@@ -191,14 +210,7 @@ def learn_policy(
         )
     with keeper:
         while keeper.update < config.updates:
-            learner.noise = config.noise * config.noise_decay**keeper.update
-            for group, rate in zip(optimizer.param_groups, rates):
-                group["lr"] = rate * config.learning_rate_decay**keeper.update
-            seen = lives.play(learner, update_rng(seed, keeper.update, purpose=2))
-            parts = _learn(learner, optimizer, seen, config, update_rng(seed, keeper.update))
-            # What is published is float16: a C beyond it has diverged, and must not play.
-            largest = learner.params.detach().half().abs().max()
-            keeper.count(lives.told(seen) | parts | {"largest_weight": largest})
+            keeper.count(_play_and_learn(learner, optimizer, lives, config, seed, keeper.update))
             learner.remember(max(1 / config.average, 1 / keeper.update))
             found = {}
             if keeper.update % config.check_every == 0 or keeper.update == config.updates:
