@@ -18,7 +18,7 @@ from wmlib.controller import Controller, load_controllers
 from wmlib.dream import DreamEnv, FeatureVectorEnv
 from wmlib.experience import Dreams, Experience, Games
 from wmlib.memory import MDNRNN
-from wmlib.policy_gradient import Learner, advantages, learn_policy
+from wmlib.policy_gradient import Learner, advantages, learn_policy, least_updates
 from wmlib.presets import get_task
 from wmlib.runs import Metrics, UserError, read_json
 from wmlib.training import update_rng
@@ -76,13 +76,21 @@ def test_a_finished_training_goes_on_to_more_updates(env, tmp_path, monkeypatch)
     assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
-def test_a_training_may_be_ended_sooner_but_not_before_what_is_done(env, tmp_path, monkeypatch):
+def test_a_training_can_end_where_its_c_is_kept(env, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
     controller = Controller(TASK, "linear", 4, 20)
-    learn_policy(Dreams(env, config(updates=7)), controller, config(updates=7), tmp_path, 0)
-    assert learn_policy(Dreams(env, config()), controller, config(updates=7), tmp_path, 0)
-    with pytest.raises(UserError, match=r"7 are done already.* give --updates 7"):
-        learn_policy(Dreams(env, config()), controller, config(updates=6), tmp_path, 0)
+    assert least_updates(tmp_path) == 1
+
+    def stop(params):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):  # in update 10; the last checkpoint is of update 9
+        learn_policy(Dreams(env, config()), controller, config(), tmp_path, 0, stop)
+    assert least_updates(tmp_path) == 10
+    for _ in range(2):
+        few = config(updates=10, log_every=3)
+        ended = learn_policy(Dreams(env, few), controller, few, tmp_path, 0)
+        assert ended["update"] == least_updates(tmp_path) == 10
 
 
 def test_the_generalised_advantage_is_the_weighted_sum_of_errors():

@@ -17,7 +17,7 @@ import torch
 
 from wmlib.claims import begin_stage
 from wmlib.presets import PRESETS, get_task
-from wmlib.rollouts import collect
+from wmlib.rollouts import _Queue, collect
 from wmlib.runs import RunFolder, UserError
 from wmlib.store import CHUNK, Episode, RolloutStore, sample_frames
 from wmlib.vision import train_vision
@@ -71,6 +71,23 @@ def test_a_length_that_is_never_reached_ends_the_collection(tmp_path, monkeypatc
     short = {"seed": 100_000, "max_episode_steps": 5, "min_episode_steps": 6, "progress": False}
     with pytest.raises(UserError, match="3 episodes in a row were shorter than --min-episode-ste"):
         collect("doom_take_cover", "held", 1, path=tmp_path / "doom", num_envs=1, **short)
+
+
+def test_short_episodes_count_in_their_order_not_as_they_end():
+    class Empty:
+        index = dropped = ()
+
+        def __len__(self):
+            return 0
+
+    queue = _Queue(Empty(), 9, 0)
+    for number in (1, 2, 3, 5):  # those of 0 and 4 live longer
+        queue.finished(number, keep=False)
+    assert queue.in_vain == 0
+    queue.finished(0, keep=True)
+    assert queue.in_vain == 3
+    queue.finished(4, keep=True)
+    assert queue.in_vain == 1
 
 
 def test_action_t_leads_from_frame_t_to_the_next(doom):

@@ -142,8 +142,22 @@ def test_a_finished_stage_may_go_on_for_longer_but_not_shorter(tmp_path):
     with pytest.raises(UserError, match="rounds 5 → 4"):
         claims.begin_stage(tmp_path, Settings(rounds=4), seed=1)
     assert claims.begin_stage(tmp_path, Settings(rounds=9), seed=1) is False
-    assert not runs.is_finished(tmp_path)  # it goes on, and may be ended sooner
-    assert claims.begin_stage(tmp_path, Settings(rounds=7), seed=1) is False
+    assert not runs.is_finished(tmp_path)  # it goes on
+    with pytest.raises(UserError, match="rounds 9 → 8"):
+        claims.begin_stage(tmp_path, Settings(rounds=8), seed=1)
+
+
+def test_an_unfinished_stage_may_end_sooner_but_not_before_what_is_done(tmp_path):
+    claims.begin_stage(tmp_path, Settings(rounds=9), seed=1)
+    (tmp_path / "metrics.jsonl").write_text("{}")
+    with pytest.raises(UserError, match=r"rounds 6: more are done already in .* give 7"):
+        claims.begin_stage(tmp_path, Settings(rounds=6), seed=1, least=7)
+    assert runs.read_json(tmp_path / claims.CLAIM)["config"]["rounds"] == 9
+    assert claims.begin_stage(tmp_path, Settings(rounds=7), seed=1, least=7) is False
+    with claims.stage_manifest(tmp_path, "evolve", Settings(rounds=7), 1, "cpu"):
+        pass
+    with pytest.raises(UserError, match="rounds 7 → 5"):  # finished
+        claims.begin_stage(tmp_path, Settings(rounds=5), seed=1, least=5)
 
 
 def test_what_may_change_only_changes_when_it_goes_on(tmp_path):

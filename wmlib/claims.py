@@ -32,15 +32,21 @@ ONLY_SPEED = ("num_envs", "slots", "workers")
 CLAIM, PROGRESS, STAGE_LOCK = "config.json", "progress.json", ".stage.lock"
 
 
-def begin_stage(folder: Path, config: Any, seed: int, inputs: dict[str, Any] | None = None) -> bool:
+def begin_stage(
+    folder: Path,
+    config: Any,
+    seed: int,
+    inputs: dict[str, Any] | None = None,
+    least: int | None = None,
+) -> bool:
     """Claim a stage's folder for these settings; True if they are already finished there.
 
     A folder started with other settings, or from other `inputs` (what the stage reads, by name:
     hashes, counts), is refused, so that a resumed training never mixes two. How many games are
     played side by side changes no result, and so may change; what a config names in GROWS
-    (episodes to collect, generations) may become more, or fewer as long as the stage is unfinished
-    (each stage refuses fewer than are done), and what it names in CHANGES (the policy that plays
-    the new episodes) may be another then.
+    (episodes to collect, generations) may become more, and what it names in CHANGES (the policy
+    that plays the new episodes) may be another then. An unfinished stage that says at which number
+    it can end, at `least`, may also end sooner.
     """
     fields = _deciding(dataclasses.asdict(config))
     wanted = json.loads(json.dumps({"config": fields, "seed": seed, "inputs": inputs or {}}))
@@ -65,9 +71,15 @@ def begin_stage(folder: Path, config: Any, seed: int, inputs: dict[str, Any] | N
         old, new = ({**s["config"], "seed": s["seed"]} for s in (started, wanted))
         changed = [key for key in new if old.get(key) != new[key]]
         grows, changes = (set(getattr(config, name, ())) for name in ("GROWS", "CHANGES"))
-        ended = is_finished(folder)
-        moved = [key for key in changed if key in grows and (new[key] > old[key] or not ended)]
+        may_end = least is not None and not is_finished(folder)
+        moved = [key for key in changed if key in grows and (new[key] > old[key] or may_end)]
         if moved and set(changed) <= {*moved, *changes}:
+            for key in moved:
+                if least is not None and new[key] < least:
+                    raise UserError(
+                        f"--{key} {new[key]}: more are done already in {folder}; to end there, "
+                        f"give {least}"
+                    )
             with _alone(folder):
                 (folder / "manifest.json").unlink(missing_ok=True)  # it goes on: not finished
                 write_json(claim, wanted)
@@ -145,20 +157,20 @@ def stage_manifest(
         except BaseException:
             write_json(spent_file, {"seconds": spent + time.perf_counter() - start})
             raise
-    outputs = sorted(set(folder.glob("*.safetensors")) - {folder / "checkpoint.safetensors"})
-    write_json(
-        folder / "manifest.json",
-        {
-            "stage": stage,
-            "command": " ".join(["python -m wmlib", *sys.argv[1:]]),
-            "config": dataclasses.asdict(config),
-            "seed": seed,
-            "device": device_name(device),
-            "seconds": round(result.pop("seconds", spent + time.perf_counter() - start), 1),
-            "versions": versions(),
-            "git_commit": git_commit(),
-            "sha256": {p.name: sha256(p) for p in outputs},
-            "result": result,
-        },
-    )
-    spent_file.unlink(missing_ok=True)
+        outputs = sorted(set(folder.glob("*.safetensors")) - {folder / "checkpoint.safetensors"})
+        write_json(
+            folder / "manifest.json",
+            {
+                "stage": stage,
+                "command": " ".join(["python -m wmlib", *sys.argv[1:]]),
+                "config": dataclasses.asdict(config),
+                "seed": seed,
+                "device": device_name(device),
+                "seconds": round(result.pop("seconds", spent + time.perf_counter() - start), 1),
+                "versions": versions(),
+                "git_commit": git_commit(),
+                "sha256": {p.name: sha256(p) for p in outputs},
+                "result": result,
+            },
+        )
+        spent_file.unlink(missing_ok=True)

@@ -118,7 +118,10 @@ class TrainMemory(Common):
 
 @dataclass(kw_only=True)
 class Evolve(Common):
-    """Evolve C with CMA-ES, in the real game or in the dream."""
+    """Evolve C with CMA-ES, in the real game or in the dream.
+
+    The same command with more --generations goes on; with fewer it ends a search under way.
+    """
 
     evolve: Annotated[EvolveConfig, PLAIN]
     output: str = "controller"
@@ -135,7 +138,10 @@ class Evolve(Common):
 
 @dataclass(kw_only=True)
 class PolicyGradient(Common):
-    """Train C by policy gradient instead of evolving it: car in the game, Doom in the dream."""
+    """Train C by policy gradient instead of evolving it: car in the game, Doom in the dream.
+
+    The same command with more --updates goes on; with fewer it ends a training under way.
+    """
 
     policy: Annotated[PolicyConfig, PLAIN]
     output: str = "policy"

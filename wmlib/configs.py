@@ -42,13 +42,13 @@ class _Checked:
                 wrong, rule = True, "a finite number"
             elif field.name in MAY_BE_ZERO:
                 wrong, rule = value < 0, "0 or more"
-            elif isinstance(value, int):
-                least = AT_LEAST.get(field.name, 1)
-                wrong, rule = value < least, f"at least {least}"
             elif field.name in PROBABILITIES:
                 wrong, rule = not 0 < value < 1, "between 0 and 1"
             elif field.name in SHARES:
                 wrong, rule = not 0 <= value <= 1, "from 0 to 1"
+            elif isinstance(value, int):
+                least = AT_LEAST.get(field.name, 1)
+                wrong, rule = value < least, f"at least {least}"
             else:
                 wrong, rule = not value > 0, "above 0"
             if wrong:
@@ -147,7 +147,7 @@ class EvolveConfig(_Checked):
     world: Literal["real", "dream"]
     """where candidates play: the game behind V and M, or M alone"""
     generations: int
-    """CMA-ES updates; the same command with more goes on, with fewer it ends a search under way"""
+    """CMA-ES updates"""
     population: int = 64
     """candidates per generation"""
     episodes: int = 16
@@ -249,7 +249,7 @@ class PolicyConfig(_Checked):
     random_memory: bool = False
     """put an untrained M in front of C (the control experiment of chapter 7)"""
     updates: int = 1000
-    """rounds of playing and learning; more go on, fewer end a training under way"""
+    """rounds of playing and learning"""
     dreams: int = 128
     """dreams, or games, side by side"""
     steps: int = 128

@@ -86,6 +86,12 @@ def check_cooling(folder: Path, config: EvolveConfig) -> None:
         )
 
 
+def least_generations(folder: Path) -> int:
+    """The fewest generations at which the search in `folder` can end: its last mean is scored."""
+    rows = Metrics(folder / "metrics.jsonl").read()
+    return len(rows) + (not rows or "mean_return" not in rows[-1])
+
+
 def _factor(cool_from: int, cooling: float, generation: int) -> float:
     """By how much the step size shrinks after a generation."""
     return cooling if cool_from and generation >= cool_from else 1.0
@@ -148,12 +154,6 @@ def evolve(
     metrics = Metrics(folder / "metrics.jsonl")
     rows = metrics.read()
     metrics.resume_at("generation", len(rows))  # a torn last line would spoil the next
-    scored = len(rows) if rows and "mean_return" in rows[-1] else len(rows) + 1
-    if config.generations < scored:
-        raise UserError(
-            f"--generations {config.generations}: {len(rows)} are played already; to end this "
-            f"search, give --generations {scored}"
-        )
     search = start_search(controller.n_params, config, seed, units)
     means = Means(config.average)
     _replay(search, rows, means, config)

@@ -126,10 +126,6 @@ def iterate(
     _refuse_unused(config.evolve)
     if config.episodes < 2:
         raise UserError(f"--episodes {config.episodes}: M needs at least 2, one is held out")
-    if config.iterations < (done := len(finished_rounds(run.path))):
-        raise UserError(
-            f"--iterations {config.iterations}: {done} rounds are played already, give that many"
-        )
     begin_stage(run.stage("", create=True), config, seed)
     task = get_task("pendulum")
     agent, manifests = random_agent(task, config, seed), []

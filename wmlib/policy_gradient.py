@@ -31,8 +31,8 @@ from torch.distributions import Bernoulli, Distribution, Normal
 from wmlib.configs import PolicyConfig
 from wmlib.controller import Controller, save_controllers, squash
 from wmlib.experience import Experience, Lives
-from wmlib.runs import UserError
 from wmlib.training import Keeper, update_rng
+from wmlib.weights import load_checkpoint
 
 
 class Learner(nn.Module):
@@ -202,27 +202,30 @@ def learn_policy(
     else:  # how far do the features swing while C acts by chance alone?
         by_chance = lives.play(learner, update_rng(seed, 0, purpose=3))
         learner.scale.copy_(by_chance.features.std(dim=(0, 1))[: learner.n_seen] + 1e-3)
-    last = keeper.update + (f"update_{keeper.update:05d}" not in kept)
-    if config.updates < last:
-        raise UserError(
-            f"--updates {config.updates}: {keeper.update} are done already; to end this training, "
-            f"give --updates {last}"
-        )
     with keeper:
         while keeper.update < config.updates:
             keeper.count(_play_and_learn(learner, optimizer, lives, config, seed, keeper.update))
             learner.remember(max(1 / config.average, 1 / keeper.update))
-            found = {}
+            found, name = {}, f"update_{keeper.update:05d}"
             if keeper.update % config.check_every == 0 or keeper.update == config.updates:
-                name = f"update_{keeper.update:05d}"
                 kept[name] = learner.average.half().float()
                 found = check(kept[name])
-            if found or keeper.due:
+            if name in kept or keeper.due:
                 keeper.log(**found)
             keeper.save_if_due(**lives.state(), **kept)
     in_game = config.world == "real" and not config.real_episodes
     judge = "mean_return" if in_game else "real_return"
     return _publish(controller, folder, keeper.metrics.read(), judge, kept, facts)
+
+
+def least_updates(folder: Path) -> int:
+    """The fewest updates at which the training in `folder` can end: with a C that is kept."""
+    checkpoint = folder / "checkpoint.safetensors"
+    if not checkpoint.exists():
+        return 1
+    tensors, state = load_checkpoint(checkpoint)
+    done: int = state.get("update", 0)
+    return done + (f"extra/update_{done:05d}" not in tensors)
 
 
 def _publish(

@@ -140,11 +140,11 @@ def collect(
             keep = episode.length >= min_episode_steps
             who = player.member(episode.seed) if isinstance(player, Mixture) else player
             store.append(episode, who.name, keep)
-            queue.finished(keep)
+            queue.finished(episode.number, keep)
             if queue.in_vain >= PATIENCE:
                 raise UserError(
                     f"{PATIENCE} episodes in a row were shorter than --min-episode-steps "
-                    f"{min_episode_steps}: lower it (the episodes kept so far stay)"
+                    f"{min_episode_steps}: lower it, in another --run-dir (or delete {path})"
                 )
             frames += episode.length
             bar.set_postfix_str(f"{frames / (time.perf_counter() - start):.0f} frames/s")
@@ -160,26 +160,30 @@ class _Queue:
     """
 
     def __init__(self, store: RolloutStore, episodes: int, seed: int) -> None:
-        self.done = {row["episode"] for row in store.index + store.dropped}
+        self.kept = {row["episode"]: True for row in store.index}
+        self.kept |= {row["episode"]: False for row in store.dropped}
         self.missing = max(0, episodes - len(store))
         self.in_flight = 0
+        self.number = self.judged = 0
         self.in_vain = 0
-        """episodes since the last one that was long enough"""
-        self.number = 0
+        """so many episodes up to number `judged` were too short, in a row"""
         self.seed = seed
 
     def next(self) -> tuple[int, int] | None:
         """(number, seed) of the next episode, or None."""
         if self.in_flight >= self.missing:
             return None
-        while self.number in self.done:
+        while self.number in self.kept:
             self.number += 1
         self.in_flight += 1
         self.number += 1
         return self.number - 1, self.seed + self.number - 1
 
-    def finished(self, keep: bool) -> None:
+    def finished(self, number: int, keep: bool) -> None:
         """An episode was played; was it kept?"""
         self.in_flight -= 1
         self.missing -= keep
-        self.in_vain = 0 if keep else self.in_vain + 1
+        self.kept[number] = keep
+        while self.judged in self.kept:  # in their order: the short ones end first
+            self.in_vain = 0 if self.kept[self.judged] else self.in_vain + 1
+            self.judged += 1

@@ -18,11 +18,11 @@ from wmlib.arena import Arena
 from wmlib.configs import CollectConfig, EvaluateConfig, EvolveConfig, PolicyConfig
 from wmlib.controller import Controller
 from wmlib.dream import FeatureVectorEnv, can_dream, feature_sizes
-from wmlib.evolution import check_cooling, evolve
+from wmlib.evolution import check_cooling, evolve, least_generations
 from wmlib.experience import Dreams, Games
 from wmlib.exploring import make_player
 from wmlib.game import game_id
-from wmlib.policy_gradient import learn_policy
+from wmlib.policy_gradient import learn_policy, least_updates
 from wmlib.presets import Task
 from wmlib.rollouts import collect
 from wmlib.runs import RunFolder, UserError
@@ -118,7 +118,8 @@ def evolve_run(
         game_id(task, config.game)
     folder = run.stage(output, create=True)
     check_cooling(folder, config)
-    if claims.begin_stage(folder, config, seed, weights_of(run.path)):
+    inputs = weights_of(run.path)
+    if claims.begin_stage(folder, config, seed, inputs, least_generations(folder)):
         return
     controller = agent.new_controller(config.controller)
     make_world = partial(training_world, run.path, task, config, seed, str(device))
@@ -146,7 +147,7 @@ def policy_run(
     _check_policy_world(task, agent, config)
     _check_episodes(config)
     folder = run.stage(output, create=True)
-    if claims.begin_stage(folder, config, seed, weights_of(run.path)):
+    if claims.begin_stage(folder, config, seed, weights_of(run.path), least_updates(folder)):
         return
     controller = agent.new_controller(config.controller)
     facts = {"memory_seed": seed} if config.random_memory else {}
