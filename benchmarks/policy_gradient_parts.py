@@ -18,7 +18,7 @@ from wmlib.agent import pretrained_folder, weights_of
 from wmlib.configs import PolicyConfig
 
 UPDATES = 50
-SEEDS = range(3)
+SEEDS = range(5)
 STORED = report.load_run("car_racing", "learned_seed_0")
 BASE = PolicyConfig(**STORED.manifest("controller")["config"])
 VARIANTS: dict[str, dict] = {
