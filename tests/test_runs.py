@@ -40,7 +40,8 @@ def test_weights_survive_as_float16_with_their_facts(tmp_path):
     assert torch.equal(tensors["w"], w.half().float())
     assert facts["task"] == "car_racing"
     assert facts["shapes"] == {"w": [4, 3]}
-    assert facts["versions"]["torch"] == torch.__version__
+    # PyPI's wheel calls itself 2.13.0 and says 2.13.0+cu130 when asked.
+    assert torch.__version__.split("+")[0] == facts["versions"]["torch"].split("+")[0]
 
 
 def test_a_flipped_byte_is_found(tmp_path):
