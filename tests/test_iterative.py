@@ -84,7 +84,7 @@ def test_a_finished_round_can_be_dreamed_and_climbed(tmp_path, capsys):
 
 
 def test_the_hundredth_round_comes_after_the_ninety_ninth(tmp_path):
-    for name in ("round_100", "round_99", "round_07"):
+    for name in ("round_100", "round_99", "round_07", "round_07_old"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "manifest.json").write_text("{}")
     names = [path.name for path in finished_rounds(tmp_path)]

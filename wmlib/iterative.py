@@ -105,8 +105,8 @@ def last_folder(folder: str | Path) -> Path:
 
 def finished_rounds(folder: str | Path) -> list[Path]:
     """The folders of the finished rounds of an `iterate` run, in order."""
-    rounds = sorted(Path(folder).glob("round_*"), key=lambda path: int(path.name[6:]))
-    return [path for path in rounds if is_finished(path)]
+    rounds = [path for path in Path(folder).glob("round_*") if path.name[6:].isdigit()]
+    return [path for path in sorted(rounds, key=lambda p: int(p.name[6:])) if is_finished(path)]
 
 
 def make_dream(num_envs: int, weights: str | Path, tau: float = 1.0, **kwargs: Any) -> DreamEnv:
