@@ -206,7 +206,7 @@ def learn_policy(
         while keeper.update < config.updates:
             keeper.count(_play_and_learn(learner, optimizer, lives, config, seed, keeper.update))
             learner.remember(max(1 / config.average, 1 / keeper.update))
-            found, name = {}, f"update_{keeper.update:05d}"
+            found, name = {}, _name(keeper.update)
             if keeper.update % config.check_every == 0 or keeper.update == config.updates:
                 kept[name] = learner.average.half().float()
                 found = check(kept[name])
@@ -225,7 +225,12 @@ def least_updates(folder: Path) -> int:
         return 1
     tensors, state = load_checkpoint(checkpoint)
     done: int = state.get("update", 0)
-    return done + (f"extra/update_{done:05d}" not in tensors)
+    return done + (f"extra/{_name(done)}" not in tensors)
+
+
+def _name(update: int) -> str:
+    """What the C that is kept after an update is called."""
+    return f"update_{update:05d}"
 
 
 def _publish(
@@ -241,6 +246,6 @@ def _publish(
     best = max(scored, key=lambda row: row[judge]) if scored else rows[-1]
     known = ("update", "risk", "reward", "mean_return", "sem", "real_return", "real_sem")
     chosen = {key: best[key] for key in known if key in best}
-    named = {**kept, "params": kept[f"update_{best['update']:05d}"]}
+    named = {**kept, "params": kept[_name(best["update"])]}
     save_controllers(folder / "controller.safetensors", controller, named, chosen=chosen, **facts)
     return chosen | {"seconds": rows[-1]["seconds"]}
