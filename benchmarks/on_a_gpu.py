@@ -1,6 +1,8 @@
 """The batched CarRacing and the whole acting loop on a GPU, beside this machine's CPU.
 
     python benchmarks/on_a_gpu.py                # writes results/simulator/gpu.json
+    python benchmarks/on_a_gpu.py --part gpu     # and the CPU's tracks where cores are at hand:
+    python benchmarks/on_a_gpu.py --part cpu
     python benchmarks/on_a_gpu.py --device cpu --games 64 --agents 32 --tracks 8 --max-steps 50
 
 Three parts: game steps per second with drawing, for several numbers of cars; agent steps per second
@@ -8,14 +10,16 @@ of the published agent (simulator, V, M and C) over whole laps, three for each s
 end and begin at all times as in a search; and its returns on the same tracks on both devices. The
 bars: 500,000 game steps/s with 4,096 cars and 300,000 agent steps/s on an H200-class GPU, |mean
 difference| + 2 standard errors <= 20 points. What is measured is written after each part. The
-second form tries the script itself on the CPU and writes nothing.
+last form tries the script itself on the CPU and writes nothing.
 """
 
 import json
 import time
 from pathlib import Path
+from typing import Literal
 
 import gymnasium as gym
+import numpy as np
 import torch
 import tyro
 
@@ -25,6 +29,7 @@ from wmlib.arena import Played, play, standard_error
 
 WARM_UP = 60  # steps: the first 50 show the whole map, which takes longer to draw
 LAPS = 3  # of each slot
+MAX_STEPS = 1000
 
 
 def wait_for(device: str) -> None:
@@ -73,34 +78,52 @@ def laps(device: str, slots: int, tracks: int, max_steps: int) -> tuple[Played, 
         env.close()
 
 
+def compare(returns: list[float], max_steps: int) -> dict[str, float]:
+    """The agent's `returns` on a GPU beside those on this machine's CPU, track by track."""
+    here, _ = laps("cpu", min(len(returns), 128), len(returns), max_steps)
+    gap = np.array(returns) - here.returns
+    mean, error = float(gap.mean()), standard_error(gap)
+    return {
+        "difference": mean,
+        "sem": error,
+        "tracks": len(returns),
+        "bound": abs(mean) + 2 * error,
+        "mean_on_cpu": float(here.returns.mean()),
+        "mean_on_gpu": float(np.mean(returns)),
+    }
+
+
 def main(
+    part: Literal["all", "gpu", "cpu"] = "all",
     device: str = "cuda",
     games: tuple[int, ...] = (256, 1024, 4096, 16384),
     agents: tuple[int, ...] = (1024, 4096),
     tracks: int = 1000,
     steps: int = 1000,
-    max_steps: int = 1000,
+    max_steps: int = MAX_STEPS,
 ) -> None:
     """Measure, compare, write."""
+    file = Path("results") / "simulator" / "gpu.json"
     result: dict = {"device": runs.device_name(device), "versions": runs.versions()}
+    if part == "cpu":
+        result = json.loads(file.read_text())
 
     def keep(**found: object) -> None:
-        print(json.dumps(found), flush=True)
         result.update(found)
         if device == "cuda":
-            runs.write_json(Path("results") / "simulator" / "gpu.json", result)
+            runs.write_json(file, result)
 
-    keep(game_steps_per_second={n: game_rate(device, n, steps) for n in games})
-    there, rates = None, {}
-    for slots in agents:
-        there, rates[slots] = laps(device, slots, max(LAPS * slots, tracks), max_steps)
-        keep(agent_steps_per_second=rates)
-    assert there is not None, "--agents: give at least one number of slots"
-    here, _ = laps("cpu", min(tracks, 512), tracks, max_steps)
-    gap = there.returns[:tracks] - here.returns
-    mean, error = float(gap.mean()), standard_error(gap)
-    found = {"difference": mean, "sem": error, "tracks": tracks, "bound": abs(mean) + 2 * error}
-    keep(agent_on_both=found)
+    if part != "cpu":
+        keep(game_steps_per_second={n: game_rate(device, n, steps) for n in games})
+        print(result["game_steps_per_second"], flush=True)
+        rates = {}
+        for slots in agents:
+            played, rates[slots] = laps(device, slots, max(LAPS * slots, tracks), max_steps)
+            keep(agent_steps_per_second=rates, returns=played.returns[:tracks].round(3).tolist())
+        print(rates, flush=True)
+    if part != "gpu":
+        keep(agent_on_both=compare(result["returns"], max_steps))
+        print(result["agent_on_both"])
 
 
 if __name__ == "__main__":

@@ -91,6 +91,13 @@ def test_the_search_solves_a_20_dimensional_ellipsoid():
     assert (weights * np.square(search.mean)).sum() < 1e-6
 
 
+def test_the_search_begins_where_it_is_told():
+    start = torch.tensor([1.0, -2.0, 0.5])
+    apart = start_search(3, CONFIG, seed=0, start=start).ask()
+    zeros = start_search(3, CONFIG, seed=0).ask()
+    assert np.allclose(np.array(apart) - np.array(zeros), start.numpy())
+
+
 def test_the_search_has_its_own_generator():
     np.random.seed(1)
     before = np.random.get_state()[1].copy()

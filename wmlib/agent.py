@@ -136,7 +136,7 @@ def _refuse_other_teachers(run_path: Path, controller: str) -> None:
     claim = run_path / controller / CLAIM
     evolved = read_json(claim).get("inputs", {}) if claim.is_file() else {}
     now = weights_of(run_path)
-    changed = [part for part, found in evolved.items() if now[part] != found]
+    changed = [part for part, found in now.items() if evolved.get(part, found) != found]
     if changed:
         raise UserError(
             f"{run_path / controller} was evolved behind another {' and '.join(changed)}: "

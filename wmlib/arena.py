@@ -70,8 +70,9 @@ def play(
     returns, lengths = np.zeros(len(jobs)), np.zeros(len(jobs), dtype=np.int64)
     job_of_slot = np.full(n, -1)  # -1: idle, its game is over and stands still
     slot_params = features = torch.empty(0)  # (N, n_params), (N, F) from the first reset on
-    # A reset costs much the same for one slot as for many (on a GPU), so some wait for each other.
-    together, begun = max(1, n // 64), 0
+    # On a GPU a reset costs much the same for one slot as for many, so some wait for each other.
+    together = max(1, n // 16) if params.device.type == "cuda" else 1
+    begun = 0
     while begun < len(jobs) or (job_of_slot >= 0).any():
         idle = np.flatnonzero(job_of_slot < 0)
         if begun < len(jobs) and len(idle) >= together:

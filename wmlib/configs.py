@@ -154,6 +154,9 @@ class EvolveConfig(_Checked):
     """episodes per candidate; its fitness is their mean return"""
     sigma0: float = 0.1
     """first standard deviation of the search"""
+    start: str = ""
+    """folder of a controller of this run at which the search begins (default: at zeros); give
+    another --output"""
     scaled: bool = False
     """divide that of each weight by the size of its feature, so that loud features (the LSTM's
     cell) do not drown quiet ones (z) in the first generations; for `controller` linear"""

@@ -27,9 +27,13 @@ from wmlib.runs import Metrics, UserError, read_json
 
 
 def start_search(
-    n_params: int, config: EvolveConfig, seed: int, units: Tensor | None = None
+    n_params: int,
+    config: EvolveConfig,
+    seed: int,
+    units: Tensor | None = None,
+    start: Tensor | None = None,
 ) -> cma.CMAEvolutionStrategy:
-    """CMA-ES from zeros (released code) with a generator of its own.
+    """CMA-ES from `start` (n_params,), or from zeros (released code), with a generator of its own.
 
     `units` (n_params,) are what the first deviation counts in, parameter by parameter (default 1).
     pycma would otherwise seed NumPy's global generator, and read seed 0 as "the clock".
@@ -44,7 +48,8 @@ def start_search(
         "verb_disp": 0,
         "CMA_stds": None if units is None else units.double().numpy(),
     }
-    return cma.CMAEvolutionStrategy(np.zeros(n_params), config.sigma0, options)
+    first = np.zeros(n_params) if start is None else start.double().numpy()
+    return cma.CMAEvolutionStrategy(first, config.sigma0, options)
 
 
 def generation_seeds(seed: int, generation: int, count: int) -> list[int]:
@@ -142,24 +147,25 @@ def evolve(
     seed: int,
     check: Callable[[Tensor], dict] = lambda mean: {},
     units: Tensor | None = None,
+    start: Tensor | None = None,
     **facts: Any,
 ) -> dict:
     """Evolve C and leave controllers and the learning curve in `folder`; resumes bit-exactly.
 
     `check` may score an evaluated mean elsewhere (the real game beside the dream); its numbers
-    join the log; `units` as in `start_search`; `facts` are stored with the controllers. Returns
-    {"generation", "mean_return", "sem"} of the chosen controller: the best mean of the search
-    distribution on validation seeds (never a lucky single candidate).
+    join the log; `units` and `start` as in `start_search`; `facts` are stored with the controllers.
+    Returns {"generation", "mean_return", "sem"} of the chosen controller: the best mean of the
+    search distribution on validation seeds (never a lucky single candidate).
     """
     metrics = Metrics(folder / "metrics.jsonl")
     rows = metrics.read()
     metrics.resume_at("generation", len(rows))  # a torn last line would spoil the next
-    search = start_search(controller.n_params, config, seed, units)
+    search = start_search(controller.n_params, config, seed, units, start)
     means = Means(config.average)
     _replay(search, rows, means, config)
     bar = tqdm(total=None, unit=" steps", unit_scale=True, desc="evolve C")
     for generation in range(len(rows) + 1, config.generations + 1):
-        start = time.perf_counter()
+        began = time.perf_counter()
         candidates = search.ask()
         episode_seeds = generation_seeds(seed, generation, config.episodes)
         jobs = [(p, s) for p in range(config.population) for s in episode_seeds]
@@ -188,7 +194,7 @@ def evolve(
             mean = means.score(generation)
             score = arena.score(controller, mean, config.evaluate_episodes)
             row |= dict(zip(("mean_return", "sem"), score)) | check(mean)
-        row["seconds"] = round(time.perf_counter() - start, 2)
+        row["seconds"] = round(time.perf_counter() - began, 2)
         metrics.append(**row)
         rows.append(row)
         _describe(bar, rows, config)

@@ -6,6 +6,7 @@ apart.
 Letters: N games side by side, F features.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium as gym
@@ -74,11 +75,9 @@ class GameFeatures(FeatureVectorEnv):
         self._remember(actions)
         on_gpu = self.device.type == "cuda" and getattr(self.games, "emits_torch", False)
         pictures, *rest, info = self.games.step(actions if on_gpu else actions.cpu().numpy())
+        told = _on_its_way(rest)
         self._look(pictures)
-        # The batched game on a GPU tells rewards and ends there; whoever counts them is on the CPU.
-        reward, terminated, truncated = (
-            x.cpu().numpy() if isinstance(x, Tensor) else x for x in rest
-        )
+        reward, terminated, truncated = told()
         return self.features(), reward, terminated, truncated, info
 
     def snapshot(self) -> dict[str, Tensor]:
@@ -100,6 +99,26 @@ class GameFeatures(FeatureVectorEnv):
     def close_extras(self, **kwargs: Any) -> None:
         """Close the games behind."""
         self.games.close()
+
+
+def _on_its_way(told: list) -> Callable[[], list[np.ndarray]]:
+    """Rewards and ends (N,) of a game, for the CPU, which counts them: to be asked for later.
+
+    From a GPU one copy is sent, begun before V looks: whoever then waits for it does not wait for
+    V, and can prepare the next step meanwhile.
+    """
+    if not isinstance(told[0], Tensor):
+        return lambda: told
+    copy = torch.stack([x.double() for x in told]).to("cpu", non_blocking=True)
+    arrived = torch.cuda.current_stream().record_event() if told[0].is_cuda else None
+
+    def ask() -> list[np.ndarray]:
+        if arrived is not None:
+            arrived.synchronize()
+        reward, terminated, truncated = copy.numpy()
+        return [reward, terminated != 0, truncated != 0]
+
+    return ask
 
 
 def make_games(

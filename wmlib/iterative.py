@@ -153,12 +153,13 @@ def _refuse_unused(config: EvolveConfig) -> None:
         "workers": 0,
         "real_episodes": 0,
         "scaled": False,
+        "start": "",
     }
     for name, value in wanted.items():
         if getattr(config, name) != value:
             raise UserError(
                 f"--evolve.{name.replace('_', '-')} {getattr(config, name)}: iterate evolves C in "
-                f"the dream, in one process, and scores it afterwards; leave it at {value}"
+                f"the dream, in one process, and scores it afterwards; leave it at {value!r}"
             )
 
 

@@ -108,6 +108,7 @@ def evolve_run(
         raise UserError(f"--scaled is for a linear C: not with --controller {config.controller}")
     _check_output(output)
     agent = _teachers(run.path, task, config, seed)
+    start, inputs = _start_of_search(run.path, output, task, config)
     if config.world == "dream" and not can_dream(task, agent.memory):
         raise UserError(
             f"a dream of {task.name} needs an M that predicts rewards: train M with the heads "
@@ -118,7 +119,6 @@ def evolve_run(
         game_id(task, config.game)
     folder = run.stage(output, create=True)
     check_cooling(folder, config)
-    inputs = weights_of(run.path)
     if claims.begin_stage(folder, config, seed, inputs, least_generations(folder)):
         return
     controller = agent.new_controller(config.controller)
@@ -132,7 +132,26 @@ def evolve_run(
         if config.scaled:
             with closing(make_world()) as world:
                 units = controller.units(feature_sizes(world, seeds.TRAINING.start).cpu())
-        result |= evolve(arena, controller, config, folder, seed, check, units, **facts)
+        result |= evolve(arena, controller, config, folder, seed, check, units, start, **facts)
+
+
+def _start_of_search(
+    run_path: Path, output: str, task: Task, config: EvolveConfig
+) -> tuple[Tensor | None, dict[str, str]]:
+    """The first mean that `config` names (None: zeros), and the hashes of all that C depends on."""
+    if not config.start:
+        return None, weights_of(run_path)
+    if config.start == output:
+        raise UserError(f"--start {output}: the new controllers need another folder, --output NAME")
+    known = load_agent(run_path, task, config.start)
+    assert known.controller is not None
+    if known.controller.kind != config.controller:
+        raise UserError(
+            f"--start {config.start} is a {known.controller.kind} controller: the search needs "
+            f"--controller {known.controller.kind}"
+        )
+    hashes = weights_of(run_path, config.start)
+    return known.params, {"start": hashes.pop("controller")} | hashes
 
 
 def policy_run(

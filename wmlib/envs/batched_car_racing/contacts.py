@@ -201,6 +201,23 @@ def touch_tile(state, e, i, quad):
 
 
 @compiled
+def list_near(state, e, x, y, sin, cos):
+    """List in `nearby` the tiles that a car at (x, y), turned so, may touch; returns how many.
+
+    First all are found, then they are tested, for the sake of GPUs: the 32 cars of a warp then
+    test their tiles together, where in one loop all would wait for each car that has found one.
+    """
+    n, circles = 0, state.tile_circle
+    for i in range(state.n_tiles[e]):
+        if near(circles, e, i, x, y, CAR_REACH):
+            quad = quad_in_frame(state.tile_poly[e, i], x, y, sin, cos)
+            if not beyond(quad, CAR_REACH, CAR_REACH):
+                state.nearby[e, n] = i
+                n += 1
+    return n
+
+
+@compiled
 def collide(state, e):
     """Update all contacts of car `e`, as Box2D does at the start of a step.
 
@@ -211,9 +228,6 @@ def collide(state, e):
         state.on_road[e, k] = 0
     x, y = state.hull_pos[e, 0], state.hull_pos[e, 1]
     sin, cos = math.sin(state.hull_angle[e]), math.cos(state.hull_angle[e])
-    circles = state.tile_circle
-    for i in range(state.n_tiles[e]):
-        if near(circles, e, i, x, y, CAR_REACH):
-            quad = quad_in_frame(state.tile_poly[e, i], x, y, sin, cos)
-            if not beyond(quad, CAR_REACH, CAR_REACH):
-                touch_tile(state, e, i, quad)
+    for j in range(list_near(state, e, x, y, sin, cos)):
+        i = state.nearby[e, j]
+        touch_tile(state, e, i, quad_in_frame(state.tile_poly[e, i], x, y, sin, cos))

@@ -164,6 +164,12 @@ def check_driver() -> None:
     if importlib.util.find_spec("numba_cuda") is None:
         extra = "cuda12" if str(torch.version.cuda).startswith("12") else "cuda"
         raise ValueError(f'device="cuda" needs numba-cuda: pip install "wmlib[{extra}]"')
+    try:
+        importlib.import_module("numba.cuda.np.arrayobj")  # as the first compilation does
+    except AttributeError as error:
+        raise ValueError(
+            f'numba-cuda does not know NumPy {np.__version__} yet: pip install "numpy<2.5"'
+        ) from error
     if not (torch.cuda.is_available() and cuda.is_available()):
         raise ValueError('device="cuda" needs an NVIDIA GPU and its driver; use device="cpu"')
 

@@ -1,9 +1,9 @@
 """Drawing on the GPU: the same shapes and pixels as `drawing`, a block of threads per picture.
 
 Numba compiles the functions of `scene`, `dashboard` and `pixels` a second time, for the device.
-One thread lists what a car sees; then the threads of a block share the pixels, and each walks
-through the list for its own. Importing this module needs no GPU, drawing does (or
-NUMBA_ENABLE_CUDASIM=1 together with NUMBA_DISABLE_JIT=1, for small tests).
+One thread lists what a car sees; then the threads of a block share the rows of the picture, and
+each walks through the list for a few pixels of a row. Importing this module needs no GPU, drawing
+does (or NUMBA_ENABLE_CUDASIM=1 together with NUMBA_DISABLE_JIT=1, for small tests).
 """
 
 from typing import Any
@@ -35,7 +35,9 @@ from .state import State
 f32 = np.float32
 u64 = np.uint64
 
-THREADS = 256  # in a block
+THREADS = 128  # in a block
+COLUMNS = 6  # pixels of a row that a thread paints, so that it need not follow every edge for each
+LANES = SCREEN // COLUMNS  # threads that share a row
 LIST_THREADS = 32  # in a block of `list_shapes`: small, to spread the few threads over the GPU
 
 
@@ -50,34 +52,41 @@ def list_shapes(state, chosen, dashboard, corners, shapes, totals):
 
 
 @cuda.jit(device=True)
-def share_of_pixel(corners, count, row, column):
-    """Share of the pixel that lies inside a polygon (up to its sign)."""
-    share = f32(0)
+def shape_in_row(corners, shape, row, lane, pixels):
+    """Paint one shape into a thread's `pixels` (COLUMNS,) of a row: `lane`, `lane` + LANES, ..."""
+    shares = cuda.local.array(COLUMNS, np.float32)
+    for j in range(COLUMNS):
+        shares[j] = f32(0)
+    count = shape[COUNT]
     a = count - 1
     for b in range(count):
+        # Where an edge crosses the row is the same for all its pixels.
         left, right, density = edge_in_row(
             corners[a, 0], corners[a, 1], corners[b, 0], corners[b, 1], row
         )
-        share += density * (swept(right - f32(column)) - swept(left - f32(column)))
+        for j in range(COLUMNS):
+            x = f32(lane + j * LANES)
+            shares[j] += density * (swept(right - x) - swept(left - x))
         a = b
-    return share
+    for j in range(COLUMNS):
+        column = lane + j * LANES
+        if shape[X0] <= column and column < shape[X1]:
+            pixels[j] = painted(pixels[j], shares[j], packed(shape[COLOR]))
 
 
 @cuda.jit(device=True)
-def screen_pixel(corners, shapes, n, background, pixel, row, column):
-    """The quantised pixel after shapes 0 to `n` - 1 and the background were painted."""
+def paint_row(corners, shapes, n, background, row, lane, pixels):
+    """Paint shapes 0 to `n` - 1 and the background into a thread's pixels of a row; quantised."""
     for i in range(n):
-        if (
-            shapes[i, X0] <= column
-            and column < shapes[i, X1]
-            and shapes[i, Y0] <= row
-            and row < shapes[i, Y1]
-        ):
-            share = share_of_pixel(corners[i], shapes[i, COUNT], row, column)
-            pixel = painted(pixel, share, packed(shapes[i, COLOR]))
-            if pixel >> u64(48) == u64(256):  # nothing free
-                return quantised(pixel)
-    return quantised(painted(pixel, f32(1), packed(background)))
+        if shapes[i, Y0] <= row and row < shapes[i, Y1]:
+            shape_in_row(corners[i], shapes[i], row, lane, pixels)
+            free = False
+            for j in range(COLUMNS):
+                free |= pixels[j] >> u64(48) < u64(256)
+            if not free:
+                break
+    for j in range(COLUMNS):
+        pixels[j] = quantised(painted(pixels[j], f32(1), packed(background)))
 
 
 @cuda.jit
@@ -87,12 +96,18 @@ def paint_64(chosen, corners, shapes, totals, out):
     screen = cuda.shared.array((ROWS, SCREEN), np.uint32)  # 31.5 KiB; a block may have 48
     if not chosen[e]:
         return
-    for k in range(thread, ROWS * SCREEN, THREADS):
-        row, column = k // SCREEN, k % SCREEN
-        pixel = screen_pixel(corners[e], shapes[e], totals[e, 0], totals[e, 1], u64(0), row, column)
-        screen[row, column] = (
-            pixel & u64(255) | pixel >> u64(8) & u64(255 << 8) | (pixel >> u64(16) & u64(255 << 16))
-        )
+    pixels = cuda.local.array(COLUMNS, np.uint64)
+    lane = thread % LANES
+    for row in range(thread // LANES, ROWS, THREADS // LANES):
+        for j in range(COLUMNS):
+            pixels[j] = u64(0)
+        paint_row(corners[e], shapes[e], totals[e, 0], totals[e, 1], row, lane, pixels)
+        for j in range(COLUMNS):
+            screen[row, lane + j * LANES] = (
+                pixels[j] & u64(255)
+                | pixels[j] >> u64(8) & u64(255 << 8)
+                | (pixels[j] >> u64(16) & u64(255 << 16))
+            )
     cuda.syncthreads()
     for k in range(thread, SIDE * SIDE, THREADS):
         row, column = k // SIDE, k % SIDE
@@ -116,16 +131,19 @@ def paint_96(chosen, corners, shapes, totals, state, scores, out):
     if not chosen[e]:
         return
     score = score_index(state.reward_shown[e])
-    for k in range(thread, SCREEN * SCREEN, THREADS):
-        row, column = k // SCREEN, k % SCREEN
-        pixel, background = u64(0), totals[e, 1]
-        if row >= ROWS:
-            background = BLACK
-            if column < SCORE_COLUMNS:
-                pixel = painted(pixel, scores[score, row - ROWS, column], packed(WHITE))
-        pixel = screen_pixel(corners[e], shapes[e], totals[e, 0], background, pixel, row, column)
-        for c in range(3):
-            out[e, row, column, c] = (pixel >> u64(16 * c)) & u64(255)
+    pixels = cuda.local.array(COLUMNS, np.uint64)
+    lane = thread % LANES
+    for row in range(thread // LANES, SCREEN, THREADS // LANES):
+        background = BLACK if row >= ROWS else totals[e, 1]
+        for j in range(COLUMNS):
+            column = lane + j * LANES
+            pixels[j] = u64(0)
+            if row >= ROWS and column < SCORE_COLUMNS:
+                pixels[j] = painted(pixels[j], scores[score, row - ROWS, column], packed(WHITE))
+        paint_row(corners[e], shapes[e], totals[e, 0], background, row, lane, pixels)
+        for j in range(COLUMNS):
+            for c in range(3):
+                out[e, row, lane + j * LANES, c] = (pixels[j] >> u64(16 * c)) & u64(255)
 
 
 class Painter:

@@ -134,17 +134,29 @@ def add_quad(quad, camera, outlines, n, color, seams):
 
 
 @compiled
+def list_in_view(state, e, camera):
+    """List in `nearby` the tiles that may be seen, last first; returns how many.
+
+    A loop of its own for the sake of GPUs, see `contacts.list_near`.
+    """
+    reach = f32(SURFACE_W) / camera.zoom + KERB_WIDTH  # a circle that holds the whole view
+    n, circles = 0, state.tile_circle
+    for i in range(state.n_tiles[e] - 1, -1, -1):
+        if near(circles, e, i, camera.x, camera.y, reach):
+            radius = circles[e, i, 2] + KERB_WIDTH
+            if in_view(camera, circles[e, i, 0], circles[e, i, 1], radius):
+                state.nearby[e, n] = i
+                n += 1
+    return n
+
+
+@compiled
 def add_road(state, e, camera, outlines, n):
     """Append the tiles in view, last first, each kerb before its tile."""
     last = state.n_tiles[e] - 1
-    reach = f32(SURFACE_W) / camera.zoom + KERB_WIDTH  # a circle that holds the whole view
-    circles, tiles = state.tile_circle, state.tile_color
-    for i in range(last, -1, -1):
-        if not near(circles, e, i, camera.x, camera.y, reach):
-            continue
-        radius = circles[e, i, 2] + KERB_WIDTH
-        if not in_view(camera, circles[e, i, 0], circles[e, i, 1], radius):
-            continue
+    tiles = state.tile_color
+    for j in range(list_in_view(state, e, camera)):
+        i = state.nearby[e, j]
         if state.kerb_on[e, i]:
             color = RED if state.kerb_color[e, i] else WHITE
             seams = 1 if i < last and state.kerb_on[e, i + 1] else 0

@@ -45,6 +45,7 @@ class State(NamedTuple):
     kerb_on: Annotated[Any, u8, (MAX_TILES,)]  # has this tile a kerb
     kerb_poly: Annotated[Any, f32, (MAX_TILES, 4, 2)]
     kerb_color: Annotated[Any, u8, (MAX_TILES,)]  # 0 white, 1 red
+    nearby: Annotated[Any, i32, (MAX_TILES,)]  # working memory: a list of tiles
     # The episode.
     steps: Annotated[Any, i32, ()]  # steps since reset (0 in the first picture)
     visited_count: Annotated[Any, i32, ()]

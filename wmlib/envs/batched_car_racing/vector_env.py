@@ -106,7 +106,7 @@ class CarRacingBatched(VectorEnv):
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Play one step; returns observations, rewards, terminated, truncated and infos.
 
-        Infos: `speed` (units per second), `tiles` (share of the track visited), and when an
+        Infos: `speed` (units per second), `tiles` (share of the track visited), and where an
         episode is terminated `lap_finished`; each with its mask `_speed`, ...
         """
         self._check_open()
@@ -114,6 +114,8 @@ class CarRacingBatched(VectorEnv):
             raise ResetNeeded("call reset() before step()")
         actions = self._cars.check_actions(actions)
         ended = self._terminated | self._truncated
+        # Asked before the cars move: on a GPU an answer waits for all the work that is queued.
+        start_again = self.autoreset_mode == AutoresetMode.NEXT_STEP and bool(ended.any())
         playing = ~ended
         cars = self._cars
         cars.step(actions, playing)
@@ -124,11 +126,10 @@ class CarRacingBatched(VectorEnv):
             terminated, truncated = terminated | self._terminated, truncated | self._truncated
         # Copies: those handed out are the caller's, to change as he likes.
         self._terminated, self._truncated = terminated & True, truncated & True
-        if self.autoreset_mode == AutoresetMode.NEXT_STEP and ended.any():
+        if start_again:
             self._start(ended)
         infos = self._telemetry(playing | ended)
-        if terminated.any():
-            infos |= {"lap_finished": cars.ends == LAP_FINISHED, "_lap_finished": terminated}
+        infos |= {"lap_finished": cars.ends == LAP_FINISHED, "_lap_finished": terminated}
         if self.autoreset_mode == AutoresetMode.SAME_STEP and (terminated | truncated).any():
             infos = self._same_step(terminated | truncated, infos)
         return cars.observe(), rewards, terminated, truncated, infos
