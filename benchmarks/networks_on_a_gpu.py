@@ -41,7 +41,7 @@ def median_seconds(act: Callable[[], object], device: str, repeats: int) -> floa
 
 
 def update_of(module: torch.nn.Module, loss: Callable[[], tuple], device: str) -> Callable:
-    """One update of a training, as `wmlib.vision` and `wmlib.memory_training` make it."""
+    """One update of a training as `wmlib` makes it, but for the clipping of M's gradients."""
     weights = [p for p in module.parameters() if p.requires_grad]
     optimizer = torch.optim.Adam(weights, 1e-4, fused=True)
 

@@ -5,15 +5,14 @@
     python benchmarks/on_a_gpu.py --part cpu
     python benchmarks/on_a_gpu.py --device cpu --games 64 --agents 32 --tracks 8 --max-steps 50
 
-Three parts: game steps per second with drawing, for several numbers of cars; agent steps per second
-of the published agent (simulator, V, M and C) over whole laps, three for each slot, so that games
-end and begin at all times as in a search; and its returns on the same tracks on both devices. The
-bars: 500,000 game steps/s with 4,096 cars and 300,000 agent steps/s on an H200-class GPU, |mean
-difference| + 2 standard errors <= 20 points. What is measured is written after each part. The
-last form tries the script itself on the CPU and writes nothing.
+Three measurements: game steps per second with drawing, for several numbers of cars; agent steps per
+second of the published agent (simulator, V, M and C) over whole laps, three for each slot, so that
+games end and begin at all times as in a search; and its returns on the same tracks on both devices.
+The bars: 500,000 game steps/s with 4,096 cars and 300,000 agent steps/s on an H200-class GPU, |mean
+difference| + 2 standard errors <= 20 points. What is measured is written at once. The last form
+tries the script itself on the CPU and writes nothing.
 """
 
-import json
 import time
 from pathlib import Path
 from typing import Literal
@@ -24,12 +23,11 @@ import torch
 import tyro
 
 from wmlib import runs, seeds
-from wmlib.agent import load_pretrained
+from wmlib.agent import load_pretrained, pretrained_folder, weights_of
 from wmlib.arena import Played, play, standard_error
 
 WARM_UP = 60  # steps: the first 50 show the whole map, which takes longer to draw
 LAPS = 3  # of each slot
-MAX_STEPS = 1000
 
 
 def wait_for(device: str) -> None:
@@ -100,17 +98,23 @@ def main(
     agents: tuple[int, ...] = (1024, 4096),
     tracks: int = 1000,
     steps: int = 1000,
-    max_steps: int = MAX_STEPS,
+    max_steps: int = 1000,
 ) -> None:
     """Measure, compare, write."""
     file = Path("results") / "simulator" / "gpu.json"
-    result: dict = {"device": runs.device_name(device), "versions": runs.versions()}
+    weights = weights_of(pretrained_folder("car_racing"), "controller")
     if part == "cpu":
-        result = json.loads(file.read_text())
+        result = runs.read_json(file, "returns", "weights", "max_steps")
+        if result["weights"] != weights:
+            raise SystemExit(f"error: {file} is of another agent: run --part gpu again")
+    else:
+        device_name, versions = runs.device_name(device), runs.versions()
+        result = {"device": device_name, "versions": versions, "weights": weights}
+        result["max_steps"] = max_steps
 
     def keep(**found: object) -> None:
         result.update(found)
-        if device == "cuda":
+        if part == "cpu" or device == "cuda":
             runs.write_json(file, result)
 
     if part != "cpu":
@@ -122,7 +126,7 @@ def main(
             keep(agent_steps_per_second=rates, returns=played.returns[:tracks].round(3).tolist())
         print(rates, flush=True)
     if part != "gpu":
-        keep(agent_on_both=compare(result["returns"], max_steps))
+        keep(agent_on_both=compare(result["returns"], result["max_steps"]))
         print(result["agent_on_both"])
 
 

@@ -5,11 +5,13 @@ import shutil
 from dataclasses import replace
 
 import pytest
+import torch
 
 from wmlib import claims, cli, runs
 from wmlib.agent import pretrained_folder
 from wmlib.presets import PRESETS, TASKS
 from wmlib.rollouts import collect
+from wmlib.weights import load_weights
 
 
 def call(capsys, *args):
@@ -152,6 +154,46 @@ def test_a_controller_gets_a_folder_of_its_own(capsys, published_run, output):
     assert code == 2
     assert "give a plain name" in err
     assert sorted(path.name for path in published_run.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--start", "controller"], "need another folder, --output NAME"),
+        (["--start", "nobody", "--output", "new"], "no controller 'nobody'"),
+        (["--start", "controller", "--output", "new", "--controller", "z"], "--controller linear"),
+    ],
+)
+def test_a_search_begins_only_where_it_can(capsys, published_run, options, told):
+    where = ["--task", "car_racing", "--run-dir", published_run]
+    code, _, err = call(capsys, "evolve", *where, *options)
+    assert code == 2
+    assert told in err
+    assert not (published_run / "new").exists()
+
+
+@pytest.mark.slow
+def test_a_search_goes_on_from_a_controller(capsys, published_run):
+    where = ["--task", "car_racing", "--preset", "tiny", "--run-dir", published_run]
+    search = [
+        "--start",
+        "controller",
+        "--output",
+        "finer",
+        "--sigma0",
+        "1e-9",
+        "--generations",
+        "1",
+    ]
+    code, _, err = call(capsys, "evolve", *where, *search)
+    assert code == 0, err
+    old, new = (
+        load_weights(published_run / name / "controller.safetensors")[0]["params"]
+        for name in ("controller", "finer")
+    )
+    torch.testing.assert_close(new, old, atol=1e-3, rtol=1e-3)
+    inputs = json.loads((published_run / "finer" / "config.json").read_text())["inputs"]
+    assert set(inputs) == {"vision", "memory", "start"}
 
 
 def test_a_game_without_a_reward_head_cannot_be_dreamed(capsys, published_run):

@@ -15,7 +15,9 @@ from wmlib.runs import RunFolder, UserError
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def write_run(folder: Path, generations=4, steps=1000, returns=(10.0, 20.0, 30.0), chosen=4):
+def write_run(
+    folder: Path, generations=4, steps=1000, returns=(10.0, 20.0, 30.0), chosen=4, start=""
+):
     """Files such as a run leaves; every second generation is evaluated."""
     controller = folder / "controller"
     controller.mkdir(parents=True)
@@ -28,6 +30,7 @@ def write_run(folder: Path, generations=4, steps=1000, returns=(10.0, 20.0, 30.0
     (controller / "metrics.jsonl").write_text("\n".join(rows) + "\n")
     result = {"generation": chosen, "mean_return": 100.0 * chosen, "sem": 5.0}
     manifest = {"stage": "evolve", "device": "CPU, 2 cores", "seconds": 90.0, "result": result}
+    manifest |= {"sha256": {"controller.safetensors": folder.name}, "inputs": {"start": start}}
     (controller / "manifest.json").write_text(json.dumps(manifest))
     values = np.array(returns)
     evaluation = {
@@ -56,6 +59,16 @@ def line(table, start):
     """The cells of the table's row that begins so, with plain spaces."""
     (found,) = [row for row in table.splitlines() if row.startswith(f"| {start}")]
     return [" ".join(cell.split()) for cell in found.strip("|").split("|")]
+
+
+def test_a_search_that_began_at_another_continues_its_curve(results):
+    write_run(results / "car_racing" / "first", chosen=2)
+    write_run(results / "car_racing" / "longer", chosen=2, start="first")
+    run = report.load_run("car_racing", "longer", results)
+    assert [row["generation"] for row in run.curve] == [2, 4, 6]  # the first's 2, then its own
+    assert [row["total_steps"] for row in run.curve] == [2000, 4000, 6000]
+    assert run.chosen["total_steps"] == 4000
+    assert run.chosen["generation"] == 4
 
 
 def test_run_reads_what_was_published(results):
@@ -174,8 +187,21 @@ def test_the_simulators_table_and_parity_come_from_its_benchmarks(tmp_path):
     ours = [cell.replace(",", "") for cell in line(text, "the simulator, 64 × 64 |")]
     assert int(ours[1]) == round(speed["steps_per_second"]["batched_64"])
     assert int(ours[2]) == round(speed["ratio_to_gymnasium"]["batched_64"])
-    assert len(text.splitlines()) == 2 + len(speed["steps_per_second"]) + 2
     assert "last bit" in text
+    gpu = json.loads((report.PUBLISHED / "simulator" / "gpu.json").read_text())
+    cars = [cell.replace(",", "") for cell in line(text, "4,096 |")]
+    assert int(cars[1]) == round(gpu["game_steps_per_second"]["4096"])
+    assert int(cars[2]) == round(gpu["agent_steps_per_second"]["4096"])
+    assert line(text, "16,384 |")[2] == "–"  # the agent was not measured there
+    assert f"{gpu['agent_on_both']['tracks']:,} tracks" in text
+
+
+def test_the_bars_of_a_gpu_are_met():
+    gpu = json.loads((report.PUBLISHED / "simulator" / "gpu.json").read_text())
+    assert gpu["game_steps_per_second"]["4096"] >= 500_000
+    assert max(gpu["agent_steps_per_second"].values()) >= 300_000
+    assert gpu["agent_on_both"]["tracks"] >= 1000
+    assert gpu["agent_on_both"]["bound"] <= 20
 
 
 def test_publish_copies_small_files_and_shared_stages_once(tmp_path):

@@ -75,7 +75,7 @@ def play(
     begun = 0
     while begun < len(jobs) or (job_of_slot >= 0).any():
         idle = np.flatnonzero(job_of_slot < 0)
-        if begun < len(jobs) and len(idle) >= together:
+        if begun < len(jobs) and len(idle) >= min(together, len(jobs) - begun):
             slots = idle[: len(jobs) - begun]
             job_of_slot[slots] = np.arange(begun, begun + len(slots))
             mask = np.isin(np.arange(n), slots) | (begun == 0)  # at first every game needs a reset

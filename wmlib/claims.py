@@ -157,6 +157,8 @@ def stage_manifest(
         except BaseException:
             write_json(spent_file, {"seconds": spent + time.perf_counter() - start})
             raise
+        claim = folder / CLAIM
+        inputs = read_json(claim).get("inputs", {}) if claim.exists() else {}
         outputs = sorted(set(folder.glob("*.safetensors")) - {folder / "checkpoint.safetensors"})
         write_json(
             folder / "manifest.json",
@@ -165,6 +167,7 @@ def stage_manifest(
                 "command": " ".join(["python -m wmlib", *sys.argv[1:]]),
                 "config": dataclasses.asdict(config),
                 "seed": seed,
+                "inputs": inputs,
                 "device": device_name(device),
                 "seconds": round(result.pop("seconds", spent + time.perf_counter() - start), 1),
                 "versions": versions(),

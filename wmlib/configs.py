@@ -156,7 +156,7 @@ class EvolveConfig(_Checked):
     """first standard deviation of the search"""
     start: str = ""
     """folder of a controller of this run at which the search begins (default: at zeros); give
-    another --output"""
+    another --output, and another --seed for other tracks"""
     scaled: bool = False
     """divide that of each weight by the size of its feature, so that loud features (the LSTM's
     cell) do not drown quiet ones (z) in the first generations; for `controller` linear"""

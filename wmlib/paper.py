@@ -22,9 +22,10 @@ CAR_BEST = (906, 21)
 
 CAR_RACING = (
     Row("V and M, C linear on (z, h)", "main", CAR_BEST),
+    Row("as above, before the search went on with a larger population", "cooled_late"),
     Row("as above, the search cooled after 40 generations", "cooled_early"),
-    Row("as the first row, second round of data, smaller search", "second_round"),
-    Row("as the first row, first round of data, smaller search", "first_round"),
+    Row("V and M, second round of data, smaller search", "second_round"),
+    Row("V and M, first round of data, smaller search", "first_round"),
     Row("V and M of the first row, C by policy gradient", "learned_seed_0"),
     Row("as above, other random numbers", "learned_seed_1"),
     Row("V alone, C linear on z", "z_only", (632, 251)),

@@ -20,7 +20,11 @@ def section(results: Path = PUBLISHED) -> str:
     names = ("speed", "fidelity", "pictures")
     if not all((results / "simulator" / f"{name}.json").is_file() for name in names):
         return NOT_YET
-    return f"{speed_table(results)}\n\n{speed_note(results)} {parity_note(results)}"
+    parts = [speed_table(results), f"{speed_note(results)} {parity_note(results)}"]
+    gpu = results / "simulator" / "gpu.json"
+    if gpu.is_file() and "agent_on_both" in read_json(gpu):  # the last that is measured
+        parts += [gpu_table(results), gpu_note(results)]
+    return "\n\n".join(parts)
 
 
 def speed_table(results: Path = PUBLISHED) -> str:
@@ -57,4 +61,29 @@ def parity_note(results: Path = PUBLISHED) -> str:
         f"Gymnasium's in the median, {fast['largest_position_error']:.5f} at most (the road is "
         f"{wide} wide). The pictures differ by {picture['mean']:.2f} of 255 on average, the worst "
         f"of {picture['n']} by {picture['worst']:.2f}."
+    )
+
+
+def gpu_table(results: Path = PUBLISHED) -> str:
+    """Steps per second on a GPU by the number of cars side by side."""
+    found = read_json(results / "simulator" / "gpu.json", "game_steps_per_second", "device")
+    agent = found["agent_steps_per_second"]
+    rows = [
+        [f"{int(cars):,}", f"{rate:,.0f}", f"{agent[cars]:,.0f}" if cars in agent else "–"]
+        for cars, rate in found["game_steps_per_second"].items()
+    ]
+    device = unbroken(found["device"].removeprefix("NVIDIA "))
+    header = ["cars side by side", f"game steps per second, {device}", "with V, M and C"]
+    return table(header, rows, words=0)
+
+
+def gpu_note(results: Path = PUBLISHED) -> str:
+    """What was measured there, and whether an agent drives as on the CPU."""
+    found = read_json(results / "simulator" / "gpu.json", "agent_on_both")
+    both = found["agent_on_both"]
+    return (
+        "Game steps with drawing and resets; agent steps of the whole acting loop, over whole "
+        f"laps. On {both['tracks']:,} tracks the agent's return on the GPU differs from that on a "
+        f"CPU by {both['difference']:.1f} ± {both['sem']:.1f} points, track by track (standard "
+        "error)."
     )

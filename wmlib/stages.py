@@ -108,7 +108,7 @@ def evolve_run(
         raise UserError(f"--scaled is for a linear C: not with --controller {config.controller}")
     _check_output(output)
     agent = _teachers(run.path, task, config, seed)
-    start, inputs = _start_of_search(run.path, output, task, config)
+    start, inputs = _start_of_search(run.path, output, agent, config)
     if config.world == "dream" and not can_dream(task, agent.memory):
         raise UserError(
             f"a dream of {task.name} needs an M that predicts rewards: train M with the heads "
@@ -136,20 +136,24 @@ def evolve_run(
 
 
 def _start_of_search(
-    run_path: Path, output: str, task: Task, config: EvolveConfig
+    run_path: Path, output: str, agent: Agent, config: EvolveConfig
 ) -> tuple[Tensor | None, dict[str, str]]:
     """The first mean that `config` names (None: zeros), and the hashes of all that C depends on."""
     if not config.start:
         return None, weights_of(run_path)
+    _check_output(config.start, "--start")
     if config.start == output:
         raise UserError(f"--start {output}: the new controllers need another folder, --output NAME")
-    known = load_agent(run_path, task, config.start)
+    known = load_agent(run_path, agent.task, config.start)
     assert known.controller is not None
     if known.controller.kind != config.controller:
         raise UserError(
             f"--start {config.start} is a {known.controller.kind} controller: the search needs "
             f"--controller {known.controller.kind}"
         )
+    theirs, ours = (a.memory.state_dict() for a in (known, agent))
+    if not all(torch.equal(theirs[name], ours[name]) for name in ours):
+        raise UserError(f"--start {config.start} was made behind another M (untrained, or trained)")
     hashes = weights_of(run_path, config.start)
     return known.params, {"start": hashes.pop("controller")} | hashes
 
@@ -214,11 +218,11 @@ def _check_episodes(config: EvolveConfig | PolicyConfig) -> None:
         seeds.for_choosing(count)
 
 
-def _check_output(output: str) -> None:
+def _check_output(output: str, flag: str = "--output") -> None:
     """UserError where a controller's folder would be another stage's, or outside the run."""
     taken = {*runs.NEEDS, "evaluation"} - {"controller"}
     if output in taken or output in ("", "..") or Path(output).name != output:
-        raise UserError(f"--output '{output}': give a plain name that is not another stage's")
+        raise UserError(f"{flag} '{output}': give a plain name that is not another stage's")
 
 
 def _real_check(

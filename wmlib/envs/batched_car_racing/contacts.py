@@ -204,8 +204,8 @@ def touch_tile(state, e, i, quad):
 def list_near(state, e, x, y, sin, cos):
     """List in `nearby` the tiles that a car at (x, y), turned so, may touch; returns how many.
 
-    First all are found, then they are tested, for the sake of GPUs: the 32 cars of a warp then
-    test their tiles together, where in one loop all would wait for each car that has found one.
+    A loop of its own for the sake of GPUs: the 32 cars of a warp then test their tiles together,
+    where in one loop all would wait for each car that has found one.
     """
     n, circles = 0, state.tile_circle
     for i in range(state.n_tiles[e]):

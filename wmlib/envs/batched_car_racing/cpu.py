@@ -13,7 +13,7 @@ from wmlib.envs.pool import cores
 from . import drawing
 from .compilation import compiled
 from .physics import advance, place_car
-from .state import new_state
+from .state import KEPT, new_state
 from .track import UNIFORMS, build_track, new_scratch
 
 MIN_CHUNK = 4  # environments a thread takes at least: a call from Python costs about 10 us
@@ -98,13 +98,13 @@ class CpuCars:
         return speed, self.state.visited_count / self.state.n_tiles
 
     def snapshot(self) -> dict[str, NDArray]:
-        """A copy of every array of the state, by name."""
-        return {name: array.copy() for name, array in self.state._asdict().items()}
+        """A copy of every array that the future depends on, by name."""
+        return {name: getattr(self.state, name).copy() for name in KEPT}
 
     def restore(self, kept: dict[str, NDArray]) -> None:
         """Go back to a `snapshot`, pictures included."""
-        for name, array in self.state._asdict().items():
-            array[...] = kept[name]
+        for name in KEPT:
+            getattr(self.state, name)[...] = kept[name]
         self._draw(self.state, 0, len(self.ends), self._scratch(), self.pictures)
 
     def observe(self) -> NDArray[np.uint8]:

@@ -6,6 +6,7 @@ NUMBA_ENABLE_CUDASIM=1 and NUMBA_DISABLE_JIT=1 everything runs in plain Python o
 is how tiny cases are tested without a GPU.
 """
 
+import contextlib
 import importlib.util
 import warnings
 from typing import Any
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from .drawing_cuda import Painter
 from .physics import advance, place_car
-from .state import State, new_state
+from .state import KEPT, State, new_state
 from .track import SCRATCH_ROWS, UNIFORMS, build_track
 
 SIMULATED = bool(config.ENABLE_CUDASIM)
@@ -122,13 +123,13 @@ class CudaCars:
         ), self._tensors.visited_count / self._tensors.n_tiles
 
     def snapshot(self) -> dict[str, torch.Tensor]:
-        """A copy of every tensor of the state, by name."""
-        return {name: tensor.clone() for name, tensor in self._tensors._asdict().items()}
+        """A copy of every tensor that the future depends on, by name."""
+        return {name: getattr(self._tensors, name).clone() for name in KEPT}
 
     def restore(self, kept: dict[str, torch.Tensor]) -> None:
         """Go back to a `snapshot`, pictures included."""
-        for name, tensor in self._tensors._asdict().items():
-            tensor.copy_(kept[name])
+        for name in KEPT:
+            getattr(self._tensors, name).copy_(kept[name])
         self._playing.fill_(1)
         self._draw()
 
@@ -164,12 +165,14 @@ def check_driver() -> None:
     if importlib.util.find_spec("numba_cuda") is None:
         extra = "cuda12" if str(torch.version.cuda).startswith("12") else "cuda"
         raise ValueError(f'device="cuda" needs numba-cuda: pip install "wmlib[{extra}]"')
-    try:
-        importlib.import_module("numba.cuda.np.arrayobj")  # as the first compilation does
-    except AttributeError as error:
-        raise ValueError(
-            f'numba-cuda does not know NumPy {np.__version__} yet: pip install "numpy<2.5"'
-        ) from error
+    with contextlib.suppress(ImportError):  # the module may move: then the compilation tells
+        try:
+            importlib.import_module("numba.cuda.np.arrayobj")  # as the first compilation does
+        except AttributeError as error:
+            raise ValueError(
+                f"numba-cuda does not know NumPy {np.__version__} yet ({error}): "
+                'pip install "numpy<2.5"'
+            ) from error
     if not (torch.cuda.is_available() and cuda.is_available()):
         raise ValueError('device="cuda" needs an NVIDIA GPU and its driver; use device="cpu"')
 

@@ -36,8 +36,12 @@ f32 = np.float32
 u64 = np.uint64
 
 THREADS = 128  # in a block
-COLUMNS = 6  # pixels of a row that a thread paints, so that it need not follow every edge for each
+# Pixels of a row that a thread paints, so that it need not follow every edge for each. They lie
+# LANES apart: neighbours are painted by neighbouring threads at the same time.
+COLUMNS = 6
 LANES = SCREEN // COLUMNS  # threads that share a row
+assert SCREEN % COLUMNS == 0
+assert THREADS % LANES == 0
 LIST_THREADS = 32  # in a block of `list_shapes`: small, to spread the few threads over the GPU
 
 

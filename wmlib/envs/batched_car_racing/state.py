@@ -45,13 +45,18 @@ class State(NamedTuple):
     kerb_on: Annotated[Any, u8, (MAX_TILES,)]  # has this tile a kerb
     kerb_poly: Annotated[Any, f32, (MAX_TILES, 4, 2)]
     kerb_color: Annotated[Any, u8, (MAX_TILES,)]  # 0 white, 1 red
-    nearby: Annotated[Any, i32, (MAX_TILES,)]  # working memory: a list of tiles
     # The episode.
     steps: Annotated[Any, i32, ()]  # steps since reset (0 in the first picture)
     visited_count: Annotated[Any, i32, ()]
     reward_sum: Annotated[Any, f64, ()]  # CarRacing's env.reward after the step
     reward_paid: Annotated[Any, f64, ()]  # CarRacing's env.prev_reward
     reward_shown: Annotated[Any, f32, ()]  # the score in the picture (without this step's -0.1)
+    # Working memory: a list of tiles, written anew before each use.
+    nearby: Annotated[Any, i32, (MAX_TILES,)]
+
+
+KEPT = tuple(name for name in State._fields if name != "nearby")
+"""What a snapshot needs."""
 
 
 def new_state(num_envs: int) -> State:

@@ -129,9 +129,12 @@ class CarRacingBatched(VectorEnv):
         if start_again:
             self._start(ended)
         infos = self._telemetry(playing | ended)
-        infos |= {"lap_finished": cars.ends == LAP_FINISHED, "_lap_finished": terminated}
-        if self.autoreset_mode == AutoresetMode.SAME_STEP and (terminated | truncated).any():
-            infos = self._same_step(terminated | truncated, infos)
+        finished = (cars.ends == LAP_FINISHED) & terminated
+        laps = {"lap_finished": finished, "_lap_finished": terminated}
+        if self.autoreset_mode != AutoresetMode.SAME_STEP:
+            infos |= laps
+        elif (terminated | truncated).any():
+            infos = self._same_step(terminated | truncated, infos, laps)
         return cars.observe(), rewards, terminated, truncated, infos
 
     def snapshot(self) -> dict[str, Any]:
@@ -179,17 +182,15 @@ class CarRacingBatched(VectorEnv):
         speed, tiles = self._cars.telemetry()
         return {"speed": speed, "_speed": mask, "tiles": tiles, "_tiles": mask}
 
-    def _same_step(self, done: Any, infos: dict[str, Any]) -> dict[str, Any]:
+    def _same_step(self, done: Any, infos: dict[str, Any], laps: dict[str, Any]) -> dict[str, Any]:
         """Reset the environments that are `done` at once; keep their last picture and infos."""
         final_obs = np.full(self.num_envs, None, object)
         pictures = self._cars.copy_pictures()
         for e in np.flatnonzero(_host(done)):
             final_obs[e] = pictures[e]
-        final = {k: v & done if k.startswith("_") else v for k, v in infos.items()}
+        final = {k: v & done if k.startswith("_") else v for k, v in (infos | laps).items()}
         self._start(done)
-        kept = {k: v for k, v in infos.items() if not k.endswith("lap_finished")}
-        kept |= self._telemetry(kept["_speed"])
-        return kept | {
+        return self._telemetry(infos["_speed"]) | {
             "final_obs": final_obs,
             "_final_obs": done,
             "final_info": final,
