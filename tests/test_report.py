@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from wmlib import paper, report, report_figures, report_simulator
-from wmlib.runs import RunFolder, UserError
+from wmlib.runs import RunFolder, UserError, sha256
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -30,7 +30,9 @@ def write_run(
     (controller / "metrics.jsonl").write_text("\n".join(rows) + "\n")
     result = {"generation": chosen, "mean_return": 100.0 * chosen, "sem": 5.0}
     manifest = {"stage": "evolve", "device": "CPU, 2 cores", "seconds": 90.0, "result": result}
-    manifest |= {"sha256": {"controller.safetensors": folder.name}, "inputs": {"start": start}}
+    weights = controller / "controller.safetensors"
+    weights.write_text(folder.name)
+    manifest |= {"sha256": {weights.name: sha256(weights)}, "inputs": {"start": start}}
     (controller / "manifest.json").write_text(json.dumps(manifest))
     values = np.array(returns)
     evaluation = {
@@ -62,8 +64,10 @@ def line(table, start):
 
 
 def test_a_search_that_began_at_another_continues_its_curve(results):
-    write_run(results / "car_racing" / "first", chosen=2)
-    write_run(results / "car_racing" / "longer", chosen=2, start="first")
+    first = results / "car_racing" / "first"
+    write_run(first, chosen=2)
+    start = sha256(first / "controller" / "controller.safetensors")
+    write_run(results / "car_racing" / "longer", chosen=2, start=start)
     run = report.load_run("car_racing", "longer", results)
     assert [row["generation"] for row in run.curve] == [2, 4, 6]  # the first's 2, then its own
     assert [row["total_steps"] for row in run.curve] == [2000, 4000, 6000]
