@@ -22,7 +22,7 @@ CAR_BEST = (906, 21)
 
 CAR_RACING = (
     Row("V and M, C linear on (z, h)", "main", CAR_BEST),
-    Row("as above, before the search went on with a larger population", "cooled_late"),
+    Row("as above, before a second, larger search", "cooled_late"),
     Row("as above, the search cooled after 40 generations", "cooled_early"),
     Row("V and M, second round of data, smaller search", "second_round"),
     Row("V and M, first round of data, smaller search", "first_round"),

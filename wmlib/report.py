@@ -304,8 +304,9 @@ def write_report(results: Path, readme: Path) -> None:
     tables = [
         (
             "CarRacing",
-            car_racing_table(results) + "\n\nMean ± std over episodes. The search of the first "
-            "three rows has larger generations than the others and so climbs slowly at first.",
+            car_racing_table(results) + "\n\nMean ± std over episodes. The first three rows "
+            "share the beginning of one search, whose generations are larger than those of the "
+            "others, so that it climbs slowly at first.",
         ),
         ("Doom Take Cover", doom_table(results) + "\n\nMean ± std over episodes."),
         (

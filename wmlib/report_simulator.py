@@ -83,7 +83,8 @@ def gpu_note(results: Path = PUBLISHED) -> str:
     both = found["agent_on_both"]
     return (
         "Game steps with drawing and resets; agent steps of the whole acting loop, over whole "
-        f"laps. On {both['tracks']:,} tracks the agent's return on the GPU differs from that on a "
-        f"CPU by {both['difference']:.1f} ± {both['sem']:.1f} points, track by track (standard "
-        "error)."
+        f"laps. On {both['tracks']:,} tracks an agent (the one from which chapter 7's search on a "
+        f"GPU went on) scored {both['mean_on_gpu']:.0f} there and {both['mean_on_cpu']:.0f} on a "
+        f"CPU: a difference of {both['difference']:.1f} ± {both['sem']:.1f} points, track by track "
+        "(standard error)."
     )
