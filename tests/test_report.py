@@ -192,6 +192,8 @@ def test_the_simulators_table_and_parity_come_from_its_benchmarks(tmp_path):
     assert int(ours[1]) == round(speed["steps_per_second"]["batched_64"])
     assert int(ours[2]) == round(speed["ratio_to_gymnasium"]["batched_64"])
     assert "last bit" in text
+    intel = json.loads((report.PUBLISHED / "simulator" / "speed_intel.json").read_text())
+    assert f"it was {min(intel['ratio_64_per_round']):.0f} to " in text
     gpu = json.loads((report.PUBLISHED / "simulator" / "gpu.json").read_text())
     cars = [cell.replace(",", "") for cell in line(text, "4,096 |")]
     assert int(cars[1]) == round(gpu["game_steps_per_second"]["4096"])

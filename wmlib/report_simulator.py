@@ -41,10 +41,15 @@ def speed_note(results: Path = PUBLISHED) -> str:
     """How the speeds were measured."""
     found = read_json(results / "simulator" / "speed.json", "ratio_64_per_round", "processor")
     ratios = found["ratio_64_per_round"]
-    return (
+    told = (
         f"Medians of {len(ratios)} rounds in turns, one thread, {found['games']} cars as a batch "
         f"({found['processor']}); the ratio of 64 × 64 was {min(ratios):.0f} to {max(ratios):.0f}."
     )
+    for path in sorted((results / "simulator").glob("speed_*.json")):  # on another processor
+        other = read_json(path, "ratio_64_per_round", "processor")
+        name, ratios = other["processor"], other["ratio_64_per_round"]
+        told += f" On another machine ({name}) it was {min(ratios):.0f} to {max(ratios):.0f}."
+    return told
 
 
 def parity_note(results: Path = PUBLISHED) -> str:
