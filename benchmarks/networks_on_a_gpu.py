@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import tyro
+from on_a_gpu import wait_for
 
 from wmlib import runs
 from wmlib.agent import load_pretrained
@@ -33,8 +34,7 @@ def median_seconds(act: Callable[[], object], device: str, repeats: int) -> floa
     for i in range(3 + repeats):
         start = time.perf_counter()
         act()
-        if device == "cuda":
-            torch.cuda.synchronize()
+        wait_for(device)
         if i >= 3:
             seconds.append(time.perf_counter() - start)
     return float(np.median(seconds))

@@ -108,9 +108,12 @@ def main(
         if result["weights"] != weights:
             raise SystemExit(f"error: {file} is of another agent: run --part gpu again")
     else:
-        device_name, versions = runs.device_name(device), runs.versions()
-        result = {"device": device_name, "versions": versions, "weights": weights}
-        result["max_steps"] = max_steps
+        result = {
+            "device": runs.device_name(device),
+            "versions": runs.versions(),
+            "weights": weights,
+            "max_steps": max_steps,
+        }
 
     def keep(**found: object) -> None:
         result.update(found)

@@ -92,9 +92,6 @@ class OnTheGpu(torch.Tensor):
     def __array__(self, *args, **kwargs):
         raise TypeError("can't convert a tensor on the GPU to numpy")
 
-    def cpu(self):
-        return self.as_subclass(torch.Tensor)
-
 
 def test_ends_that_a_game_tells_on_the_gpu_can_be_counted(monkeypatch):
     agent = new_agent(CAR)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from wmlib.envs.batched_car_racing.track import ROAD_WIDTH
-from wmlib.report import NOT_YET, PUBLISHED, table, unbroken
+from wmlib.report import NOT_YET, PUBLISHED, load_run, table, unbroken
 from wmlib.runs import read_json
 
 ROWS = {
@@ -84,12 +84,15 @@ def gpu_table(results: Path = PUBLISHED) -> str:
 
 def gpu_note(results: Path = PUBLISHED) -> str:
     """What was measured there, and whether an agent drives as on the CPU."""
-    found = read_json(results / "simulator" / "gpu.json", "agent_on_both")
+    found = read_json(results / "simulator" / "gpu.json", "agent_on_both", "weights")
     both = found["agent_on_both"]
+    published = load_run("car_racing", "main", results).evaluation["weights"]
+    who = "the published agent"
+    if found["weights"] != published:
+        who = "an agent (the one from which chapter 7's search on a GPU went on)"
     return (
         "Game steps with drawing and resets; agent steps of the whole acting loop, over whole "
-        f"laps. On {both['tracks']:,} tracks an agent (the one from which chapter 7's search on a "
-        f"GPU went on) scored {both['mean_on_gpu']:.0f} there and {both['mean_on_cpu']:.0f} on a "
-        f"CPU: a difference of {both['difference']:.1f} ± {both['sem']:.1f} points, track by track "
-        "(standard error)."
+        f"laps. On {both['tracks']:,} tracks {who} scored {both['mean_on_gpu']:.0f} there and "
+        f"{both['mean_on_cpu']:.0f} on a CPU: a difference of {both['difference']:.1f} ± "
+        f"{both['sem']:.1f} points, track by track (standard error)."
     )
