@@ -15,12 +15,12 @@ from pathlib import Path
 import gymnasium as gym
 import torch
 
-from wmlib import runs
 from wmlib.agent import Agent
-from wmlib.arena import play
-from wmlib.memory import MDNRNN
-from wmlib.presets import TASKS
-from wmlib.vision import VAE
+from wmlib.model.memory import MDNRNN
+from wmlib.model.vision import VAE
+from wmlib.records import files as runs
+from wmlib.tasks import TASKS
+from wmlib.worlds.play import play
 
 
 def paper_sized() -> Agent:

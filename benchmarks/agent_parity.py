@@ -14,9 +14,12 @@ import numpy as np
 import tyro
 from tqdm import tqdm
 
-from wmlib import report, runs, seeds
-from wmlib.agent import Agent, evaluate, load_pretrained
-from wmlib.arena import standard_error
+from wmlib import seeds
+from wmlib.agent import Agent, load_pretrained
+from wmlib.book import report
+from wmlib.records import files as runs
+from wmlib.worlds.evaluate import evaluate
+from wmlib.worlds.play import standard_error
 
 BAR = 20
 """points"""

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 import tyro
 
-from wmlib.latents import encode_frames, sample_z
-from wmlib.presets import get_task
-from wmlib.probes import read_out
-from wmlib.runs import RunFolder, read_json, sha256, write_json
-from wmlib.store import RolloutStore
-from wmlib.vision import VAE, load_vision
+from wmlib.book.probes import read_out
+from wmlib.data.latents import encode_frames, sample_z
+from wmlib.data.store import RolloutStore
+from wmlib.model.vision import VAE, load_vision
+from wmlib.records.files import RunFolder, read_json, sha256, write_json
+from wmlib.tasks import get_task
 
 TASK = "doom_take_cover"
 SCREEN = 160

@@ -25,13 +25,13 @@ from tqdm import tqdm
 
 from wmlib import seeds
 from wmlib.agent import load_agent, weights_of
-from wmlib.arena import standard_error
-from wmlib.dream import action_space
-from wmlib.game import make_games
-from wmlib.policies import sweep
-from wmlib.presets import get_task
-from wmlib.rollouts import play
-from wmlib.runs import write_json
+from wmlib.data.policies import sweep
+from wmlib.data.rollouts import play
+from wmlib.model.actions import action_space
+from wmlib.records.files import write_json
+from wmlib.tasks import get_task
+from wmlib.worlds.play import standard_error
+from wmlib.worlds.real import make_games
 
 PERIODS = (60, 90, 120, 150, 180, 240)
 EPISODES = GAMES * ROUNDS
@@ -56,7 +56,7 @@ class Scripted:
 
 
 def clock(period: int) -> Callable[[int], Iterator[float]]:
-    """wmlib.policies.sweep with a turn every `period` tics."""
+    """wmlib.data.policies.sweep with a turn every `period` tics."""
     space = action_space(get_task(TASK))
 
     def script(seed: int) -> Iterator[float]:

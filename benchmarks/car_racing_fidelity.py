@@ -15,10 +15,10 @@ import numpy as np
 from side_by_side import POLICIES, SideBySide
 from tqdm import tqdm
 
-from wmlib import runs
 from wmlib.envs import batched_car_racing
 from wmlib.envs.batched_car_racing.compilation import source_digest
 from wmlib.envs.batched_car_racing.vector_env import FAST_TOLERANCE
+from wmlib.records import files as runs
 
 SEED = 100_000  # training seeds: the test seeds are for agents alone
 TOLERANCES = {"exact": 0.0, "fast": FAST_TOLERANCE}

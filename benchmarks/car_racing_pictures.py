@@ -19,11 +19,12 @@ from gymnasium.envs.box2d.car_racing import CarRacing
 from numpy.typing import NDArray
 from side_by_side import POLICIES, SideBySide
 
+from wmlib.device import device_name
 from wmlib.envs.batched_car_racing.cpu import CpuCars
 from wmlib.envs.batched_car_racing.drawing import draw_64, draw_96, new_scratch
 from wmlib.envs.batched_car_racing.geometry import ROWS, SCREEN
 from wmlib.envs.pictures import SIDE
-from wmlib.runs import device_name, versions, write_json
+from wmlib.records.files import versions, write_json
 
 ROOT = Path(__file__).parents[1]
 PLAYED = ("driver", "clumsy", "straight", "uniform")  # policies

@@ -16,9 +16,9 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
-from wmlib import runs
 from wmlib.envs.batched_car_racing.cpu import CpuCars
 from wmlib.envs.batched_car_racing.vector_env import FAST_TOLERANCE
+from wmlib.records import files as runs
 
 LOW, HIGH = np.array([-1, 0, 0], np.float32), np.array([1, 1, 1], np.float32)
 SEED = 100_000

@@ -13,9 +13,11 @@ import numpy as np
 import torch
 import tyro
 
-from wmlib import runs, seeds
-from wmlib.agent import Agent, evaluate, load_pretrained, pretrained_folder, weights_of
-from wmlib.arena import standard_error
+from wmlib import seeds
+from wmlib.agent import Agent, load_pretrained, pretrained_folder, weights_of
+from wmlib.records import files as runs
+from wmlib.worlds.evaluate import evaluate
+from wmlib.worlds.play import standard_error
 
 
 def drive(agent: Agent, tracks: int) -> dict[str, Any]:

@@ -17,10 +17,11 @@ import numpy as np
 import tyro
 from numpy.typing import NDArray
 
-from wmlib.rollouts import collect
-from wmlib.runs import device_name, versions, write_json
+from wmlib.data.rollouts import collect
+from wmlib.data.store import RolloutStore
+from wmlib.device import device_name
+from wmlib.records.files import versions, write_json
 from wmlib.seeds import TRAINING
-from wmlib.store import RolloutStore
 
 RESULTS = Path(__file__).parents[1] / "results" / "data_policies"
 SPEED_BINS = np.arange(0, 155, 5).tolist()  # units of the physics per second

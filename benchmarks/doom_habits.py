@@ -15,8 +15,8 @@ import tyro
 
 from wmlib import seeds
 from wmlib.agent import Agent, load_agent, weights_of
-from wmlib.presets import get_task
-from wmlib.runs import write_json
+from wmlib.records.files import write_json
+from wmlib.tasks import get_task
 
 TASK = "doom_take_cover"
 GAMES, ROUNDS, SHOWN = 24, 4, 6

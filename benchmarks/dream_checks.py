@@ -1,4 +1,4 @@
-"""The four checks that a dream cannot be cheated (wmlib.cheating), on a run's M and C.
+"""The four checks that a dream cannot be cheated (wmlib.book.cheating), on a run's M and C.
 
     python benchmarks/dream_checks.py RUN_DIR [--controller policy]
 
@@ -13,14 +13,16 @@ import numpy as np
 import torch
 import tyro
 
-from wmlib import cheating, paper, report, seeds
+from wmlib import seeds
 from wmlib.agent import Agent, load_agent, weights_of
-from wmlib.latents import encode_frames, load_latents, sample_z
-from wmlib.memory_training import validate
-from wmlib.presets import get_task
-from wmlib.probes import CountProbe, load_probe
-from wmlib.runs import RunFolder, UserError, is_finished, write_json
-from wmlib.store import RolloutStore
+from wmlib.book import cheating, paper, report
+from wmlib.book.probes import CountProbe, load_probe
+from wmlib.data.latents import encode_frames, load_latents, sample_z
+from wmlib.data.store import RolloutStore
+from wmlib.errors import UserError
+from wmlib.learning.memory import validate
+from wmlib.records.files import RunFolder, is_finished, write_json
+from wmlib.tasks import get_task
 
 TASK = "doom_take_cover"
 DREAMS, STEPS, REAL = 64, 600, 8

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 import tyro
 
-from wmlib.latents import Latents, load_latents
-from wmlib.memory import MDNRNN, load_memory
-from wmlib.memory_training import validate
-from wmlib.presets import get_task
-from wmlib.runs import RunFolder, read_json, sha256, write_json
+from wmlib.data.latents import Latents, load_latents
+from wmlib.learning.memory import validate
+from wmlib.model.memory import MDNRNN, load_memory
+from wmlib.records.files import RunFolder, read_json, sha256, write_json
+from wmlib.tasks import get_task
 
 TASK = "doom_take_cover"
 SHOWN = ("val_end", "val_end_precision", "val_end_recall", "val_ends")

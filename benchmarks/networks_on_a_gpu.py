@@ -17,12 +17,11 @@ import torch
 import tyro
 from on_a_gpu import wait_for
 
-from wmlib import runs
 from wmlib.agent import load_pretrained
-from wmlib.memory import MDNRNN
-from wmlib.sequences import Batch
-from wmlib.training import autocast
-from wmlib.vision import VAE
+from wmlib.device import autocast
+from wmlib.model.memory import MDNRNN, Batch
+from wmlib.model.vision import VAE
+from wmlib.records import files as runs
 
 DATA = Path(__file__).parents[1] / "wmlib" / "data" / "car_racing.npz"
 DREAM_STEPS = 20  # in a round

@@ -22,9 +22,10 @@ import numpy as np
 import torch
 import tyro
 
-from wmlib import runs, seeds
+from wmlib import seeds
 from wmlib.agent import load_pretrained, pretrained_folder, weights_of
-from wmlib.arena import Played, play, standard_error
+from wmlib.records import files as runs
+from wmlib.worlds.play import Played, play, standard_error
 
 WARM_UP = 60  # steps: the first 50 show the whole map, which takes longer to draw
 LAPS = 3  # of each slot

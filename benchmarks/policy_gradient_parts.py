@@ -13,9 +13,12 @@ from pathlib import Path
 import torch
 import tyro
 
-from wmlib import presets, report, runs, stages
+from wmlib import presets
 from wmlib.agent import pretrained_folder, weights_of
+from wmlib.book import report
 from wmlib.configs import PolicyConfig
+from wmlib.learning import stages
+from wmlib.records import files as runs
 
 UPDATES = 50
 SEEDS = range(5)

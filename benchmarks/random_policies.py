@@ -17,12 +17,13 @@ import tyro
 from gymnasium.vector import AutoresetMode
 from tqdm import tqdm
 
-from wmlib import runs, seeds
-from wmlib.arena import standard_error
-from wmlib.policies import make_policy
-from wmlib.presets import get_task
-from wmlib.rollouts import play
-from wmlib.store import RolloutStore
+from wmlib import seeds
+from wmlib.data.policies import make_policy
+from wmlib.data.rollouts import play
+from wmlib.data.store import RolloutStore
+from wmlib.records import files as runs
+from wmlib.tasks import get_task
+from wmlib.worlds.play import standard_error
 
 POLICIES = {"car_racing": ("uniform",), "doom_take_cover": ("uniform", "held", "still", "sweep")}
 EPISODES = {"car_racing": 100, "doom_take_cover": 500}

@@ -13,11 +13,12 @@ import torch
 import tyro
 from tqdm import tqdm
 
-from wmlib import paper, seeds
+from wmlib import seeds
 from wmlib.agent import load_agent, pretrained_folder, weights_of
-from wmlib.arena import play, standard_error
-from wmlib.presets import get_task
-from wmlib.runs import write_json
+from wmlib.book import paper
+from wmlib.records.files import write_json
+from wmlib.tasks import get_task
+from wmlib.worlds.play import play, standard_error
 
 TASK = "doom_take_cover"
 SLOTS = 128

@@ -24,11 +24,13 @@ import tyro
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from wmlib.rollouts import collect
-from wmlib.runs import device_name, versions, write_json
-from wmlib.store import RolloutStore, sample_frames
-from wmlib.training import autocast, update_generator, update_rng
-from wmlib.vision import VAE
+from wmlib.data.rollouts import collect
+from wmlib.data.store import RolloutStore, sample_frames
+from wmlib.device import autocast, device_name
+from wmlib.model.vision import VAE
+from wmlib.records.files import versions, write_json
+from wmlib.records.keeper import update_generator
+from wmlib.seeds import update_rng
 
 BATCH = 100
 LEARNING_RATE = 1e-4
@@ -70,7 +72,7 @@ def plain_update(vae: VAE) -> Update:
 
 
 def our_update(vae: VAE) -> Update:
-    """One update of `wmlib.vision`."""
+    """One update of `wmlib.model.vision`."""
     optimizer = torch.optim.Adam(vae.parameters(), LEARNING_RATE, fused=True)
 
     def update(x: Tensor, generator: torch.Generator) -> dict[str, Tensor]:

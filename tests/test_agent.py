@@ -7,25 +7,20 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from wmlib.worlds.scoring import Scores
 
 import wmlib
-from wmlib.agent import (
-    Agent,
-    evaluate,
-    find_agent,
-    load_agent,
-    pretrained_folder,
-)
+from wmlib.agent import Agent, find_agent, load_agent, pretrained_folder
 from wmlib.configs import EvaluateConfig
-from wmlib.controller import save_controllers
-from wmlib.game import make_games
-from wmlib.memory import MDNRNN
-from wmlib.presets import TASKS
-from wmlib.runs import UserError
-from wmlib.scoring import Scores
-from wmlib.stages import evaluate_run
-from wmlib.vision import VAE
-from wmlib.weights import save_weights
+from wmlib.errors import UserError
+from wmlib.learning.stages import evaluate_run
+from wmlib.model.controller import save_controllers
+from wmlib.model.memory import MDNRNN
+from wmlib.model.vision import VAE
+from wmlib.records.weights import save_weights
+from wmlib.tasks import TASKS
+from wmlib.worlds.evaluate import evaluate
+from wmlib.worlds.real import make_games
 
 DOOM, CAR = TASKS["doom_take_cover"], TASKS["car_racing"]
 

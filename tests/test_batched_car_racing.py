@@ -16,10 +16,10 @@ from side_by_side import POLICIES, SideBySide
 
 import wmlib  # registers the environments
 from wmlib import seeds
-from wmlib.agent import evaluate
 from wmlib.envs.batched_car_racing import car_body, compilation
 from wmlib.envs.batched_car_racing.state import new_state
 from wmlib.envs.batched_car_racing.track import UNIFORMS, build_track, new_scratch
+from wmlib.worlds.evaluate import evaluate
 
 PACKAGE = Path(compilation.__file__).parent
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from wmlib.agent import evaluate, load_pretrained
+from wmlib.agent import load_pretrained
+from wmlib.worlds.evaluate import evaluate
 
 
 def run(code, **environment):

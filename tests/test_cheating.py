@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from tests.test_report import write_run
-from wmlib import cheating, report
-from wmlib.dream import DreamEnv
-from wmlib.latents import Latents
-from wmlib.memory import MDNRNN
-from wmlib.presets import TASKS
-from wmlib.probes import CountProbe
+from wmlib.book import cheating, report
+from wmlib.book.probes import CountProbe
+from wmlib.data.latents import Latents
+from wmlib.model.memory import MDNRNN
+from wmlib.tasks import TASKS
+from wmlib.worlds.dream import DreamEnv
 
 DOOM = TASKS["doom_take_cover"]
 N_Z = 6

@@ -7,11 +7,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from wmlib import claims, cli, runs
 from wmlib.agent import pretrained_folder
-from wmlib.presets import PRESETS, TASKS
-from wmlib.rollouts import collect
-from wmlib.weights import load_weights
+from wmlib.cli import main as cli
+from wmlib.data.rollouts import collect
+from wmlib.presets import PRESETS
+from wmlib.records import files as runs
+from wmlib.records import stage as claims
+from wmlib.records.weights import load_weights
+from wmlib.tasks import TASKS
 
 
 def call(capsys, *args):

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from wmlib.controller import Controller, load_controllers, save_controllers
-from wmlib.presets import TASKS
-from wmlib.runs import UserError
+from wmlib.errors import UserError
+from wmlib.model.controller import Controller, load_controllers, save_controllers
+from wmlib.tasks import TASKS
 
 CAR, DOOM = TASKS["car_racing"], TASKS["doom_take_cover"]
 

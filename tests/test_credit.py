@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from wmlib import credit
-from wmlib.credit import LampTask
+from wmlib.book import credit
+from wmlib.book.credit import LampTask
 
 
 def rng(seed=0):

@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from wmlib.dream import DreamEnv, action_space, feature_sizes, features, placed
-from wmlib.memory import MDNRNN
-from wmlib.presets import TASKS
+from wmlib.device import placed
+from wmlib.learning.evolution import feature_sizes
+from wmlib.model.actions import action_space
+from wmlib.model.memory import MDNRNN
+from wmlib.tasks import TASKS
+from wmlib.worlds.dream import DreamEnv
+from wmlib.worlds.features import features
 
 DOOM, CAR = TASKS["doom_take_cover"], TASKS["car_racing"]
 N_Z, N_H = 6, 16

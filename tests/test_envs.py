@@ -7,7 +7,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import wmlib  # noqa: F401  (registers the games)
-from wmlib.policies import make_policy
+from wmlib.data.policies import make_policy
 
 GAMES = ["wmlib/CarRacing-v3", "wmlib/DoomTakeCover-v1", "wmlib/PendulumHanging-v1"]
 
@@ -167,7 +167,7 @@ def test_pendulum_starts_hanging_and_stays_low_without_a_plan():
 
 
 def returns(name: str, policy_name: str, seeds: range, num_envs: int) -> np.ndarray:
-    from wmlib.rollouts import play
+    from wmlib.data.rollouts import play
 
     env = gym.make_vec(name, num_envs=num_envs, autoreset_mode="Disabled")
     jobs = iter(enumerate(seeds))

@@ -16,19 +16,20 @@ import numpy as np
 import pytest
 import torch
 
-from wmlib import runs, seeds
+from wmlib import seeds
 from wmlib.agent import pretrained_folder
-from wmlib.arena import Arena, play
 from wmlib.configs import EvolveConfig
-from wmlib.evolution import (
+from wmlib.errors import UserError
+from wmlib.learning.evolution import (
     check_cooling,
     evolve,
     generation_seeds,
     least_generations,
     start_search,
 )
-from wmlib.runs import UserError
-from wmlib.weights import load_weights
+from wmlib.records import files as runs
+from wmlib.records.weights import load_weights
+from wmlib.worlds.play import Arena, play
 
 CONFIG = EvolveConfig("dream", 6, population=8, episodes=2, evaluate_every=3, evaluate_episodes=4)
 
@@ -338,7 +339,7 @@ def test_a_worker_that_dies_or_fails_is_reported_not_waited_for(world, error):
 
 LEFT_ALONE = """
 import sys, time
-from wmlib.arena import Arena
+from wmlib.worlds.play import Arena
 if __name__ == "__main__":
     arena = Arena(dict, workers=2)
     naps = [arena.pool.submit(time.sleep, 60) for _ in range(2)]

@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from wmlib.configs import GradientConfig
-from wmlib.gradient import ascend, dream_return
-from wmlib.iterative import random_agent
-from wmlib.presets import ITERATE_PRESETS, get_task
+from wmlib.learning.dream_gradient import ascend, dream_return
+from wmlib.learning.iterative import random_agent
+from wmlib.presets import ITERATE_PRESETS
+from wmlib.tasks import get_task
 
 
 @pytest.fixture

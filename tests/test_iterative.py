@@ -8,18 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from wmlib.cli import main
-from wmlib.exploring import ExploringPolicy
-from wmlib.iterative import (
-    StateVision,
-    finished_rounds,
-    iterate,
-    published_round,
-    random_agent,
-)
-from wmlib.presets import ITERATE_PRESETS, get_task
-from wmlib.runs import Metrics, RunFolder
-from wmlib.store import RolloutStore
+from wmlib.cli.main import main
+from wmlib.data.exploring import ExploringPolicy
+from wmlib.data.store import RolloutStore
+from wmlib.learning.iterative import finished_rounds, iterate, published_round, random_agent
+from wmlib.model.vision import StateVision
+from wmlib.presets import ITERATE_PRESETS
+from wmlib.records.files import Metrics, RunFolder
+from wmlib.tasks import get_task
 
 TINY = ITERATE_PRESETS["tiny"]
 SHORT = replace(

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from wmlib.latents import Latents, encode_frames, encode_run, load_latents
-from wmlib.runs import RunFolder, UserError
-from wmlib.sequences import EpisodeBatches, StreamBatches
-from wmlib.store import Episode, RolloutStore
-from wmlib.vision import VAE
-from wmlib.weights import save_weights
+from wmlib.data.batches import EpisodeBatches, StreamBatches
+from wmlib.data.latents import Latents, encode_frames, encode_run, load_latents
+from wmlib.data.store import Episode, RolloutStore
+from wmlib.errors import UserError
+from wmlib.model.vision import VAE
+from wmlib.records.files import RunFolder
+from wmlib.records.weights import save_weights
 
 CPU = torch.device("cpu")
 
@@ -177,7 +178,7 @@ def check_stored(run, vae, store):
 
 def test_encoding_goes_on_after_a_crash_and_when_data_grows(run, monkeypatch):
     run, vae, store = run
-    monkeypatch.setattr("wmlib.latents.BLOCK", 4)  # one episode a block
+    monkeypatch.setattr("wmlib.data.latents.BLOCK", 4)  # one episode a block
     encode, calls = vae.encode, []
 
     def break_in_the_second(x):
@@ -216,7 +217,7 @@ def test_another_v_means_other_latents(run, monkeypatch):
             raise RuntimeError("power cut")
         return encode(x)
 
-    monkeypatch.setattr("wmlib.latents.BLOCK", 4)  # one episode a block
+    monkeypatch.setattr("wmlib.data.latents.BLOCK", 4)  # one episode a block
     monkeypatch.setattr(other, "encode", break_in_the_second)
     with pytest.raises(RuntimeError, match="power cut"):
         encode_run(run, other, store, CPU)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from wmlib.latents import Latents
-from wmlib.memory import MDNRNN
-from wmlib.memory_training import validate
-from wmlib.sequences import EpisodeBatches
+from wmlib.data.batches import EpisodeBatches
+from wmlib.data.latents import Latents
+from wmlib.learning.memory import validate
+from wmlib.model.memory import MDNRNN
 
 CAR = {"n_z": 32, "n_a": 3, "n_h": 256}
 DOOM = {"n_z": 64, "n_a": 1, "n_h": 512, "restart_input": True, "heads": ("end",)}

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.distributions import Categorical, MixtureSameFamily, Normal
 
-from wmlib.mixture import gaussian_entropy, nll, sample_mixture, temper
+from wmlib.model.mixture import gaussian_entropy, nll, sample_mixture, temper
 
 
 @pytest.fixture

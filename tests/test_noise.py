@@ -2,7 +2,7 @@
 
 import torch
 
-from wmlib import noise
+from wmlib.worlds import noise
 
 
 def test_a_row_does_not_depend_on_the_batch_around_it():

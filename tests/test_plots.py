@@ -14,7 +14,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
-from wmlib import interact, plots, schematics
+from wmlib.book import interact, plots, schematics
 
 DRAWINGS = {
     "map": schematics.vmc_map(),

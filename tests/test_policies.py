@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box
 
-from wmlib.cli import main
-from wmlib.exploring import make_player
-from wmlib.latents import load_latents
-from wmlib.policies import POLICIES, SWEEP, make_policy
-from wmlib.presets import get_task
-from wmlib.rollouts import collect
-from wmlib.runs import UserError
-from wmlib.store import RolloutStore
+from wmlib.cli.main import main
+from wmlib.data.exploring import make_player
+from wmlib.data.latents import load_latents
+from wmlib.data.policies import POLICIES, SWEEP, make_policy
+from wmlib.data.rollouts import collect
+from wmlib.data.store import RolloutStore
+from wmlib.errors import UserError
+from wmlib.tasks import get_task
 
 CAR = Box(np.array([-1, 0, 0], np.float32), np.array([1, 1, 1], np.float32))
 DOOM = Box(-1, 1, (1,), np.float32)

@@ -11,17 +11,22 @@ import pytest
 import torch
 from torch._subclasses import FakeTensorMode
 
-from wmlib import agent, cli, noise, training
-from wmlib.arena import play
+from wmlib import agent
+from wmlib.cli import main as cli
 from wmlib.configs import PolicyConfig
-from wmlib.controller import Controller, load_controllers
-from wmlib.dream import DreamEnv, FeatureVectorEnv
-from wmlib.experience import Dreams, Experience, Games
-from wmlib.memory import MDNRNN
-from wmlib.policy_gradient import Learner, advantages, learn_policy, least_updates
-from wmlib.presets import get_task
-from wmlib.runs import Metrics, UserError, read_json
-from wmlib.training import update_rng
+from wmlib.errors import UserError
+from wmlib.learning.lives import Dreams, Experience, Games
+from wmlib.learning.policy_gradient import Learner, advantages, learn_policy, least_updates
+from wmlib.model.controller import Controller, load_controllers
+from wmlib.model.memory import MDNRNN
+from wmlib.records import keeper as training
+from wmlib.records.files import Metrics, read_json
+from wmlib.seeds import update_rng
+from wmlib.tasks import get_task
+from wmlib.worlds import noise
+from wmlib.worlds.dream import DreamEnv
+from wmlib.worlds.features import FeatureVectorEnv
+from wmlib.worlds.play import play
 
 TASK, CAR = get_task("doom_take_cover"), get_task("car_racing")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from wmlib.agent import load_pretrained, pretrained_folder
-from wmlib.probes import (
+from wmlib.book.probes import (
     CountProbe,
     fit_counts,
     fit_ridge,
@@ -13,7 +13,8 @@ from wmlib.probes import (
     read_out,
     save_probe,
 )
-from wmlib.runs import UserError, read_json, sha256
+from wmlib.errors import UserError
+from wmlib.records.files import read_json, sha256
 
 
 def test_ridge_finds_the_weights_whatever_the_scale() -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wmlib import paper, report, report_figures, report_simulator
-from wmlib.runs import RunFolder, UserError, sha256
+from wmlib.book import paper, report, report_figures, report_simulator
+from wmlib.errors import UserError
+from wmlib.records.files import RunFolder, sha256
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -15,12 +15,14 @@ import numpy as np
 import pytest
 import torch
 
-from wmlib.claims import begin_stage
-from wmlib.presets import PRESETS, get_task
-from wmlib.rollouts import _Queue, collect
-from wmlib.runs import RunFolder, UserError
-from wmlib.store import CHUNK, Episode, RolloutStore, sample_frames
-from wmlib.vision import train_vision
+from wmlib.data.rollouts import _Queue, collect
+from wmlib.data.store import CHUNK, Episode, RolloutStore, sample_frames
+from wmlib.errors import UserError
+from wmlib.learning.vision import train_vision
+from wmlib.presets import PRESETS
+from wmlib.records.files import RunFolder
+from wmlib.records.stage import begin_stage
+from wmlib.tasks import get_task
 
 ROOT = Path(__file__).parents[1]
 SETTINGS = {"episodes": 10, "seed": 100_000, "max_episode_steps": 250, "min_episode_steps": 200}
@@ -67,7 +69,7 @@ def test_what_is_stored(doom):
 
 
 def test_a_length_that_is_never_reached_ends_the_collection(tmp_path, monkeypatch):
-    monkeypatch.setattr("wmlib.rollouts.PATIENCE", 3)
+    monkeypatch.setattr("wmlib.data.rollouts.PATIENCE", 3)
     short = {"seed": 100_000, "max_episode_steps": 5, "min_episode_steps": 6, "progress": False}
     with pytest.raises(UserError, match="3 episodes in a row were shorter than --min-episode-ste"):
         collect("doom_take_cover", "held", 1, path=tmp_path / "doom", num_envs=1, **short)
@@ -136,7 +138,7 @@ def living(folder: Path) -> list[str]:
 def test_kill_9_then_resume_gives_the_uninterrupted_result(doom, tmp_path):
     path = tmp_path / "killed"
     command = (
-        "from wmlib.rollouts import collect; "
+        "from wmlib.data.rollouts import collect; "
         f"collect('doom_take_cover', 'held', path={str(path)!r}, num_envs=3, **{SETTINGS})"
     )
     environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
@@ -166,7 +168,7 @@ def test_ctrl_c_keeps_what_is_stored_and_ends_the_workers(tmp_path):
     command = (
         # A shell's background jobs ignore SIGINT, and so would what they start.
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        "from wmlib.rollouts import collect; "
+        "from wmlib.data.rollouts import collect; "
         f"collect('doom_take_cover', 'held', 1000, 100_000, {str(path)!r})"
     )
     environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)}

@@ -9,8 +9,10 @@ from typing import ClassVar
 import pytest
 import torch
 
-from wmlib import claims, runs, weights
-from wmlib.runs import UserError
+from wmlib.errors import UserError
+from wmlib.records import files as runs
+from wmlib.records import stage as claims
+from wmlib.records import weights
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from wmlib import seeds
-from wmlib.runs import UserError
+from wmlib.errors import UserError
 
 
 def test_ranges_are_the_published_ones_and_disjoint():

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 import torch
 
-from wmlib.runs import RunFolder, UserError
-from wmlib.store import Episode, RolloutStore
-from wmlib.training import Keeper, Prefetch
-from wmlib.weights import load_weights, save_checkpoint, save_weights
+from wmlib.data.prefetch import Prefetch
+from wmlib.data.store import Episode, RolloutStore
+from wmlib.errors import UserError
+from wmlib.records.files import RunFolder
+from wmlib.records.keeper import Keeper
+from wmlib.records.weights import load_weights, save_checkpoint, save_weights
 
 # ---------------------------------------------------------------- batches made ahead
 
@@ -129,14 +131,15 @@ SCRIPT = """
 import sys, torch
 import wmlib.training
 from dataclasses import replace
-from wmlib.latents import encode_run
-from wmlib.memory_training import train_memory
-from wmlib.presets import get_preset, get_task
-from wmlib.store import RolloutStore
-from wmlib.runs import RunFolder
-from wmlib.vision import train_vision
+from wmlib.data.latents import encode_run
+from wmlib.learning.memory import train_memory
+from wmlib.presets import get_preset
+from wmlib.tasks import get_task
+from wmlib.data.store import RolloutStore
+from wmlib.records.files import RunFolder
+from wmlib.learning.vision import train_vision
 
-wmlib.training.CHECKPOINT_SECONDS = 0.3
+wmlib.records.keeper.CHECKPOINT_SECONDS = 0.3
 stage, run, task = sys.argv[1], RunFolder(sys.argv[2]), get_task("doom_take_cover")
 preset, cpu = get_preset("doom_take_cover", "tiny"), torch.device("cpu")
 if stage == "vision":

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch.distributions import Normal, kl_divergence
 
-from wmlib.vision import VAE, PixelDeconv, as_picture, kl_to_standard_normal
+from wmlib.model.vision import VAE, PixelDeconv, as_picture, kl_to_standard_normal
 
 
 def pictures(n, seed=0):

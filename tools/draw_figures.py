@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from wmlib import schematics
+from wmlib.book import schematics
 
 FOLDER = Path(__file__).resolve().parents[1] / "bookassets" / "figures"
 FIGURES = {

@@ -1,4 +1,4 @@
-"""Fit the probe that defines "fireballs" for V of a run: see wmlib.probes.CountProbe.
+"""Fit the probe that defines "fireballs" for V of a run: see wmlib.book.probes.CountProbe.
 
     python tools/fit_fireball_probe.py RUN_DIR
 
@@ -12,14 +12,14 @@ import torch
 import tyro
 
 from wmlib import seeds
-from wmlib.cheating import VISIBLE, visible
-from wmlib.latents import encode_frames, sample_z
-from wmlib.presets import get_task
-from wmlib.probes import fit_counts, save_probe
-from wmlib.rollouts import collect
-from wmlib.runs import RunFolder, sha256
-from wmlib.store import RolloutStore
-from wmlib.vision import load_vision
+from wmlib.book.cheating import VISIBLE, visible
+from wmlib.book.probes import fit_counts, save_probe
+from wmlib.data.latents import encode_frames, sample_z
+from wmlib.data.rollouts import collect
+from wmlib.data.store import RolloutStore
+from wmlib.model.vision import load_vision
+from wmlib.records.files import RunFolder, sha256
+from wmlib.tasks import get_task
 
 TASK = "doom_take_cover"
 EPISODES = 60

@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 import wmlib
-from wmlib import seeds, video
+from wmlib import seeds
+from wmlib.book import video
 
 OUTPUT = Path("bookassets/figures/agents.webp")
 SIDE, GAP, FRAME = 176, 14, 3

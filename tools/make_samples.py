@@ -1,4 +1,4 @@
-"""Make wmlib/data/TASK.npz (frames, latents, facts) with a run's V: see wmlib.samples.
+"""Make wmlib/data/TASK.npz (frames, latents, facts) with a run's V: see wmlib.book.samples.
 
     python tools/make_samples.py car_racing RUN_DIR
 
@@ -14,13 +14,13 @@ import torch
 import tyro
 
 from wmlib import seeds
-from wmlib.exploring import make_player
-from wmlib.latents import encode_frames
-from wmlib.presets import get_task
-from wmlib.rollouts import collect
-from wmlib.runs import RunFolder
-from wmlib.store import RolloutStore
-from wmlib.vision import load_vision
+from wmlib.data.exploring import make_player
+from wmlib.data.latents import encode_frames
+from wmlib.data.rollouts import collect
+from wmlib.data.store import RolloutStore
+from wmlib.model.vision import load_vision
+from wmlib.records.files import RunFolder
+from wmlib.tasks import get_task
 
 FACTS = {"car_racing": "speed", "doom_take_cover": "fireballs"}
 POLICIES = {"car_racing": "original,pretrained", "doom_take_cover": "held"}

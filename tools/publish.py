@@ -19,10 +19,11 @@ from pathlib import Path
 import tyro
 
 from wmlib.agent import load_agent
-from wmlib.iterative import finished_rounds, load_round
-from wmlib.presets import get_task
-from wmlib.report import STAGES
-from wmlib.runs import RunFolder, UserError, is_finished, read_json, sha256
+from wmlib.book.report import STAGES
+from wmlib.errors import UserError
+from wmlib.learning.iterative import finished_rounds, load_round
+from wmlib.records.files import RunFolder, is_finished, read_json, sha256
+from wmlib.tasks import get_task
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = ("manifest.json", "metrics.jsonl")

@@ -1,5 +1,10 @@
-"""wmlib: the code behind the World Models book."""
+"""wmlib: the code behind the World Models book.
 
+The names below are all that most chapters need; they are loaded when they are first used, so that
+`import wmlib` only registers the games.
+"""
+
+import importlib
 import os
 from typing import Any
 
@@ -13,11 +18,28 @@ __version__ = "0.1.0"
 
 _envs.register_all()
 
+_HOMES = {
+    "wmlib.agent": ("Agent", "load_agent", "load_pretrained"),
+    "wmlib.model.vision": ("VAE",),
+    "wmlib.model.memory": ("MDNRNN",),
+    "wmlib.model.controller": ("Controller",),
+    "wmlib.worlds.dream": ("DreamEnv",),
+    "wmlib.worlds.real": ("GameFeatures",),
+    "wmlib.worlds.evaluate": ("evaluate",),
+    "wmlib.data.rollouts": ("collect",),
+    "wmlib.learning.evolution": ("evolve",),
+    "wmlib.learning.iterative": ("iterate",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = ["__version__", *_HOME_OF]
+
 
 def __getattr__(name: str) -> Any:
-    # Agents without importing torch for those who only want the environments.
-    if name in ("load_pretrained", "load_agent"):
-        from wmlib import agent
-
-        return getattr(agent, name)
+    if name in _HOME_OF:
+        return getattr(importlib.import_module(_HOME_OF[name]), name)
     raise AttributeError(f"module 'wmlib' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME_OF})

@@ -2,10 +2,7 @@
 
 import sys
 
-try:
-    from wmlib.cli import main
-except KeyboardInterrupt:  # torch takes a second or two to load
-    sys.exit(130)
+from wmlib.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

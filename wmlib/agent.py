@@ -1,31 +1,28 @@
-"""The agent: V, M and C together (paper, section "Putting Everything Together"), and its score."""
+"""The agent: V, M and C together (paper, section "Putting Everything Together")."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from wmlib.arena import play, standard_error
-from wmlib.claims import CLAIM
-from wmlib.controller import Controller, load_controllers
-from wmlib.dream import DreamEnv, FeatureVectorEnv, n_features
-from wmlib.game import GameFeatures, make_games
-from wmlib.memory import MDNRNN, load_memory
-from wmlib.presets import Task, get_task
-from wmlib.runs import (
-    NEEDS,
-    RunFolder,
-    UserError,
-    read_json,
-    sha256,
-)
-from wmlib.vision import VAE, load_vision
-from wmlib.weights import load_weights
+from wmlib.configs import DreamWorld, RealWorld, World
+from wmlib.errors import UserError
+from wmlib.model.controller import Controller, load_controllers
+from wmlib.model.memory import MDNRNN, load_memory
+from wmlib.model.vision import Vision, load_vision
+from wmlib.records.files import read_json, sha256
+from wmlib.records.run_folder import NEEDS, RunFolder
+from wmlib.records.stage import CLAIM
+from wmlib.records.weights import load_weights
+from wmlib.tasks import Task, get_task
+from wmlib.worlds.dream import DreamEnv
+from wmlib.worlds.features import n_features
+from wmlib.worlds.real import GameFeatures, make_games
+
+Device = torch.device | str
 
 
 @dataclass
@@ -37,7 +34,7 @@ class Agent:
     """
 
     task: Task
-    vision: VAE
+    vision: Vision
     memory: MDNRNN
     starts: tuple[Tensor, Tensor]
     controller: Controller | None = None
@@ -50,26 +47,48 @@ class Agent:
             raise UserError("this agent has no controller yet: run evolve first")
         return self.controllers["params"]
 
+    @overload
+    def world(self, world: DreamWorld, num_envs: int = 1, device: Device = "cpu") -> DreamEnv: ...
+
+    @overload
+    def world(
+        self, world: RealWorld, num_envs: int = 1, device: Device = "cpu"
+    ) -> GameFeatures: ...
+
+    def world(
+        self, world: World, num_envs: int = 1, device: Device = "cpu"
+    ) -> DreamEnv | GameFeatures:
+        """The one door into a world: N games behind V and M, or N dreams, as `world` says."""
+        if isinstance(world, DreamWorld):
+            return DreamEnv(
+                self.task, self.memory, self.starts, world, num_envs, self.vision, device
+            )
+        on_gpu = world.game == "batched" and torch.device(device).type == "cuda"
+        options = {"device": "cuda"} if on_gpu else {}
+        games = make_games(self.task, num_envs, world.max_episode_steps, world.game, **options)
+        return GameFeatures(self.task, games, self.vision, self.memory, device)
+
     def real(
         self,
         num_envs: int = 1,
         max_episode_steps: int | None = None,
-        game: str = "reference",
-        device: torch.device | str = "cpu",
+        game: Literal["reference", "batched"] = "reference",
+        device: Device = "cpu",
     ) -> GameFeatures:
-        """The real game behind V and M, as features."""
+        """The real game behind V and M, as features; whole episodes by default."""
         steps = self.task.max_episode_steps if max_episode_steps is None else max_episode_steps
-        on_gpu = {"device": "cuda"} if torch.device(device).type == "cuda" else {}
-        kwargs = on_gpu if game == "batched" else {}
-        games = make_games(self.task, num_envs, steps, game, **kwargs)
-        return GameFeatures(self.task, games, self.vision, self.memory, device)
+        return self.world(RealWorld("real", game, steps), num_envs, device)
 
-    def dream(self, num_envs: int = 1, tau: float = 1.0, **kwargs: Any) -> DreamEnv:
-        """M alone, as features; see DreamEnv for the options."""
-        kwargs = {"max_episode_steps": self.task.max_episode_steps} | kwargs
-        return DreamEnv(
-            self.task, self.memory, self.starts, num_envs, tau, vision=self.vision, **kwargs
-        )
+    def dream(
+        self,
+        num_envs: int = 1,
+        tau: float = 1.0,
+        device: Device = "cpu",
+        **settings: Any,
+    ) -> DreamEnv:
+        """M alone, as features; the other settings are those of DreamWorld."""
+        settings = {"max_episode_steps": self.task.max_episode_steps} | settings
+        return self.world(DreamWorld(tau=tau, **settings), num_envs, device)
 
     def act(self, features: Tensor, params: Tensor | None = None) -> Tensor:
         """(N, A) actions of this agent's C for features (N, F)."""
@@ -88,21 +107,22 @@ def load_agent(
 ) -> Agent:
     """Load an agent of a task (or its name) from a run folder (published weights lie in one too).
 
-    `controller` names the folder of C inside it; None loads V and M alone.
+    `controller` names the folder of C inside it; None loads V and M alone. A folder of `iterate`
+    gives the agent of its last round.
     """
-    task, run = get_task(task) if isinstance(task, str) else task, RunFolder(folder)
+    task, run = get_task(task) if isinstance(task, str) else task, RunFolder(folder).latest()
     if not run.path.is_dir():
         raise UserError(
             f"{run.path} is not a folder: give a run folder (`python -m wmlib run` makes one), "
             "or 'pretrained'"
         )
     for part in ("vision", "memory"):
-        if not (run.path / part / f"{part}.safetensors").is_file():
+        if not (run.stage(part) / f"{part}.safetensors").is_file():
             command = NEEDS[part]
             raise UserError(f"{run.path} has no trained {part}: run {command} with it first")
-    vision = load_vision(run.path / "vision" / "vision.safetensors", task)
-    memory = load_memory(run.path / "memory" / "memory.safetensors", task)
-    tensors, _ = load_weights(run.path / "latents" / "starts.safetensors")
+    vision = load_vision(run.stage("vision") / "vision.safetensors", task)
+    memory = load_memory(run.stage("memory") / "memory.safetensors", task)
+    tensors, _ = load_weights(run.stage("latents") / "starts.safetensors")
     agent = Agent(task, vision, memory, (tensors["mu"], tensors["logvar"]))
     if controller is not None:
         path = run.path / controller / "controller.safetensors"
@@ -117,29 +137,29 @@ def load_agent(
             raise UserError(
                 f"{path} expects {agent.controller.n_features} features, V and M give {expected}"
             )
-        _refuse_other_teachers(run.path, controller)
+        _refuse_other_teachers(run, controller)
         if "memory_seed" in facts:  # C was evolved behind an M that had learned nothing
             agent.memory = memory.untrained_copy(facts["memory_seed"])
     return agent
 
 
-def weights_of(run_path: Path, controller: str | None = None) -> dict[str, str]:
+def weights_of(run: RunFolder, controller: str | None = None) -> dict[str, str]:
     """SHA-256 of V's and M's weights in a run folder, and of C's if `controller` names it."""
-    files = {part: run_path / part / f"{part}.safetensors" for part in ("vision", "memory")}
+    files = {part: run.stage(part) / f"{part}.safetensors" for part in ("vision", "memory")}
     if controller is not None:
-        files["controller"] = run_path / controller / "controller.safetensors"
+        files["controller"] = run.path / controller / "controller.safetensors"
     return {part: sha256(path) for part, path in files.items()}
 
 
-def _refuse_other_teachers(run_path: Path, controller: str) -> None:
+def _refuse_other_teachers(run: RunFolder, controller: str) -> None:
     """UserError if C was evolved behind another V or M than the folder holds now."""
-    claim = run_path / controller / CLAIM
+    claim = run.path / controller / CLAIM
     evolved = read_json(claim).get("inputs", {}) if claim.is_file() else {}
-    now = weights_of(run_path)
+    now = weights_of(run)
     changed = [part for part, found in now.items() if evolved.get(part, found) != found]
     if changed:
         raise UserError(
-            f"{run_path / controller} was evolved behind another {' and '.join(changed)}: "
+            f"{run.path / controller} was evolved behind another {' and '.join(changed)}: "
             "delete that folder and run evolve again"
         )
 
@@ -152,8 +172,8 @@ def packaged_folder(task: str) -> Path:
 def pretrained_folder(task: str) -> Path:
     """Where the published weights of a task lie inside the package."""
     folder = packaged_folder(task)
-    if not (folder / "vision").is_dir():
-        raise UserError(f"no published agent for {task}: train one (`run`, pendulum: `iterate`)")
+    if not folder.is_dir():
+        raise UserError(f"no published agent for {task}: train one with `run`")
     return folder
 
 
@@ -169,50 +189,10 @@ def find_agent(weights: str | Path, task: Task, controller: str | None = "contro
 
 
 def make_dream(
-    num_envs: int, task: str, weights: str | Path = "pretrained", tau: float = 1.0, **kwargs: Any
+    num_envs: int, task: str, weights: str | Path = "pretrained", tau: float = 1.0, **settings: Any
 ) -> DreamEnv:
     """The vector entry point of `wmlib/DoomTakeCoverDream-v0` and its like: dreams of an agent.
 
-    `weights` is a run folder or "pretrained"; other options go to DreamEnv.
+    `weights` is a run folder or "pretrained"; other settings are those of DreamWorld.
     """
-    return find_agent(weights, get_task(task), controller=None).dream(num_envs, tau, **kwargs)
-
-
-# ---------------------------------------------------------------- the score
-
-
-def evaluate(
-    env: FeatureVectorEnv,
-    controller: Controller,
-    params: Tensor,
-    episodes: int,
-    first_seed: int,
-    progress: Callable[[int], object] = lambda steps: None,
-    known: dict[int, tuple[float, int]] | None = None,
-    keep: Callable[[int, float, int], object] = lambda seed, total, length: None,
-) -> dict[str, Any]:
-    """Play seeds first_seed, first_seed + 1, … once each; mean, std, standard error, returns.
-
-    `known` are (return, length) of seeds that need not be played again; `keep` is called with
-    (seed, return, length) of every episode that ends.
-    """
-    every, known = range(first_seed, first_seed + episodes), dict(known or {})
-    jobs = [(0, seed) for seed in every if seed not in known]
-
-    def finished(job: int, total: float, length: int) -> None:
-        known[jobs[job][1]] = total, length
-        keep(jobs[job][1], total, length)
-
-    if jobs:
-        play(env, controller, params[None].to(env.device), jobs, progress, finished)
-    returns = np.array([known[seed][0] for seed in every])
-    return {
-        "task": env.task.name,
-        "mean": float(returns.mean()),
-        "std": float(returns.std(ddof=1)) if episodes > 1 else 0.0,
-        "sem": standard_error(returns),
-        "n": episodes,
-        "first_seed": first_seed,
-        "returns": returns.round(4).tolist(),
-        "lengths": [known[seed][1] for seed in every],
-    }
+    return find_agent(weights, get_task(task), controller=None).dream(num_envs, tau, **settings)

@@ -5,66 +5,83 @@ the help. The numbers are in wmlib.presets. Where the paper's text and its relea
 the line under the field says which one we follow (appendix "Details that matter" has the list).
 """
 
-import math
 from dataclasses import dataclass, fields
-from typing import ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-from wmlib.runs import UserError
+import tyro
+from annotated_types import Ge, Interval
 
-MAY_BE_ZERO = {
-    "cool_from",
-    "workers",
-    "real_episodes",
-    "exploration",
-    "kl_tolerance",
-    "end_weight",
-    "entropy",
-    "max_divergence",
-    "lost_costs",
-    "critic_units",
-    "critic_learning_rate",
-}
-AT_LEAST = {"population": 3, "steps": 2}
-PROBABILITIES = {"end_above", "alive_above"}
-SHARES = {"discount", "reward_discount", "smoothing"}
+from wmlib.errors import UserError
+from wmlib.records.settings import CHANGES, GROWS, SPEED, Checked
+
+Count = Annotated[int, Ge(0)]
+Amount = Annotated[float, Ge(0)]
+Probability = Annotated[float, Interval(gt=0, lt=1)]
+Share = Annotated[float, Interval(ge=0, le=1)]
 
 
-class _Checked:
-    """Refuses numbers that make no sense: counts are at least 1, everything else is above 0,
-    a probability below 1 too, and a share from 0 to 1."""
-
-    def __post_init__(self) -> None:
-        for field in fields(self):  # type: ignore[arg-type]
-            value, flag = getattr(self, field.name), field.name.replace("_", "-")
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                continue
-            if not math.isfinite(value):
-                wrong, rule = True, "a finite number"
-            elif field.name in MAY_BE_ZERO:
-                wrong, rule = value < 0, "0 or more"
-            elif field.name in PROBABILITIES:
-                wrong, rule = not 0 < value < 1, "between 0 and 1"
-            elif field.name in SHARES:
-                wrong, rule = not 0 <= value <= 1, "from 0 to 1"
-            elif isinstance(value, int):
-                least = AT_LEAST.get(field.name, 1)
-                wrong, rule = value < least, f"at least {least}"
-            else:
-                wrong, rule = not value > 0, "above 0"
-            if wrong:
-                raise UserError(f"--{flag} {value}: must be {rule}")
+_KIND = tyro.conf.arg(name="world", metavar="{dream,real}")
 
 
 @dataclass(frozen=True)
-class CollectConfig(_Checked):
+class DreamWorld(Checked):
+    """C plays inside M."""
+
+    kind: Annotated[Literal["dream"], _KIND] = "dream"
+    """where C plays: in M alone (dream), or in the real game behind V and M; the flags follow"""
+    tau: float = 1.0
+    """temperature. Paper's best 1.15; released code 1.25; we state ours"""
+    end: Literal["threshold", "sampled"] = "threshold"
+    """a dream ends where the end head's probability is above --end-above, or by a coin with it"""
+    end_above: Probability = 0.5
+    """that probability (paper: 0.5); lower, near misses end a dream too, which teaches more
+    caution from shorter dreams"""
+    max_episode_steps: int = 1000
+    """an episode is cut after this many steps"""
+
+
+@dataclass(frozen=True)
+class RealWorld(Checked):
+    """C plays the real game, seen through V and M."""
+
+    kind: Annotated[Literal["real"], _KIND] = "real"
+    """where C plays: in the real game behind V and M, or in M alone (dream); the flags follow"""
+    game: Literal["reference", "batched"] = "reference"
+    """the game itself in processes, or our batched simulator (CarRacing only)"""
+    max_episode_steps: int = 1000
+    """an episode is cut after this many steps"""
+
+
+World = DreamWorld | RealWorld
+
+# On the command line a world's settings are flags like the others, and --world chooses its kind.
+_FLAT = tyro.conf.arg(name="")
+WorldFlags = Annotated[World, _FLAT, tyro.conf.AvoidSubcommands]
+DreamFlags = Annotated[DreamWorld, _FLAT]
+
+
+class _InWorld(Checked):
+    """Settings whose manifests, before, had a word for the world and its settings beside it."""
+
+    @classmethod
+    def migrated(cls, facts: dict[str, Any]) -> dict[str, Any]:
+        """The world's settings in one place."""
+        if not isinstance(facts.get("world"), str):
+            return facts
+        kind: Any = DreamWorld if facts["world"] == "dream" else RealWorld
+        inside = {"kind": facts["world"]}
+        inside |= {f.name: facts[f.name] for f in fields(kind) if f.name in facts}
+        return facts | {"world": inside}
+
+
+@dataclass(frozen=True)
+class CollectConfig(Checked):
     """Stage 1: play a policy and store what it sees; a later round may add episodes of another."""
 
-    GROWS: ClassVar = ("episodes",)
-    CHANGES: ClassVar = ("policy", "exploration")
-    policy: str
-    """uniform, held, brownian, sweep, still, original (car only; wmlib.policies), a run folder or
-    "pretrained" (an agent that explores); several, with commas between them, take turns"""
-    episodes: int
+    policy: Annotated[str, CHANGES]
+    """uniform, held, brownian, sweep, still, original (car only; wmlib.data.policies), a run folder
+    or "pretrained" (an agent that explores); several, with commas between them, take turns"""
+    episodes: Annotated[int, GROWS]
     """episodes to store"""
     max_episode_steps: int
     """an episode is cut after this many steps (the games' own caps: 1,000 and 2,100)"""
@@ -72,9 +89,9 @@ class CollectConfig(_Checked):
     """shorter episodes are dropped; Doom 101, as in the released code (the text is silent)"""
     game: Literal["reference", "batched"] = "reference"
     """the real game in processes, or the batched simulator (CarRacing only)"""
-    exploration: float = 0.5
+    exploration: Annotated[float, Ge(0), CHANGES] = 0.5
     """an agent's noise: each episode has a share of this, in half ranges of the action"""
-    num_envs: int = 2
+    num_envs: Annotated[int, SPEED] = 2
     """games played side by side; which episodes are played does not depend on it"""
 
     def __post_init__(self) -> None:
@@ -87,7 +104,7 @@ class CollectConfig(_Checked):
 
 
 @dataclass(frozen=True)
-class VisionConfig(_Checked):
+class VisionConfig(Checked):
     """Stage 2: V, the variational autoencoder."""
 
     n_z: int
@@ -102,12 +119,12 @@ class VisionConfig(_Checked):
     """Adam"""
     learning_rate_decay: float = 1.0
     """factor per update (original: constant); short trainings end better with a falling rate"""
-    kl_tolerance: float = 0.5
+    kl_tolerance: Amount = 0.5
     """KL below this many nats per latent dimension costs nothing (released code only)"""
 
 
 @dataclass(frozen=True)
-class MemoryConfig(_Checked):
+class MemoryConfig(Checked):
     """Stage 3: M, the mixture-density recurrent network."""
 
     n_h: int
@@ -139,16 +156,14 @@ class MemoryConfig(_Checked):
 
 
 @dataclass(frozen=True)
-class EvolveConfig(_Checked):
+class EvolveConfig(_InWorld):
     """Stage 4: C, evolved by CMA-ES."""
 
-    GROWS: ClassVar = ("generations",)
-    CHANGES: ClassVar = ("cool_from", "cooling")  # for generations that are still to come
-    world: Literal["real", "dream"]
-    """where candidates play: the game behind V and M, or M alone"""
-    generations: int
+    world: WorldFlags
+    """where candidates play"""
+    generations: Annotated[int, GROWS]
     """CMA-ES updates"""
-    population: int = 64
+    population: Annotated[int, Ge(3)] = 64
     """candidates per generation"""
     episodes: int = 16
     """episodes per candidate; its fitness is their mean return"""
@@ -160,27 +175,18 @@ class EvolveConfig(_Checked):
     scaled: bool = False
     """divide that of each weight by the size of its feature, so that loud features (the LSTM's
     cell) do not drown quiet ones (z) in the first generations; for `controller` linear"""
-    cool_from: int = 0
+    cool_from: Annotated[int, Ge(0), CHANGES] = 0
     """from this generation on that deviation also shrinks by `cooling` each time (0: never); noisy
     fitness keeps CMA-ES from shrinking it by itself, and the mean then ends in a blurred optimum"""
-    cooling: float = 0.9
+    cooling: Annotated[float, CHANGES] = 0.9
     """factor per generation"""
     controller: Literal["linear", "z", "hidden"] = "linear"
     """linear on all features, linear on z alone, or z through 40 tanh units"""
     random_memory: bool = False
     """put an untrained M in front of C (the control experiment of chapter 7)"""
-    max_episode_steps: int = 1000
-    """an episode is cut after this many steps"""
-    game: Literal["reference", "batched"] = "reference"
-    """world = real: the real game in processes, or the batched simulator (CarRacing only)"""
-    tau: float = 1.0
-    """world = dream: temperature. Paper's best 1.15; released code 1.25; we state ours"""
-    end_above: float = 0.5
-    """world = dream: a dream ends where the end head's probability is above this (paper: 0.5);
-    lower, near misses end it too, which teaches more caution from shorter dreams"""
-    slots: int = 16
+    slots: Annotated[int, SPEED] = 16
     """episodes played side by side, in each process; the results depend on it by rounding only"""
-    workers: int = 0
+    workers: Annotated[int, Ge(0), SPEED] = 0
     """spread the candidates over this many processes (0: play them all in this one)"""
     evaluate_every: int = 25
     """evaluate the mean of the search distribution every this many generations"""
@@ -189,32 +195,31 @@ class EvolveConfig(_Checked):
     average: int = 1
     """evaluate, and store, the mean averaged over this many generations (original: 1); where
     fitness is noisy the mean wanders about its goal, and the average of its places is nearer"""
-    real_episodes: int = 0
+    real_episodes: Count = 0
     """world = dream: also play that mean in the real game, this many validation episodes"""
 
 
 @dataclass(frozen=True)
-class EvaluateConfig(_Checked):
+class EvaluateConfig(Checked):
     """Stage 5: score in the real game."""
 
     episodes: int
     """episodes, one for each of the seeds seed, seed + 1, …"""
-    slots: int = 2
+    slots: Annotated[int, SPEED] = 2
     """games played side by side; the results depend on it by rounding only"""
     max_episode_steps: int = 1000
     """an episode is cut after this many steps"""
 
 
 @dataclass(frozen=True)
-class IterateConfig(_Checked):
+class IterateConfig(Checked):
     """The iterative procedure (paper, section "Iterative Training Procedure"), on the pendulum."""
 
-    GROWS: ClassVar = ("iterations",)
-    iterations: int
+    iterations: Annotated[int, GROWS]
     """rounds of play, M, C"""
     episodes: int
     """real episodes played in each round"""
-    exploration: float
+    exploration: Amount
     """standard deviation of the noise on C's actions while collecting, as a share of the range"""
     memory: MemoryConfig
     """M is trained from scratch in each round, on all data so far"""
@@ -223,10 +228,10 @@ class IterateConfig(_Checked):
 
 
 @dataclass(frozen=True)
-class GradientConfig(_Checked):
+class GradientConfig(Checked):
     """C by backpropagation through the dream: gradient ascent on the return that M predicts."""
 
-    updates: int = 100
+    updates: Annotated[int, GROWS] = 100
     """steps of Adam"""
     dreams: int = 64
     """dreams per update"""
@@ -236,50 +241,53 @@ class GradientConfig(_Checked):
     """Adam"""
     clip: float = 1.0
     """largest norm of one update's gradient"""
-    tau: float = 1.0
-    """temperature of the dreams"""
+    controller: Literal["linear", "z", "hidden"] = "linear"
+    """linear on all features, linear on z alone, or z through 40 tanh units"""
+    scale: float = 0.1
+    """standard deviation of the random weights that C begins with"""
+    world: DreamFlags = DreamWorld()
+    """the dreams"""
+    check_every: int = 25
+    """keep C and score it every this many updates"""
+    evaluate_episodes: int = 64
+    """dreams of that score, as long as the world lets them be"""
+    real_episodes: Count = 16
+    """episodes of the reference game beside them, on validation seeds"""
 
 
 @dataclass(frozen=True)
-class PolicyConfig(_Checked):
+class PolicyConfig(_InWorld):
     """C by policy gradient (proximal policy optimisation, Schulman et al., 2017)."""
 
-    GROWS: ClassVar = ("updates",)
-    world: Literal["real", "dream"] = "dream"
-    """where C learns: the game behind V and M (the batched simulator), or M alone"""
+    world: WorldFlags = DreamWorld(tau=1.15, max_episode_steps=2100)
+    """where C learns: M alone, or the game (the batched simulator)"""
     controller: Literal["linear", "z"] = "linear"
     """linear on all features, or on z alone"""
     random_memory: bool = False
     """put an untrained M in front of C (the control experiment of chapter 7)"""
-    updates: int = 1000
+    updates: Annotated[int, GROWS] = 1000
     """rounds of playing and learning"""
     dreams: int = 128
     """dreams, or games, side by side"""
-    steps: int = 128
+    steps: Annotated[int, Ge(2)] = 128
     """steps that each of them goes on between two updates"""
-    tau: float = 1.15
-    """world = dream: temperature"""
-    max_episode_steps: int = 2100
-    """an episode is cut after this many steps"""
-    end_odds: float = 10.0
-    """world = dream: the end head's odds are this many times too high: M's end_weight"""
-    alive_above: float = 0.3
+    alive_above: Probability = 0.3
     """world = dream: a dream is over when the chance that C still lives in it falls below this"""
     patience: int = 100
     """world = real: a game is left when this many steps have brought no reward"""
-    lost_costs: float = 0.0
+    lost_costs: Amount = 0.0
     """world = real: points that a game left like this costs (a car off its road pays for the tiles
     that it will miss, more than the critic can look ahead)"""
     noise: float = 0.5
     """car: standard deviation of what is added to C's outputs while it learns (Doom: a coin)"""
     noise_decay: float = 1.0
     """factor per update: C is played without noise in the end, and must come to rely on none"""
-    discount: float = 0.99
+    discount: Share = 0.99
     """weight of the next step's reward against this one's"""
-    reward_discount: float = 1.0
+    reward_discount: Share = 1.0
     """world = real: weight of what comes after a reward; with a `discount` near 1 the future counts
     in tiles instead of seconds, and haste pays little more than the game itself pays for it"""
-    smoothing: float = 0.95
+    smoothing: Share = 0.95
     """lambda of the generalised advantage (Schulman et al., 2016): 0 asks the critic at once, 1
     adds up all rewards to the end"""
     epochs: int = 3
@@ -288,9 +296,9 @@ class PolicyConfig(_Checked):
     """steps in one gradient"""
     learning_rate: float = 4e-4
     """Adam, for C"""
-    critic_units: int = 0
+    critic_units: Count = 0
     """tanh units of the critic (0: it is linear in the features, as C is)"""
-    critic_learning_rate: float = 1e-3
+    critic_learning_rate: Amount = 1e-3
     """Adam, for the critic (0: it stays at 0, so C learns without one)"""
     learning_rate_decay: float = 1.0
     """factor per update, for both"""
@@ -298,9 +306,9 @@ class PolicyConfig(_Checked):
     """keep C as the running mean of its weights over about this many updates, as evolution does"""
     clip: float = 0.2
     """an action's probability may change by this share in one update"""
-    max_divergence: float = 0.0
+    max_divergence: Amount = 0.0
     """the passes end early once C's choices have moved this far, in nats per step (0: never)"""
-    entropy: float = 0.01
+    entropy: Amount = 0.01
     """reward for an undecided coin, so that C goes on trying both ways"""
     log_every: int = 20
     """a row of metrics every this many updates"""
@@ -308,7 +316,7 @@ class PolicyConfig(_Checked):
     """keep C and score it every this many updates"""
     evaluate_episodes: int = 128
     """episodes of that score, from validation seeds (dreams end at even odds)"""
-    real_episodes: int = 0
+    real_episodes: Count = 0
     """episodes of the reference game beside them; the best C there is published (0: the best in
     the world it learns in, or for a dream, whose praise chooses nothing, the last)"""
 

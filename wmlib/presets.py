@@ -4,98 +4,30 @@
 CPU or a Colab GPU, `paper` has the sizes of Ha & Schmidhuber (2018).
 """
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
+from typing import Any
 
 from wmlib.configs import (
     CollectConfig,
+    DreamWorld,
     EvaluateConfig,
     EvolveConfig,
+    GradientConfig,
     IterateConfig,
     MemoryConfig,
     PolicyConfig,
     Preset,
+    RealWorld,
     VisionConfig,
 )
-from wmlib.runs import UserError
-
-
-@dataclass(frozen=True)
-class Task:
-    """A game as the pipeline sees it."""
-
-    name: str
-    env_id: str
-    """the reference game"""
-    n_actions: int
-    squash: Literal["car", "tanh"]
-    """how C's outputs become the game's action"""
-    cell_feature: bool
-    """whether C also sees the LSTM's cell c"""
-    bias: bool
-    """whether C has biases (the released Doom code has none)"""
-    batched_id: str | None = None
-    """our simulator of the game, where there is one"""
-    step_reward: float = 0.0
-    """reward per step that needs no head: Doom pays 1 for every tic survived"""
-    max_episode_steps: int = 1000
-    """the cap of the full game"""
-    action_scale: float = 1.0
-    """squash = tanh: the game's action is in (-scale, scale)"""
-    pictures: bool = True
-    """whether the game is seen (the pendulum tells its state, and needs no V)"""
-    fps: int = 30
-    """steps per second of the game, at which it is filmed"""
-
-    def __post_init__(self) -> None:
-        if self.squash not in ("car", "tanh") or (self.squash == "car" and self.n_actions != 3):
-            raise UserError(
-                f"task {self.name}: squash '{self.squash}' with n_actions {self.n_actions}: choose "
-                "'tanh', or 'car' for the three actions of the car (wmlib.controller.squash)"
-            )
-
-
-TASKS = {
-    "car_racing": Task(
-        "car_racing",
-        "wmlib/CarRacing-v3",
-        n_actions=3,
-        squash="car",
-        cell_feature=False,
-        bias=True,
-        batched_id="wmlib/CarRacingBatched-v3",
-        fps=50,
-    ),
-    "doom_take_cover": Task(
-        "doom_take_cover",
-        "wmlib/DoomTakeCover-v1",
-        n_actions=1,
-        squash="tanh",
-        cell_feature=True,
-        bias=False,
-        step_reward=1.0,
-        max_episode_steps=2100,
-        fps=35,
-    ),
-    "pendulum": Task(
-        "pendulum",
-        "wmlib/PendulumHanging-v1",
-        n_actions=1,
-        squash="tanh",
-        cell_feature=False,
-        bias=True,
-        max_episode_steps=200,
-        action_scale=2.0,
-        pictures=False,
-        fps=20,
-    ),
-}
+from wmlib.errors import UserError
+from wmlib.tasks import get_task
 
 _CAR_PAPER = Preset(
     CollectConfig("original", 10_000, 1000, game="batched", num_envs=1024),
     VisionConfig(n_z=32, frames=2_000_000, epochs=10),
     MemoryConfig(n_h=256, updates=4000),
-    EvolveConfig("real", generations=1800, game="batched", slots=1024),
+    EvolveConfig(RealWorld("real", "batched"), generations=1800, slots=1024),
     EvaluateConfig(episodes=100, slots=16),
 )
 _CAR_SMALL = Preset(
@@ -132,11 +64,10 @@ _CAR_TINY = Preset(
     replace(_CAR_PAPER.vision, frames=800, epochs=3, learning_rate=1e-3),
     replace(_CAR_PAPER.memory, updates=20, batch_size=4, window=100),
     EvolveConfig(
-        "real",
+        RealWorld(max_episode_steps=100),
         generations=2,
         population=4,
         episodes=1,
-        max_episode_steps=100,
         slots=4,
         evaluate_every=2,
         evaluate_episodes=4,
@@ -157,10 +88,8 @@ _DOOM_PAPER = Preset(
         learning_rate_decay=0.99999,
     ),
     EvolveConfig(
-        "dream",
+        DreamWorld(tau=1.15, max_episode_steps=2100),
         generations=1800,
-        max_episode_steps=2100,
-        tau=1.15,
         slots=1024,
         evaluate_episodes=1000,
     ),
@@ -193,10 +122,10 @@ _DOOM_TINY = Preset(
     replace(_DOOM_PAPER.memory, updates=20, batch_size=4, window=100),
     replace(
         _DOOM_PAPER.evolve,
+        world=DreamWorld(tau=1.15, max_episode_steps=300),
         generations=2,
         population=4,
         episodes=2,
-        max_episode_steps=300,
         slots=8,
         evaluate_every=2,
         evaluate_episodes=8,
@@ -220,13 +149,12 @@ _PENDULUM_TINY = IterateConfig(
         reward_weight=0.05,
     ),
     evolve=EvolveConfig(
-        "dream",
+        DreamWorld(max_episode_steps=150),
         generations=50,
         population=32,
         episodes=4,
         sigma0=1.0,
         controller="hidden",
-        max_episode_steps=150,
         slots=128,
         evaluate_every=10,
         evaluate_episodes=8,
@@ -243,17 +171,29 @@ ITERATE_PRESETS = {
 }
 ITERATE_PRESETS["paper"] = replace(ITERATE_PRESETS["small"], iterations=20)
 
+
+def _one_round(config: IterateConfig, episodes: int) -> Preset:
+    """The stages of a single round of the pendulum, from random play: `run` is one pass."""
+    return Preset(
+        CollectConfig("held", episodes, 200, num_envs=8),
+        VisionConfig(n_z=3, frames=1, epochs=1),  # nothing to train: z is the state
+        config.memory,
+        config.evolve,
+        EvaluateConfig(episodes=100, slots=16, max_episode_steps=200),
+    )
+
+
 PRESETS = {
+    "pendulum": {name: _one_round(config, 64) for name, config in ITERATE_PRESETS.items()},
     "car_racing": {"tiny": _CAR_TINY, "small": _CAR_SMALL, "paper": _CAR_PAPER},
     "doom_take_cover": {"tiny": _DOOM_TINY, "small": _DOOM_SMALL, "paper": _DOOM_PAPER},
 }
 
 POLICIES = {
     "car_racing": PolicyConfig(
-        "real",
+        RealWorld("real", "batched"),
         updates=400,
         dreams=64,
-        max_episode_steps=1000,
         batch_size=2048,
         discount=0.998,
         reward_discount=0.97,
@@ -267,23 +207,40 @@ POLICIES = {
         max_divergence=0.015,
         check_every=50,
     ),
-    "doom_take_cover": PolicyConfig("dream"),
+    "doom_take_cover": PolicyConfig(),
 }
 """The policy gradient has one size for each task."""
 
 
-def get_task(name: str) -> Task:
-    """The task of that name, or a UserError that lists the names."""
-    if name not in TASKS:
-        raise UserError(f"no task '{name}': choose one of {', '.join(TASKS)}")
-    return TASKS[name]
+GRADIENTS = {"pendulum": GradientConfig(controller="hidden")}
+"""The gradient through the dream has one size for each task, too."""
+
+STAGES = ("collect", "vision", "memory", "evolve", "evaluate")
+GROUPS = (*STAGES, "policy", "gradient", "iterate", "stages")
+"""The groups of settings that commands have flags for."""
+
+
+def get_settings(task: str, preset: str, group: str) -> Any:
+    """What a task's preset says of one of GROUPS."""
+    match group:
+        case "policy":
+            return POLICIES.get(task, PolicyConfig())
+        case "gradient":
+            return GRADIENTS.get(task, GradientConfig())
+        case "iterate":
+            return _chosen(ITERATE_PRESETS, preset, "iterate")
+        case "stages":
+            return get_preset(task, preset)
+        case _:
+            return getattr(get_preset(task, preset), group)
 
 
 def get_preset(task: str, name: str) -> Preset:
     """The preset of a task, or a UserError that lists the names."""
-    if task == "pendulum":
-        raise UserError("pendulum has no V: use `python -m wmlib iterate --task pendulum`")
-    presets = PRESETS[get_task(task).name]
+    return _chosen(PRESETS[get_task(task).name], name, task)
+
+
+def _chosen(presets: dict[str, Any], name: str, of: str) -> Any:
     if name not in presets:
-        raise UserError(f"no preset '{name}' for {task}: choose one of {', '.join(presets)}")
+        raise UserError(f"no preset '{name}' for {of}: choose one of {', '.join(presets)}")
     return presets[name]

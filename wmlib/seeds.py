@@ -4,7 +4,9 @@ A controller chosen on the episodes it is scored on looks better than it is. So 
 (temperature, generation, controller) and the published score each have their own episodes.
 """
 
-from wmlib.runs import UserError
+import numpy as np
+
+from wmlib.errors import UserError
 
 TRAINING = range(100_000, 900_000)
 """Collecting data, training, evolving."""
@@ -42,3 +44,16 @@ def kind_of(first: int, count: int = 1) -> str | None:
     """The name of the range that holds the `count` seeds from `first` on; None if none does."""
     last = first + count - 1
     return next((n for n, seeds in RANGES.items() if first in seeds and last in seeds), None)
+
+
+UPDATE, ORDER, LIVES, FIRST_LIVES = range(4)
+"""What the random numbers of a training are for: an update, the order of the data in an epoch,
+what befalls C while it learns, and what befell it before the first update."""
+
+
+def update_rng(seed: int, update: int, purpose: int = UPDATE) -> np.random.Generator:
+    """The random numbers of one update (or epoch); each `purpose` above has its own.
+
+    They depend on (seed, update) alone, so a training resumes without any generator's state.
+    """
+    return np.random.default_rng([seed, update, purpose])

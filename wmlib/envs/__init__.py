@@ -24,10 +24,13 @@ def register_all() -> None:
         vector_entry_point="wmlib.envs.batched_car_racing.vector_env:CarRacingBatched",
         max_episode_steps=1_000,
     )
-    for name, task in (("CarRacingDream", "car_racing"), ("DoomTakeCoverDream", "doom_take_cover")):
+    for name, task in (
+        ("CarRacingDream", "car_racing"),
+        ("DoomTakeCoverDream", "doom_take_cover"),
+        ("PendulumHangingDream", "pendulum"),
+    ):
         register(
             f"wmlib/{name}-v0",
             vector_entry_point="wmlib.agent:make_dream",
             kwargs={"task": task},
         )
-    register("wmlib/PendulumHangingDream-v0", vector_entry_point="wmlib.iterative:make_dream")

@@ -1,0 +1,1 @@
+"""What only the book needs: plots, schematics, films, reports, probes."""

@@ -1,0 +1,68 @@
+"""Scores that others have published, to stand beside ours.
+
+From Ha & Schmidhuber (2018), "Recurrent World Models Facilitate Policy Evolution", tables of the
+sections "Car Racing Experiment" and "VizDoom Experiment", unless a row names another source.
+All are mean ± standard deviation over episodes (100 unless said).
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import wmlib
+
+PUBLISHED = Path(wmlib.__file__).parent / "published"
+"""Where the published runs lie, in a checkout (a link to results/) as in the installed package."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a table: what was played, the published run that is ours, and others' score."""
+
+    label: str
+    name: str
+    score: tuple[int, int] | None = None
+
+
+TABLES = json.loads((PUBLISHED / "tables.json").read_text(encoding="utf-8"))
+"""Which runs stand in which table, beside whose score, and what is told under it."""
+
+
+def _rows(task: str) -> tuple[Row, ...]:
+    found = [(row["label"], row["run"], row["score"]) for row in TABLES[task]]
+    return tuple(Row(label, run, tuple(score) if score else None) for label, run, score in found)
+
+
+CAR_BEST = (906, 21)
+"""The paper's best on CarRacing."""
+
+CAR_RACING = _rows("car_racing")
+"""(The untrained M's is of Tallec et al., "Reproducing World Models", ctallec/world-models.)"""
+
+CAR_UNTRAINED = (860, 120, 870, 120)
+"""The same source: mean, std with a trained M, and with an untrained one."""
+
+DOOM_BEST = (1092, 556)
+"""The paper's best, at tau = 1.15. Its released weights, run again, gave 973 ± 540."""
+
+DOOM = _rows("doom_take_cover")
+
+DOOM_TAU = {
+    0.10: ((2086, 140), (193, 58)),
+    0.50: ((2060, 277), (196, 50)),
+    1.00: ((1145, 690), (868, 511)),
+    1.15: ((918, 546), (1092, 556)),
+    1.30: ((732, 269), (753, 139)),
+}
+"""tau -> (score in the dream, score in the real game)"""
+
+CAR_SOLVED = 900
+"""points: the average over 100 tracks from which the task counts as solved"""
+DOOM_SOLVED = 750
+"""tics: the average over 100 episodes from which the Gym task counts as solved"""
+
+CAR_CURVE = {25: 823, 50: 867, 100: 867, 200: 880, 400: 883, 800: 895, 1800: 900}
+"""generation -> mean return over 1,024 episodes of the search's mean, from the released logs"""
+
+CAR_GENERATION = 64 * 16 * 1000
+"""game steps of one generation of the original: candidates, episodes, steps of an episode"""

@@ -1,0 +1,136 @@
+"""A film of an agent: the real picture, V's reconstruction and M's dream side by side."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from wmlib.agent import Agent
+from wmlib.errors import UserError
+from wmlib.model.vision import StateVision, decode_pictures
+from wmlib.worlds.features import Mind
+
+SCALE, GAP, TITLE = 5, 12, 28
+REAL_RGB, DREAM_RGB = (31, 111, 178), (217, 114, 11)
+"""The book's two colours: real and imagined (wmlib.book.plots)."""
+SEEN_RGB = (128, 128, 128)
+"""V's picture of the real game is neither."""
+WAKE_EVERY = 50
+"""The dream goes on from its own pictures for so many steps, then looks at the game once."""
+
+
+def draw_pendulum(state: np.ndarray) -> np.ndarray:
+    """uint8 (64, 64, 3): a rod at the angle whose (cos, sin, …) stand in `state` (3,)."""
+    side, scale = 64, 8  # drawn larger and shrunk: no jagged edges
+    picture = np.full((side * scale, side * scale, 3), 255, np.uint8)
+    middle, length = side * scale // 2, 0.42 * side * scale
+    cos, sin = state[:2] / max(float(np.hypot(*state[:2])), 1e-6)
+    tip = round(middle - length * sin), round(middle - length * cos)  # the angle counts leftwards
+    cv2.line(picture, (middle, middle), tip, (90, 90, 90), 5 * scale, cv2.LINE_AA)
+    cv2.circle(picture, (middle, middle), 2 * scale, (30, 30, 30), -1, cv2.LINE_AA)
+    return cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
+
+
+DRAWN: dict[str, Callable[[np.ndarray], np.ndarray]] = {"pendulum": draw_pendulum}
+"""How the state of a game is drawn that shows no picture."""
+
+
+def _picture_of(agent: Agent, z: Tensor) -> np.ndarray:
+    """uint8 (64, 64, 3): what a latent (1, N_z) shows."""
+    if isinstance(agent.vision, StateVision):
+        return DRAWN[agent.task.name]((z[0] / agent.vision.scale).numpy())
+    return decode_pictures(agent.vision, z)[0]
+
+
+@torch.no_grad()
+def panels(agent: Agent, seed: int, steps: int, wake_every: int = WAKE_EVERY):
+    """Yield (real, reconstruction, dream, reward so far, steps since the dream looked).
+
+    Pictures are uint8 (64, 64, 3); the last come twice, as the last reward is paid after them. The
+    dream gets the agent's actions and nothing else: after each look at the game it is M's open-loop
+    prediction, at temperature 1, drawn by V's decoder.
+    """
+    if not agent.task.pictures and agent.task.name not in DRAWN:
+        raise UserError(f"{agent.task.name} shows no picture: wmlib.book.video draws no film of it")
+    env = agent.real(1, min(steps, agent.task.max_episode_steps))
+    dream = Mind(agent.task, agent.memory, 1, env.device)
+    total = 0.0
+    try:
+        f, _ = env.reset(seed=[seed])
+        for t in range(steps):
+            if t % wake_every == 0:
+                dream.restore(env.mind.snapshot())
+            seen = env.pictures[0]
+            real = np.array(seen) if agent.task.pictures else DRAWN[agent.task.name](seen)
+            shown = real, _picture_of(agent, env.z), _picture_of(agent, dream.z)
+            yield *shown, total, t % wake_every
+            a = agent.act(f)
+            dream.imagine(a, tau=1.0)
+            f, reward, terminated, truncated, _ = env.step(a)
+            total += float(reward[0])
+            if terminated[0] or truncated[0]:
+                break
+        yield *shown, total, t % wake_every + 1
+    finally:
+        env.close()
+
+
+def write_video(agent: Agent, seed: int, path: Path, steps: int) -> float:
+    """Play one episode of the real game (at most `steps`) and film it; returns its return."""
+    if path.suffix != ".mp4":
+        raise UserError(f"{path}: the video is an .mp4, name it so")
+    if steps < 1 or seed < 0:
+        raise UserError(f"--steps {steps}, --seed {seed}: at least 1 step, and a seed of 0 or more")
+    # An older film stays until this one is whole. (A whole path: ffmpeg takes "a:b" for a URL.)
+    part = path.resolve().with_name(f"{path.stem}.part.mp4")
+    try:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        total = _film(agent, seed, part, steps)
+        part.replace(path)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    print(f"{path}: seed {seed}, return {total:.1f}")
+    return total
+
+
+def _film(agent: Agent, seed: int, part: Path, steps: int) -> float:
+    """Write the film to `part`; returns the return."""
+    side, total = 64 * SCALE, 0.0
+    with av.open(str(part), "w") as container:
+        stream = container.add_stream("libx264", rate=agent.task.fps)
+        stream.width, stream.height = 3 * side + 4 * GAP, side + TITLE + 2 * GAP
+        stream.pix_fmt, stream.options = "yuv420p", {"crf": "20"}
+        for real, seen, dreamed, total, age in tqdm(
+            panels(agent, seed, steps), unit=" frames", desc="film", disable=None
+        ):
+            frame = _compose(real, seen, dreamed, total, age)
+            for packet in stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+    return total
+
+
+def _compose(
+    real: np.ndarray, seen: np.ndarray, dreamed: np.ndarray, total: float, age: int
+) -> np.ndarray:
+    side = 64 * SCALE
+    canvas = np.full((side + TITLE + 2 * GAP, 3 * side + 4 * GAP, 3), 250, np.uint8)
+    titles = [f"real game: {total:.0f}", "V sees", f"M dreams, {age} steps alone"]
+    for i, (picture, title) in enumerate(zip((real, seen, dreamed), titles, strict=True)):
+        x, y = GAP + i * (side + GAP), TITLE + GAP
+        colour = (REAL_RGB, SEEN_RGB, DREAM_RGB)[i]
+        canvas[y - 3 : y + side + 3, x - 3 : x + side + 3] = colour
+        big = cv2.resize(picture, (side, side), interpolation=cv2.INTER_NEAREST)
+        canvas[y : y + side, x : x + side] = big
+        cv2.putText(
+            canvas, title, (x, TITLE - 4), cv2.FONT_HERSHEY_SIMPLEX, 0.62, colour, 1, cv2.LINE_AA
+        )
+    return canvas

@@ -1,0 +1,143 @@
+"""`python -m wmlib COMMAND`: the stages of a run from the command line.
+
+Every field of a stage's dataclass in `wmlib.configs` is a flag of its command; the preset gives
+the defaults. A stage reads what the one before left in --run-dir, and goes on where it stopped.
+"""
+
+import dataclasses
+import itertools
+import signal
+import sys
+import threading
+from typing import Any
+
+import tyro
+
+from wmlib import presets
+from wmlib.cli import commands
+from wmlib.cli.commands import Common, Report
+from wmlib.configs import DreamWorld, RealWorld
+from wmlib.device import pick_device
+from wmlib.errors import UserError
+from wmlib.tasks import TASKS, Task, get_task
+
+COMMANDS: dict[str, type] = {
+    "collect": commands.Collect,
+    "train-vision": commands.TrainVision,
+    "train-memory": commands.TrainMemory,
+    "evolve": commands.Evolve,
+    "policy-gradient": commands.PolicyGradient,
+    "evaluate": commands.Evaluate,
+    "run": commands.Run,
+    "iterate": commands.Iterate,
+    "dream-gradient": commands.DreamGradient,
+    "play": commands.Play,
+    "report": Report,
+}
+
+
+def _usage() -> str:
+    lines = [
+        "usage: python -m wmlib COMMAND --task TASK [--preset PRESET] [--help]",
+        "",
+        "commands:",
+    ]
+    lines += [f"  {name:15} {(kind.__doc__ or '').strip()}" for name, kind in COMMANDS.items()]
+    return "\n".join([*lines, "", f"tasks: {', '.join(TASKS)}; presets: tiny, small, paper"])
+
+
+def _parse(name: str, kind: type, args: list[str]) -> Any:
+    """Parse twice: task and preset first, for they decide the defaults of everything else."""
+    program = f"python -m wmlib {name}"
+    if not issubclass(kind, Common):
+        return tyro.cli(kind, args=args, prog=program)
+    first = [a for a in args if a not in ("-h", "--help")]
+    if first != args and not any(a.startswith("--task") for a in args):
+        first += ["--task", next(iter(TASKS))]  # help without a task shows the first one's numbers
+    common, _ = tyro.cli(Common, args=first, return_unknown_args=True, prog=program)
+    stages = _stage_defaults(kind, common.task, common.preset)
+    stages = {k: _in_world(v, get_task(common.task), first, k) for k, v in stages.items()}
+    default = kind(task=common.task, preset=common.preset, **stages)
+    return tyro.cli(kind, args=args, default=default, prog=program)
+
+
+def _stage_defaults(kind: type, task: str, preset: str) -> dict[str, Any]:
+    """What the preset says of the stages that a command has flags for."""
+    wanted = {f.name for f in dataclasses.fields(kind)} & set(presets.GROUPS)
+    return {name: presets.get_settings(task, preset, name) for name in wanted}
+
+
+def _in_world(settings: Any, task: Task, args: list[str], prefix: str) -> Any:
+    """Settings in the world that --world names (`run`: --evolve.world), where it is another kind.
+
+    Its flags depend on it, so it must be known before they are parsed.
+    """
+    if isinstance(settings, presets.Preset):
+        return dataclasses.replace(
+            settings, evolve=_in_world(settings.evolve, task, args, "evolve.")
+        )
+    flag = f"--{prefix}world" if prefix.endswith(".") else "--world"
+    word = next((a for a in _values(args, flag)), None)
+    kinds = {"dream": DreamWorld, "real": RealWorld}
+    now = getattr(settings, "world", None)
+    if word not in kinds or now is None or now.kind == word:
+        return settings
+    world = kinds[word](max_episode_steps=now.max_episode_steps)
+    return dataclasses.replace(settings, world=world)
+
+
+def _values(args: list[str], flag: str) -> list[str]:
+    """What follows `flag`, as `--flag value` or `--flag=value`."""
+    pairs = [b for a, b in itertools.pairwise(args) if a == flag]
+    return pairs + [a.partition("=")[2] for a in args if a.startswith(flag + "=")]
+
+
+def _dispatch(flags: Any) -> None:
+    if isinstance(flags, Report):
+        return flags.act()
+    task = get_task(flags.task)
+    if not 0 <= flags.seed < 2**31:
+        raise UserError(f"--seed {flags.seed}: choose 0 to {2**31 - 1:,}")
+    pick_device(flags.device)  # before any work
+    return flags.act(task)
+
+
+def _stop_on_signals() -> None:
+    """SIGTERM, and a terminal that closes, stop a command as Ctrl-C does: what is made is kept."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        return  # only a main thread may ask for signals
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number and signal.getsignal(number) == signal.SIG_DFL:  # nohup chose to ignore it
+            signal.signal(number, stop)
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run one command; 0 on success, 2 for what the user can mend, 130 when stopped."""
+    args = sys.argv[1:] if args is None else args
+    _stop_on_signals()
+    if not args or args[0] in ("-h", "--help"):
+        print(_usage())
+        return 0
+    name = args[0]
+    try:
+        if name not in COMMANDS:
+            raise UserError(f"no command '{name}': choose one of {', '.join(COMMANDS)}")
+        _dispatch(_parse(name, COMMANDS[name], args[1:]))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of a pipe (`| head`) has seen enough
+        return 0
+    except OSError as error:
+        print(f"error: {error}; what was finished is kept, run the command again", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped: what was finished is kept; the same command goes on", file=sys.stderr)
+        return 130
+    return 0

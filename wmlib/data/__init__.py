@@ -1,0 +1,1 @@
+"""From play to batches: policies, rollouts, the store on disk, latents."""

@@ -1,0 +1,243 @@
+"""The stage of C, by three learners: evolution, policy gradient, gradient through the dream.
+
+Each plays in the world that its settings name, dream or game, and leaves the same: controllers by
+name, the published one as `params`, and a learning curve.
+"""
+
+from contextlib import ExitStack, closing
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from wmlib import seeds
+from wmlib.agent import Agent, load_agent, weights_of
+from wmlib.configs import (
+    DreamWorld,
+    EvolveConfig,
+    GradientConfig,
+    PolicyConfig,
+    RealWorld,
+    World,
+)
+from wmlib.errors import UserError
+from wmlib.learning.choosing import Check, check_episodes, real_check
+from wmlib.learning.dream_gradient import ascend
+from wmlib.learning.evolution import check_cooling, evolve, feature_sizes, least_generations
+from wmlib.learning.lives import Dreams, Games
+from wmlib.learning.policy_gradient import learn_policy, least_updates
+from wmlib.model.controller import Controller
+from wmlib.model.imagine import can_dream
+from wmlib.records.keeper import update_generator
+from wmlib.records.run_folder import NEEDS, RunFolder
+from wmlib.records.stage import Stage
+from wmlib.tasks import Task
+from wmlib.worlds.dream import DreamEnv
+from wmlib.worlds.features import FeatureVectorEnv
+from wmlib.worlds.play import Arena
+from wmlib.worlds.real import game_id
+
+
+def _teachers(run: RunFolder, task: Task, random_memory: bool, seed: int) -> Agent:
+    """V and M that C learns behind; M untrained where `random_memory` says so."""
+    agent = load_agent(run.path, task, controller=None)
+    if random_memory:
+        agent.memory = agent.memory.untrained_copy(seed)
+    return agent
+
+
+def training_world(
+    run: RunFolder, task: Task, config: EvolveConfig, seed: int, device: str
+) -> FeatureVectorEnv:
+    """The world that C is evolved in; made anew inside every worker process."""
+    agent = _teachers(run, task, config.random_memory, seed)
+    return agent.world(config.world, config.slots, device)
+
+
+def _check_world(agent: Agent, world: World) -> None:
+    """UserError where that world cannot be played: now, before a folder is claimed."""
+    if isinstance(world, RealWorld):
+        game_id(agent.task, world.game)
+    elif not can_dream(agent.task, agent.memory):
+        raise UserError(
+            f"a dream of {agent.task.name} needs an M that predicts rewards: train M with the "
+            "heads end and reward (train-memory --heads end reward; run --memory.heads end reward)"
+        )
+
+
+def evolve_run(
+    run: RunFolder, output: str, task: Task, config: EvolveConfig, seed: int, device: torch.device
+) -> dict[str, Any]:
+    """Stage 4: evolve C in the world that `config` names.
+
+    Leaves controllers and the learning curve in RUN/`output`.
+    """
+    if config.workers and device.type == "cuda":
+        raise UserError("--workers spreads over CPU processes; with --device cuda use --slots")
+    if config.scaled and config.controller != "linear":
+        raise UserError(f"--scaled is for a linear C: not with --controller {config.controller}")
+    _check_output(output)
+    agent = _teachers(run, task, config.random_memory, seed)
+    start, inputs = _start_of_search(run, output, agent, config)
+    _check_world(agent, config.world)
+    check_episodes(config.evaluate_episodes, config.real_episodes)
+    folder = run.stage(output, create=True)
+    check_cooling(folder, config)
+    least = least_generations(folder)
+    with Stage(folder, "evolve", config, seed, inputs, device, least) as stage:
+        if not stage.done:
+            controller = agent.new_controller(config.controller)
+            make_world = partial(training_world, run, task, config, seed, str(device))
+            facts = {"memory_seed": seed} if config.random_memory else {}
+            with ExitStack() as stack:
+                arena = stack.enter_context(closing(Arena(make_world, config.workers)))
+                steps = config.world.max_episode_steps
+                check = real_check(stack, agent, controller, config.real_episodes, steps, device)
+                units = None
+                if config.scaled:
+                    with closing(make_world()) as world:
+                        sizes = feature_sizes(world, seeds.TRAINING.start)
+                    units = controller.units(sizes.cpu())
+                stage.result |= evolve(
+                    arena, controller, config, folder, seed, check, units, start, **facts
+                )
+    return stage.result
+
+
+def _start_of_search(
+    run: RunFolder, output: str, agent: Agent, config: EvolveConfig
+) -> tuple[Tensor | None, dict[str, str]]:
+    """The first mean that `config` names (None: zeros), and the hashes of all that C depends on."""
+    if not config.start:
+        return None, weights_of(run)
+    _check_output(config.start, "--start")
+    if config.start == output:
+        raise UserError(f"--start {output}: the new controllers need another folder, --output NAME")
+    known = load_agent(run.path, agent.task, config.start)
+    assert known.controller is not None
+    if known.controller.kind != config.controller:
+        raise UserError(
+            f"--start {config.start} is a {known.controller.kind} controller: the search needs "
+            f"--controller {known.controller.kind}"
+        )
+    theirs, ours = (a.memory.state_dict() for a in (known, agent))
+    if not all(torch.equal(theirs[name], ours[name]) for name in ours):
+        raise UserError(f"--start {config.start} was made behind another M (untrained, or trained)")
+    hashes = weights_of(run, config.start)
+    return known.params, {"start": hashes.pop("controller")} | hashes
+
+
+def policy_run(
+    run: RunFolder, output: str, task: Task, config: PolicyConfig, seed: int, device: torch.device
+) -> dict[str, Any]:
+    """Stage 4 by policy gradient: train C in the world that `config` names.
+
+    Leaves controllers and the learning curve in RUN/`output`.
+    """
+    _check_output(output)
+    agent = _teachers(run, task, config.random_memory, seed)
+    _check_policy_world(agent, config.world)
+    check_episodes(config.evaluate_episodes, config.real_episodes)
+    folder = run.stage(output, create=True)
+    least, inputs = least_updates(folder), weights_of(run)
+    with Stage(folder, "policy-gradient", config, seed, inputs, device, least) as stage:
+        if not stage.done:
+            controller = agent.new_controller(config.controller)
+            facts = {"memory_seed": seed} if config.random_memory else {}
+            with ExitStack() as stack:
+                check = _both_checks(
+                    stack,
+                    agent,
+                    controller,
+                    config.world,
+                    config.evaluate_episodes,
+                    config.real_episodes,
+                    device,
+                )
+                env = stack.enter_context(closing(agent.world(config.world, config.dreams, device)))
+                lives = Dreams(env, config) if isinstance(env, DreamEnv) else Games(env, config)
+                stage.result |= learn_policy(
+                    lives, controller, config, folder, seed, check, **facts
+                )
+    return stage.result
+
+
+def _check_policy_world(agent: Agent, world: World) -> None:
+    """UserError where the policy gradient cannot play in that world."""
+    _check_world(agent, world)
+    if isinstance(world, RealWorld) and world.game != "batched":
+        raise UserError(
+            "policy-gradient --world real keeps its games between two updates, and only the "
+            "batched simulator can: --game batched (CarRacing), or --world dream"
+        )
+    heads = agent.memory.heads
+    if isinstance(world, DreamWorld) and not ("reward" in heads or "end" in heads):
+        raise UserError(
+            f"policy-gradient --world dream needs an M with an end head or a reward head: "
+            f"{agent.task.name}'s has neither; use evolve, or --world real"
+        )
+
+
+def gradient_run(
+    run: RunFolder, output: str, task: Task, config: GradientConfig, seed: int, device: torch.device
+) -> dict[str, Any]:
+    """Stage 4 by the gradient through the dream, from small random weights.
+
+    Leaves controllers and the learning curve in RUN/`output`.
+    """
+    _check_output(output)
+    agent = _teachers(run, task, False, seed)
+    _check_world(agent, config.world)
+    if not {"reward", "end"} & set(agent.memory.heads):
+        raise UserError("dream-gradient needs an M with a reward head or an end head")
+    check_episodes(config.evaluate_episodes, config.real_episodes)
+    folder = run.stage(output, create=True)
+    with Stage(folder, "dream-gradient", config, seed, weights_of(run), device) as stage:
+        if not stage.done:
+            controller = agent.new_controller(config.controller)
+            generator = update_generator(seed, 0)
+            start = config.scale * torch.randn(controller.n_params, generator=generator)
+            with ExitStack() as stack:
+                check = _both_checks(
+                    stack,
+                    agent,
+                    controller,
+                    config.world,
+                    config.evaluate_episodes,
+                    config.real_episodes,
+                    device,
+                )
+                env = stack.enter_context(closing(agent.world(config.world, config.dreams, device)))
+                stage.result |= ascend(env, controller, start, config, folder, seed, check)
+    return stage.result
+
+
+def _both_checks(
+    stack: ExitStack,
+    agent: Agent,
+    controller: Controller,
+    world: World,
+    episodes: int,
+    real_episodes: int,
+    device: torch.device,
+) -> Check:
+    """Scores a C in the world it learns in, and in the reference game if that is asked."""
+    make = partial(agent.world, world, episodes, device)
+    arena = stack.enter_context(closing(Arena(make)))
+    steps = world.max_episode_steps
+    real = real_check(stack, agent, controller, real_episodes, steps, device)
+
+    def check(params: Tensor) -> dict[str, float]:
+        score = arena.score(controller, params, episodes)
+        return dict(zip(("mean_return", "sem"), score)) | real(params)
+
+    return check
+
+
+def _check_output(output: str, flag: str = "--output") -> None:
+    """UserError where a controller's folder would be another stage's, or outside the run."""
+    taken = {*NEEDS, "evaluation"} - {"controller"}
+    if output in taken or output in ("", "..") or Path(output).name != output:
+        raise UserError(f"{flag} '{output}': give a plain name that is not another stage's")

@@ -1,0 +1,144 @@
+"""Training M on stored latents, and its score on episodes that it has not seen (chapter 5).
+
+Letters as in wmlib.model.memory.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from wmlib.configs import MemoryConfig
+from wmlib.data.batches import EpisodeBatches, StreamBatches
+from wmlib.data.latents import Latents, identity, load_latents
+from wmlib.data.prefetch import Prefetch
+from wmlib.device import autocast
+from wmlib.model.memory import (
+    MDNRNN,
+    WEIGHTS,
+    Batch,
+    Prediction,
+    State,
+    end_error,
+    load_memory,
+)
+from wmlib.model.mixture import nll
+from wmlib.records.keeper import Keeper
+from wmlib.records.run_folder import RunFolder
+from wmlib.records.stage import Stage
+from wmlib.records.weights import save_weights
+from wmlib.tasks import Task
+
+
+def train_memory(
+    run: RunFolder, config: MemoryConfig, seed: int, device: torch.device, task: Task
+) -> MDNRNN:
+    """Train M on RUN/latents into RUN/memory; goes on where it stopped.
+
+    Returns M as it is published (float16 weights).
+    """
+    folder = run.stage("memory", create=True)
+    with Stage(folder, "memory", config, seed, identity(run.stage("latents")), device) as stage:
+        if not stage.done:
+            latents = load_latents(run.stage("latents"))
+            sizes = latents.mu.shape[1], latents.actions.shape[1]
+            with torch.random.fork_rng(devices=[]):  # the caller's dice stay
+                torch.manual_seed(seed)
+                memory = MDNRNN.of(*sizes, config).to(device)
+            stage.result |= _fit(memory, latents, folder, config, seed, device)
+            held_out = validate(memory, latents, latents.split()[1], device)
+            counts = {"episodes": len(latents), "held_out_episodes": len(latents.split()[1])}
+            stage.result |= counts | held_out
+            save_weights(folder / WEIGHTS, memory.state_dict(), task=task.name, **memory.shape)
+    (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+    return load_memory(folder / WEIGHTS, task).to(device)
+
+
+def _fit(
+    memory: MDNRNN,
+    latents: Latents,
+    folder: Path,
+    config: MemoryConfig,
+    seed: int,
+    device: torch.device,
+) -> dict[str, Any]:
+    """The training loop of M. Returns its last row of metrics."""
+    train, held_out = latents.split()
+    kind = EpisodeBatches if config.batching == "episodes" else StreamBatches
+    data = kind(latents, train, config.batch_size, config.window, seed)
+    weights = [p for p in memory.parameters() if p.requires_grad]
+    optimizer = torch.optim.Adam(weights, config.learning_rate, fused=True)
+    total = config.updates
+    keeper = Keeper(folder, memory, optimizer, total, log_every=max(1, total // 50))
+    state: State | None = None
+    if keeper.extra:
+        state = keeper.extra["h"].to(device), keeper.extra["c"].to(device)
+    with keeper, Prefetch(data.make, keeper.update, total) as batches:
+        for batch in batches:
+            keeper.decay(config.learning_rate_decay, config.learning_rate)
+            batch = batch.to(device)
+            with autocast(device):
+                carried = None if batch.fresh else state
+                loss, parts, (h, c) = memory.loss(batch, carried, config.reward_weight)
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_value_(weights, config.gradient_clip)
+            optimizer.step()
+            state = h.detach(), c.detach()  # carried on, but no gradient flows into the past
+            keeper.count({**parts, "floor": batch.floor})
+            if keeper.due:
+                found = validate(memory, latents, held_out[:64], device)
+                keeper.log(batches.waited, **found)
+            keeper.save_if_due(h=state[0], c=state[1])
+    return keeper.metrics.read()[-1]
+
+
+@torch.inference_mode()
+def validate(
+    memory: MDNRNN, latents: Latents, episodes: np.ndarray, device: torch.device
+) -> dict[str, float]:
+    """M on whole episodes from h = 0, in float32, with the same noise every time.
+
+    `val_nll` and its floor (`val_floor`: the mean entropy of the targets' Gaussians) are nats per
+    latent dimension. With an end head, `val_end` is the part `end` of the loss (far above that of
+    the training: M knows the training's ends by heart); `val_end_precision` and `val_end_recall`
+    count single steps: a death predicted one step early is wrong twice. With a reward head,
+    `val_reward` is its squared error as a share of the rewards' variance: 1 tells nothing.
+    """
+    sums: dict[str, float] = {}
+    for place in range(0, len(episodes), 16):
+        group = episodes[place : place + 16]
+        longest = int(latents.lengths[group].max())
+        batch = EpisodeBatches(latents, group, len(group), longest, seed=0).make(0).to(device)
+        out, _ = memory(batch.z, batch.a, batch.restart)
+        for name, value in _told(out, batch, memory.end_weight).items():
+            sums[name] = sums.get(name, 0.0) + float(value)
+    found = {f"val_{part}": sums[part] / sums["next"] for part in ("nll", "floor")}
+    if "end" in memory.heads:
+        found["val_end_precision"] = sums["said_rightly"] / max(sums["said"], 1)
+        found["val_end_recall"] = sums["said_rightly"] / max(sums["ends"], 1)
+        found["val_ends"] = sums["ends"]
+        found["val_end"] = sums["end"] / sums["steps"]
+    if "reward" in memory.heads:
+        mean = sums["rewards"] / sums["steps"]
+        variance = sums["rewards_squared"] / sums["steps"] - mean**2
+        found["val_reward"] = sums["reward"] / sums["steps"] / max(variance, 1e-12)
+    return found
+
+
+def _told(out: Prediction, batch: Batch, end_weight: float) -> dict[str, Tensor]:
+    """Sums over the steps of a batch, from which `validate` makes its shares."""
+    steps = batch.has_next.sum()
+    error = (nll(batch.z_next, *out[:3]).mean(-1) * batch.has_next).sum()
+    sums = {"nll": error, "floor": batch.floor * steps, "next": steps, "steps": batch.valid.sum()}
+    if out.end_logit is not None:
+        said = (out.end_logit > 0) * batch.valid
+        sums |= {"said_rightly": (said * batch.end).sum(), "said": said.sum()}
+        sums |= {"ends": batch.end.sum(), "end": end_error(out.end_logit, batch, end_weight)}
+    if out.reward is not None:
+        reward = batch.reward.double() * batch.valid
+        sums |= {"rewards": reward.sum(), "rewards_squared": reward.square().sum()}
+        sums["reward"] = ((out.reward - batch.reward).square() * batch.valid).sum()
+    return sums

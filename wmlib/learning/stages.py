@@ -1,0 +1,114 @@
+"""The first and the last stage of a run: collect data, score the agent."""
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from wmlib import seeds
+from wmlib.agent import Agent, find_agent, weights_of
+from wmlib.configs import (
+    CollectConfig,
+    EvaluateConfig,
+)
+from wmlib.data.exploring import make_player
+from wmlib.data.rollouts import collect
+from wmlib.data.store import RolloutStore
+from wmlib.errors import UserError
+from wmlib.records.run_folder import RunFolder
+from wmlib.records.stage import Stage
+from wmlib.tasks import Task
+from wmlib.worlds.evaluate import Scores, evaluate
+from wmlib.worlds.real import game_id
+
+
+def collect_run(run: RunFolder, task: Task, config: CollectConfig, seed: int) -> RolloutStore:
+    """Stage 1 of a run: fill RUN/rollouts as the preset says, and write its manifest.
+
+    `seed` is the run's, which decides the training seeds it plays (wmlib.seeds).
+    """
+    first = seeds.first_of_run(seed)
+    if config.episodes > seeds.TRAINING.stop - first:
+        raise UserError(
+            f"--episodes {config.episodes}: from --seed {seed} on there are "
+            f"{seeds.TRAINING.stop - first:,} training games"
+        )
+    player = make_player(config.policy, task, config.exploration)  # a mistake shows before
+    game_id(task, config.game)  # the folder is claimed
+    folder = run.stage("rollouts", create=True)
+    with Stage(folder, "collect", config, seed) as stage:
+        if stage.done:
+            store = RolloutStore(folder)
+            if len(store) == stage.result["episodes"]:
+                return store
+            print(f"{folder} has lost episodes: they are played again", file=sys.stderr)
+            stage.reopen()
+        store = collect(
+            task.name,
+            player,
+            config.episodes,
+            first,
+            folder,
+            config.num_envs,
+            config.game,
+            config.max_episode_steps,
+            config.min_episode_steps,
+        )
+        stage.result |= {
+            "episodes": len(store),
+            "policies": dict(Counter(row["policy"] for row in store.index)),
+            "frames": store.n_frames,
+            "dropped": len(store.dropped),
+            "bytes_per_frame": round(store.bytes_per_frame()),
+        }
+    return store
+
+
+# ---------------------------------------------------------------- the score
+
+
+def evaluate_run(
+    weights: str | Path,
+    task: Task,
+    config: EvaluateConfig,
+    first_seed: int,
+    device: torch.device,
+    controller: str = "controller",
+) -> dict[str, Any]:
+    """Stage 5: score an agent in the reference game; the result lands in its run folder.
+
+    Episodes are kept as they end: an interrupted scoring goes on where it stopped. (The published
+    agent has no run folder, so its score is returned and nothing is kept.)
+    """
+    agent = find_agent(weights, task, controller)
+    facts: dict[str, Any] = {
+        "max_episode_steps": config.max_episode_steps,
+        "seeds": seeds.kind_of(first_seed, config.episodes),
+    }
+    if str(weights) == "pretrained":
+        return facts | _score(agent, config, first_seed, device)
+    run = RunFolder(weights).latest()
+    facts["weights"] = weights_of(run, controller)
+    scores = Scores(run.path, controller, facts, first_seed, config.episodes)
+    if scores.finished:
+        return scores.finished
+    return scores.store(_score(agent, config, first_seed, device, scores.known, scores.keep))
+
+
+def _score(
+    agent: Agent, config: EvaluateConfig, first_seed: int, device: torch.device, *kept: Any
+) -> dict[str, Any]:
+    """Play with a progress bar; `kept` as in wmlib.worlds.evaluate."""
+    assert agent.controller is not None
+    slots, total = min(config.slots, config.episodes), config.episodes
+    env = agent.real(slots, config.max_episode_steps, device=device)
+    bar = tqdm(unit=" steps", unit_scale=True, desc=f"play {total} episodes")
+    try:
+        result = evaluate(env, agent.controller, agent.params, total, first_seed, bar.update, *kept)
+    finally:
+        bar.close()
+        env.close()
+    return result | {"reference": bool(env.games.metadata.get("reference"))}

@@ -1,0 +1,1 @@
+"""What a run leaves on disk: files written whole, stages that resume, weights, checkpoints."""

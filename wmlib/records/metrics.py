@@ -1,0 +1,76 @@
+"""Append-only logs: one JSON object a line, each line whole before the next begins."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from wmlib.errors import UserError
+from wmlib.records.files import write_bytes
+
+Row = dict[str, Any]
+
+
+def read_rows(path: Path, valid: Callable[[Row], bool], remedy: str) -> list[Row]:
+    """All whole rows of a log; a torn last line (a crash while writing) is left out.
+
+    A damaged row elsewhere is a UserError that ends in `remedy`: what follows it must not be lost
+    in silence.
+    """
+    if not path.exists():
+        return []
+    *lines, _ = path.read_bytes().split(b"\n")  # what has no end was being written
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+            if not (isinstance(row, dict) and valid(row)):
+                raise ValueError("not a row of this log")
+        except ValueError:
+            raise UserError(f"{path}: line {number} of {len(lines)} is damaged: {remedy}") from None
+        rows.append(row)
+    return rows
+
+
+def add_row(path: Path, row: Row) -> None:
+    """Add one row at the end of a log."""
+    with open(path, "a") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+def drop_torn_row(path: Path) -> None:
+    """Cut off a last line that has no end: the next row would be glued to it."""
+    with open(path, "ab+") as file:
+        file.seek(0)
+        file.truncate(file.read().rfind(b"\n") + 1)
+
+
+class Metrics:
+    """Numbers of a training, one row for each moment that is logged.
+
+    `resume_at(key, value)` drops the rows written after the checkpoint that training goes on
+    from, so that an interrupted and an uninterrupted run leave the same file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, **row: Any) -> None:
+        """Add one row."""
+        try:
+            add_row(self.path, row)
+        except OSError as error:
+            raise UserError(f"cannot write {self.path}: {error.strerror}") from error
+
+    def read(self) -> list[Row]:
+        """All whole rows."""
+        remedy = "mend it, or cut the file off there to go on from that point"
+        return read_rows(self.path, lambda row: True, remedy)
+
+    def resume_at(self, key: str, value: int) -> None:
+        """Keep only the rows whose `key` is at most `value`."""
+        rows = self.read()
+        if not all(isinstance(row.get(key), int) for row in rows):
+            raise UserError(f"{self.path}: a row has no whole '{key}': mend it, or delete the file")
+        rows = [row for row in rows if row[key] <= value]
+        write_bytes(self.path, "".join(json.dumps(row) + "\n" for row in rows).encode())

@@ -1,0 +1,120 @@
+"""What a setting may be, said at its field: `steps: Annotated[int, Ge(2), GROWS] = 10`.
+
+Bounds come from annotated-types. A number without one is at least 1 if it is whole, else above 0.
+The marks below say what a stage that was started with another value does (wmlib.records.stage).
+"""
+
+import dataclasses
+import math
+import operator
+from types import UnionType
+from typing import Any, Self, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from annotated_types import Ge, GroupedMetadata, Gt, Le, Lt
+
+from wmlib.errors import UserError
+
+GROWS = "may become more: the stage goes on to it"
+CHANGES = "may be another when the stage goes on"
+FOLLOWS = "is what the stage reads: where it is another, the stage brings its result up to date"
+SPEED = "decides how fast a stage is and, but for rounding, nothing else"
+
+Settings = TypeVar("Settings", bound="Checked")
+
+
+class Checked:
+    """A frozen dataclass of settings that refuses numbers which make no sense."""
+
+    def __post_init__(self) -> None:
+        for name, notes in field_notes(type(self)).items():
+            value = getattr(self, name)
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                _check_number(name, value, notes)
+
+    @classmethod
+    def migrated(cls, facts: dict[str, Any]) -> dict[str, Any]:
+        """What an older manifest says, with the names and places of now."""
+        return facts
+
+    @classmethod
+    def of(cls, facts: dict[str, Any]) -> Self:
+        """The settings that a manifest tells, an older one too; what it lacks has its default."""
+        return _build(cls, facts)
+
+
+def field_notes(kind: Any) -> dict[str, tuple[Any, ...]]:
+    """Bounds and marks at each field of a settings class."""
+    hints = get_type_hints(kind, include_extras=True)
+    fields = dataclasses.fields(kind)
+    return {f.name: getattr(hints[f.name], "__metadata__", ()) for f in fields}
+
+
+def _check_number(name: str, value: float, notes: tuple[Any, ...]) -> None:
+    bounds = [b for note in notes for b in (note if isinstance(note, GroupedMetadata) else [note])]
+    bounds = [b for b in bounds if isinstance(b, Ge | Gt | Le | Lt)]
+    bounds = bounds or [Ge(1) if isinstance(value, int) else Gt(0)]
+    if math.isfinite(value) and all(_holds(value, bound) for bound in bounds):
+        return
+    rule = " and ".join(map(_told, bounds)) if math.isfinite(value) else "a finite number"
+    raise UserError(f"--{name.replace('_', '-')} {value}: must be {rule}")
+
+
+def _holds(value: float, bound: Any) -> bool:
+    holds = {Ge: operator.ge, Gt: operator.gt, Le: operator.le, Lt: operator.lt}[type(bound)]
+    return holds(value, _limit(bound))
+
+
+def _told(bound: Any) -> str:
+    words = {Ge: "at least", Gt: "above", Le: "at most", Lt: "below"}
+    return f"{words[type(bound)]} {_limit(bound)}"
+
+
+def _limit(bound: Any) -> Any:
+    (limit,) = dataclasses.astuple(bound)
+    return limit
+
+
+# ---------------------------------------------------------------- settings in manifests
+
+
+def _build(kind: type[Settings], facts: dict[str, Any]) -> Settings:
+    facts, hints = kind.migrated(facts), get_type_hints(kind)
+    known = [f.name for f in dataclasses.fields(kind) if f.name in facts]  # type: ignore[arg-type]
+    try:
+        return kind(**{name: _value(hints[name], facts[name]) for name in known})
+    except TypeError as error:
+        raise UserError(f"these settings are not whole: {error}") from None
+
+
+def _value(hint: Any, value: Any) -> Any:
+    """A value as JSON has it, as the field wants it."""
+    if isinstance(value, dict):
+        kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+        named = [k for k in kinds if len(kinds) == 1 or k.kind == value.get("kind")]
+        if not named:
+            raise UserError(f"these settings name no known kind: {value.get('kind')}")
+        return _build(named[0], value)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _flat(config: Any, prefix: str = "") -> dict[str, tuple[Any, tuple[Any, ...]]]:
+    """(value, notes) of each setting, of those inside of others too: `memory.n_h`."""
+    found: dict[str, tuple[Any, tuple[Any, ...]]] = {}
+    notes = field_notes(type(config))
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            found |= _flat(value, f"{prefix}{field.name}.")
+        else:
+            found[prefix + field.name] = value, notes[field.name]
+    return found
+
+
+def changed(before: Any, now: Any) -> dict[str, tuple[Any, Any, tuple[Any, ...]]]:
+    """(old, new, notes) of each setting that differs and is not a matter of speed."""
+    old, new = _flat(before), _flat(now)
+    return {
+        name: (old.get(name, (None,))[0], new.get(name, (None,))[0], notes)
+        for name, (_, notes) in {**old, **new}.items()
+        if SPEED not in notes and old.get(name, (None,))[0] != new.get(name, (None,))[0]
+    }

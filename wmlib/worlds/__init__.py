@@ -1,0 +1,1 @@
+"""Where C plays: the real game behind V and M, or M alone; both emit the same features."""

@@ -1,0 +1,154 @@
+"""The real game seen through V and M: it emits the same features as the dream (wmlib.worlds.dream).
+
+So training, evaluation and the chapters call the same `play` for both, and C cannot tell them
+apart.
+
+Letters: N games side by side, F features.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from gymnasium.vector import AutoresetMode
+from torch import Tensor
+
+from wmlib.errors import UserError
+from wmlib.model.actions import action_space
+from wmlib.model.memory import MDNRNN
+from wmlib.model.vision import Vision
+from wmlib.tasks import Task
+from wmlib.worlds.features import FeatureVectorEnv, Mind
+
+PICTURE = gym.spaces.Box(0, 255, (64, 64, 3), np.uint8)
+"""What V sees."""
+
+
+class GameFeatures(FeatureVectorEnv):
+    """The real game seen through V and M: emits [z, h] (or [z, h, c]) instead of pictures.
+
+    `self.pictures` holds the frames (N, 64, 64, 3) behind `self.z`.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        games: gym.vector.VectorEnv,
+        vision: Vision,
+        memory: MDNRNN,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        mind = Mind(task, memory, games.num_envs, torch.device(device), vision)
+        super().__init__(task, mind, games.num_envs)
+        _check_games(task, games)
+        self.games = games
+        self.pictures: Any = None
+
+    @torch.no_grad()
+    def reset(self, *, seed: Any = None, options: dict | None = None) -> tuple[Tensor, dict]:
+        """Begin episodes in the masked slots (all by default); one seed per slot."""
+        where, mask, slot_seeds = self._begin(seed, options)
+        self.pictures, info = self.games.reset(seed=slot_seeds, options={"reset_mask": mask})  # type: ignore[arg-type]
+        self.mind.look(self.pictures, where)
+        return self.features(), info
+
+    @torch.no_grad()
+    def step(self, actions: Any) -> tuple[Tensor, Any, Any, Any, dict]:
+        """M remembers (z, a), the game moves, V looks at the new picture."""
+        actions = self._checked(actions)
+        self.mind.remember(actions)
+        on_gpu = self.device.type == "cuda" and getattr(self.games, "emits_torch", False)
+        self.pictures, *rest, info = self.games.step(actions if on_gpu else actions.cpu().numpy())
+        told = _on_its_way(rest)
+        self.mind.look(self.pictures)
+        reward, terminated, truncated = told()
+        return self.features(), reward, terminated, truncated, info
+
+    def snapshot(self) -> dict[str, Tensor]:
+        """As in the dream, with the games themselves (`game_…`); the batched simulator's only."""
+        if not hasattr(self.games, "snapshot"):
+            raise ValueError("only the batched simulator can keep its games: game='batched'")
+        games = self.games.snapshot()
+        return super().snapshot() | {f"game_{k}": torch.as_tensor(v) for k, v in games.items()}
+
+    def restore(self, kept: dict[str, Tensor]) -> None:
+        """Go back to a `snapshot`: the same actions then lead to the same episodes."""
+        games = {k.removeprefix("game_"): v for k, v in kept.items() if k.startswith("game_")}
+        super().restore({k: v for k, v in kept.items() if not k.startswith("game_")})
+        on_gpu = getattr(self.games, "emits_torch", False)
+        self.pictures = self.games.restore(  # type: ignore[attr-defined]
+            {k: v.to(self.device) if on_gpu else v.cpu().numpy() for k, v in games.items()}
+        )
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Close the games behind."""
+        self.games.close()
+
+
+def _on_its_way(told: list) -> Callable[[], list[np.ndarray]]:
+    """Rewards and ends (N,) of a game, for the CPU, which counts them: to be asked for later.
+
+    From a GPU one copy is sent, begun before V looks: whoever then waits for it does not wait for
+    V, and can prepare the next step meanwhile.
+    """
+    if not isinstance(told[0], Tensor):
+        return lambda: told
+    copy = torch.stack([x.double() for x in told]).to("cpu", non_blocking=True)
+    arrived = torch.cuda.current_stream().record_event() if told[0].is_cuda else None
+
+    def ask() -> list[np.ndarray]:
+        if arrived is not None:
+            arrived.synchronize()
+        reward, terminated, truncated = copy.numpy()
+        return [reward, terminated != 0, truncated != 0]
+
+    return ask
+
+
+def make_games(
+    task: Task, num_envs: int, max_episode_steps: int, game: str = "reference", **kwargs: Any
+) -> gym.vector.VectorEnv:
+    """The task's real games side by side, autoreset off; `batched` is our CarRacing simulator."""
+    games = gym.make_vec(
+        game_id(task, game),
+        num_envs=num_envs,
+        vectorization_mode="vector_entry_point",
+        max_episode_steps=max_episode_steps,
+        autoreset_mode=AutoresetMode.DISABLED,
+        **kwargs,
+    )
+    try:
+        _check_games(task, games)
+    except UserError:
+        games.close()
+        raise
+    return games
+
+
+def game_id(task: Task, game: str) -> str:
+    """Gymnasium's id of the task's `reference` or `batched` game, or a UserError."""
+    if game not in ("reference", "batched"):
+        raise UserError(f"no game '{game}': choose reference or batched")
+    env_id = task.env_id if game == "reference" else task.batched_id
+    if env_id is None:
+        raise UserError(f"{task.name} has no batched simulator: use --game reference")
+    return env_id
+
+
+def _check_games(task: Task, games: gym.vector.VectorEnv) -> None:
+    """UserError where a game is not what its task says, or what the pipeline can play."""
+    said, actions = action_space(task), games.single_action_space
+    if actions != said:
+        raise UserError(f"task {task.name} says that actions are {said}, its game has {actions}")
+    seen = games.single_observation_space
+    if task.pictures and seen != PICTURE:
+        raise UserError(
+            f"{task.name} shows {seen}, V needs pictures uint8 (64, 64, 3): wmlib.envs.pictures"
+        )
+    if games.metadata.get("autoreset_mode") != AutoresetMode.DISABLED:
+        raise UserError(
+            f"{task.name}: the games must take autoreset_mode=AutoresetMode.DISABLED and say so in "
+            'their metadata["autoreset_mode"]'
+        )
