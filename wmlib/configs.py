@@ -6,7 +6,7 @@ the line under the field says which one we follow (appendix "Details that matter
 """
 
 from dataclasses import dataclass, fields
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import tyro
 from annotated_types import Ge, Interval
@@ -68,6 +68,9 @@ DreamFlags = Annotated[DreamWorld, _FLAT]
 class _InWorld(Checked):
     """Settings whose manifests, before, had a word for the world and its settings beside it."""
 
+    OLD_GAME: ClassVar[str] = "reference"
+    """what was played where they did not say so"""
+
     @classmethod
     def migrated(cls, facts: dict[str, Any]) -> dict[str, Any]:
         """The world's settings in one place."""
@@ -75,7 +78,8 @@ class _InWorld(Checked):
         if not isinstance(word, str):
             return facts
         kind: Any = DreamWorld if word == "dream" else RealWorld
-        inside = {f.name: facts[f.name] for f in fields(kind) if f.name in facts}
+        known = {"game": cls.OLD_GAME, **facts}
+        inside = {f.name: known[f.name] for f in fields(kind) if f.name in known}
         return facts | {"world": inside | {"kind": word}}
 
 
@@ -264,6 +268,7 @@ class GradientConfig(Checked):
 class PolicyConfig(_InWorld):
     """C by policy gradient (proximal policy optimisation, Schulman et al., 2017)."""
 
+    OLD_GAME: ClassVar[str] = "batched"
     world: WorldFlags = DreamWorld(tau=1.15, max_episode_steps=2100)
     """where C learns: M alone, or the game (the batched simulator)"""
     controller: Literal["linear", "z"] = "linear"
