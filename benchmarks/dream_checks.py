@@ -21,7 +21,8 @@ from wmlib.data.latents import encode_frames, load_latents, sample_z
 from wmlib.data.store import RolloutStore
 from wmlib.errors import UserError
 from wmlib.learning.memory import validate
-from wmlib.records.files import RunFolder, is_finished, write_json
+from wmlib.records.files import write_json
+from wmlib.records.run_folder import RunFolder, is_finished
 from wmlib.tasks import get_task
 
 TASK = "doom_take_cover"

@@ -19,7 +19,7 @@ from wmlib.data.latents import encode_frames
 from wmlib.data.rollouts import collect
 from wmlib.data.store import RolloutStore
 from wmlib.model.vision import load_vision
-from wmlib.records.files import RunFolder
+from wmlib.records.run_folder import RunFolder
 from wmlib.tasks import get_task
 
 FACTS = {"car_racing": "speed", "doom_take_cover": "fireballs"}

@@ -22,7 +22,8 @@ from wmlib.agent import load_agent
 from wmlib.book.report import STAGES
 from wmlib.errors import UserError
 from wmlib.learning.iterative import finished_rounds, load_round
-from wmlib.records.files import RunFolder, is_finished, read_json, sha256
+from wmlib.records.files import read_json, sha256
+from wmlib.records.run_folder import RunFolder, is_finished
 from wmlib.tasks import get_task
 
 ROOT = Path(__file__).resolve().parents[1]
