@@ -79,7 +79,7 @@ def main(run_dir: str, controller: str = "controller") -> None:
     latents = load_latents(run.stage("latents"))
     held_out = latents.split()[1]  # episodes that M was not trained on
     result = {
-        "weights": weights_of(run.path, chosen),
+        "weights": weights_of(run, chosen),
         "end_head": cheating.end_head(agent.memory, latents, held_out),
         "teacher_forced": cheating.teacher_forced(agent.memory, latents, held_out, probe)
         | validate(agent.memory, latents, held_out, CPU),
