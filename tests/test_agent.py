@@ -7,7 +7,6 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from wmlib.worlds.scoring import Scores
 
 import wmlib
 from wmlib.agent import Agent, find_agent, load_agent, pretrained_folder
@@ -16,10 +15,10 @@ from wmlib.errors import UserError
 from wmlib.learning.stages import evaluate_run
 from wmlib.model.controller import save_controllers
 from wmlib.model.memory import MDNRNN
-from wmlib.model.vision import VAE
+from wmlib.model.vision import VAE, save_vision
 from wmlib.records.weights import save_weights
 from wmlib.tasks import TASKS
-from wmlib.worlds.evaluate import evaluate
+from wmlib.worlds.evaluate import Scores, evaluate
 from wmlib.worlds.real import make_games
 
 DOOM, CAR = TASKS["doom_take_cover"], TASKS["car_racing"]
@@ -49,12 +48,7 @@ def save(agent, folder):
     for name in ("vision", "memory", "latents", "controller"):
         (folder / name).mkdir()
     task = agent.task.name
-    save_weights(
-        folder / "vision/vision.safetensors",
-        agent.vision.state_dict(),
-        task=task,
-        n_z=agent.vision.n_z,
-    )
+    save_vision(folder / "vision/vision.safetensors", agent.vision, agent.task)
     save_weights(
         folder / "memory/memory.safetensors",
         agent.memory.state_dict(),
@@ -250,8 +244,8 @@ def test_dreams_are_made_by_their_id():
     dreams = gym.make_vec("wmlib/DoomTakeCoverDream-v0", num_envs=3, tau=1.15)
     f, _ = dreams.unwrapped.reset(seed=5)
     assert f.shape == (3, 64 + 2 * 512)
-    assert dreams.unwrapped.tau == 1.15
-    with pytest.raises(ValueError, match="reward head"):
+    assert dreams.unwrapped.world.tau == 1.15
+    with pytest.raises(UserError, match="reward head"):
         gym.make_vec("wmlib/CarRacingDream-v0", num_envs=2)
 
 

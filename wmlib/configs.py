@@ -39,6 +39,11 @@ class DreamWorld(Checked):
     max_episode_steps: int = 1000
     """an episode is cut after this many steps"""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.end not in ("threshold", "sampled"):
+            raise UserError(f"--end {self.end}: choose threshold or sampled")
+
 
 @dataclass(frozen=True)
 class RealWorld(Checked):
@@ -66,12 +71,12 @@ class _InWorld(Checked):
     @classmethod
     def migrated(cls, facts: dict[str, Any]) -> dict[str, Any]:
         """The world's settings in one place."""
-        if not isinstance(facts.get("world"), str):
+        word = facts.get("world", "dream")  # the oldest policy gradients knew only dreams
+        if not isinstance(word, str):
             return facts
-        kind: Any = DreamWorld if facts["world"] == "dream" else RealWorld
-        inside = {"kind": facts["world"]}
-        inside |= {f.name: facts[f.name] for f in fields(kind) if f.name in facts}
-        return facts | {"world": inside}
+        kind: Any = DreamWorld if word == "dream" else RealWorld
+        inside = {f.name: facts[f.name] for f in fields(kind) if f.name in facts}
+        return facts | {"world": inside | {"kind": word}}
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def _register_fonts() -> None:
     """Let matplotlib measure text in the page's own font (the page draws it)."""
     if any(font.name == "Source Sans 3" for font in font_manager.fontManager.ttflist):
         return
-    folder = resources.files("wmlib") / "data" / "fonts"
+    folder = resources.files("wmlib.book") / "assets" / "fonts"
     for file, weight in (("Regular", 400), ("Italic", 400), ("SemiBold", 700)):
         with resources.as_file(folder / f"SourceSans3-{file}.ttf") as path:
             font_manager.fontManager.addfont(str(path))

@@ -39,7 +39,7 @@ class Samples:
 
 def load(task: str) -> Samples:
     """The samples of a task; made by this project's own V, which `wmlib.load_pretrained` gives."""
-    path = resources.files("wmlib") / "data" / f"{get_task(task).name}.npz"
+    path = resources.files("wmlib.book") / "assets" / f"{get_task(task).name}.npz"
     if not path.is_file():
         raise UserError(f"no samples for {task}: make them with tools/make_samples.py")
     with resources.as_file(path) as file, np.load(file, allow_pickle=False) as npz:

@@ -59,7 +59,7 @@ def iterate(
 
     Resumes where it stopped.
     """
-    _refuse_unused(task, config)
+    _refuse_unused(task, config, seed)
     agent, rows = random_agent(task, config, seed), []
     small = one_thread() if not task.pictures else contextlib.nullcontext()
     with small, Stage(run.stage("", create=True), "iterate", config, seed, device=device) as stage:
@@ -68,10 +68,9 @@ def iterate(
         for number in range(1, config.iterations + 1):
             here = run.round(number)
             here.stage("", create=True)
-            if not (here.path / "round.json").exists():
-                _round(run, here, agent, config, seed, number, device)
+            row = _stored_row(here)
+            rows.append(row or _round(run, here, agent, config, seed, number, device))
             agent = load_agent(here.path, task)
-            rows.append(read_json(here.path / "round.json"))
         stage.result["rounds"] = rows
     told = read_json(run.path / "manifest.json")
     shared = ("command", "config", "seed", "device", "versions", "seconds")
@@ -79,10 +78,20 @@ def iterate(
     return rows
 
 
-def _refuse_unused(task: Task, config: IterateConfig) -> None:
+def _stored_row(here: RunFolder) -> dict[str, Any] | None:
+    """What came of a round that is finished; up to version 0.1.0 its manifest told it."""
+    if (here.path / "round.json").exists():
+        return read_json(here.path / "round.json", real_return=float)
+    if (here.path / "manifest.json").exists():
+        return read_json(here.path / "manifest.json", result=dict)["result"]
+    return None
+
+
+def _refuse_unused(task: Task, config: IterateConfig, seed: int) -> None:
     """UserError for settings that have no meaning in a round."""
     if task.pictures:
         raise UserError(f"iterate plays games that tell a state so far, not {task.name}")
+    seeds.first_of_run(seed)
     if config.episodes < 2:
         raise UserError(f"--episodes {config.episodes}: M needs at least 2, one is held out")
     if not isinstance(config.evolve.world, DreamWorld):
@@ -104,8 +113,8 @@ def _round(
     seed: int,
     number: int,
     device: torch.device,
-) -> None:
-    """One round: play with `agent`, train M and C anew; what came of it goes to round.json."""
+) -> dict[str, Any]:
+    """One round: play with `agent`, train M and C anew; what came of it goes to round.json, too."""
     task = agent.task
     store = collect(
         task.name,
@@ -121,9 +130,11 @@ def _round(
     dreamed = evolve_run(here, "controller", task, config.evolve, seed, device)
     scoring = EvaluateConfig(SCORE_EPISODES, SCORE_EPISODES // 2, task.max_episode_steps)
     score = evaluate_run(here.path, task, scoring, seeds.VALIDATION.start, device)
-    row = _row(store, config.episodes) | {"dream_return": dreamed["mean_return"]}
-    row |= {"real_return": score["mean"], "real_sem": score["sem"], "n": score["n"]}
-    write_json(here.path / "round.json", {"round": number} | row)
+    row = {"round": number} | _row(store, config.episodes)
+    row |= {"dream_return": dreamed["mean_return"], "real_return": score["mean"]}
+    row |= {"real_sem": score["sem"], "n": score["n"]}
+    write_json(here.path / "round.json", row)
+    return row
 
 
 def _row(store: RolloutStore, new: int) -> dict[str, float]:

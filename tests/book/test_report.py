@@ -6,44 +6,16 @@ import sys
 import zipfile
 from pathlib import Path
 
-import numpy as np
 import pytest
+from published_runs import write_run
 
 from wmlib.book import paper, report, report_figures, report_simulator
+from wmlib.book.write_report import BEGIN, END, write_report
 from wmlib.errors import UserError
-from wmlib.records.files import RunFolder, sha256
+from wmlib.records.files import sha256
+from wmlib.records.run_folder import RunFolder
 
-ROOT = Path(__file__).resolve().parents[1]
-
-
-def write_run(
-    folder: Path, generations=4, steps=1000, returns=(10.0, 20.0, 30.0), chosen=4, start=""
-):
-    """Files such as a run leaves; every second generation is evaluated."""
-    controller = folder / "controller"
-    controller.mkdir(parents=True)
-    rows = []
-    for g in range(1, generations + 1):
-        row = {"generation": g, "fitness": [1.0 * g, 2.0 * g], "steps": steps, "seconds": 1.0}
-        if g % 2 == 0:
-            row |= {"mean_return": 100.0 * g, "sem": 5.0, "real_return": 90.0 * g, "real_sem": 6.0}
-        rows.append(json.dumps(row))
-    (controller / "metrics.jsonl").write_text("\n".join(rows) + "\n")
-    result = {"generation": chosen, "mean_return": 100.0 * chosen, "sem": 5.0}
-    manifest = {"stage": "evolve", "device": "CPU, 2 cores", "seconds": 90.0, "result": result}
-    weights = controller / "controller.safetensors"
-    weights.write_text(folder.name)
-    manifest |= {"sha256": {weights.name: sha256(weights)}, "inputs": {"start": start}}
-    (controller / "manifest.json").write_text(json.dumps(manifest))
-    values = np.array(returns)
-    evaluation = {
-        "mean": values.mean(),
-        "std": values.std(ddof=1),
-        "sem": values.std(ddof=1) / len(values) ** 0.5,
-        "n": len(values),
-        "returns": list(returns),
-    }
-    (folder / "evaluation.json").write_text(json.dumps(evaluation))
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -148,12 +120,12 @@ def test_the_matrix_shows_means_over_controllers_in_dreams_and_game(results):
 
 def test_report_draws_what_there_is_and_replaces_only_the_table(results, tmp_path, capsys):
     readme = tmp_path / "README.md"
-    readme.write_text(f"# Title\n{report.BEGIN}\nold\n{report.END}\nafter\n")
+    readme.write_text(f"# Title\n{BEGIN}\nold\n{END}\nafter\n")
     for _ in range(2):  # a second report changes nothing
-        report.write_report(results, readme)
+        write_report(results, readme)
         text = readme.read_text()
         assert text.startswith("# Title\n")
-        assert text.endswith(f"{report.END}\nafter\n")
+        assert text.endswith(f"{END}\nafter\n")
         assert report.score(report.load_run("car_racing", "main", results).evaluation) in text
         assert "old" not in text
     figures = {path.stem for path in (results / "figures").iterdir()}
@@ -177,12 +149,12 @@ def test_a_damaged_file_is_named_and_costs_no_figure(results, tmp_path):
 def test_report_on_nothing_still_says_what_is_missing(tmp_path):
     (tmp_path / "results").mkdir()
     readme = tmp_path / "README.md"
-    readme.write_text(f"{report.BEGIN}\n{report.END}")
-    report.write_report(tmp_path / "results", readme)
+    readme.write_text(f"{BEGIN}\n{END}")
+    write_report(tmp_path / "results", readme)
     assert readme.read_text().count("not run yet") >= 3
     readme.write_text("no markers")
     with pytest.raises(UserError, match="results:begin"):
-        report.write_report(tmp_path / "results", readme)
+        write_report(tmp_path / "results", readme)
 
 
 def test_the_simulators_table_and_parity_come_from_its_benchmarks(tmp_path):

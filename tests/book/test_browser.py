@@ -12,7 +12,7 @@ import pytest
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
-PAGES = sorted(p.stem for p in (Path(__file__).resolve().parents[1] / "chapters").glob("*.md"))
+PAGES = sorted(p.stem for p in (Path(__file__).resolve().parents[2] / "chapters").glob("*.md"))
 DRESSES = {"light": (1280, 900), "dark": (1280, 900), "phone": (390, 844)}
 # [class of the figure, of the box], where a box that does not show its overflow is the narrower.
 CLIPPED_FIGURES = """() => [...document.querySelectorAll('figure.wm-figure, .wm-widget')]

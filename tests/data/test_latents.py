@@ -9,7 +9,7 @@ from wmlib.data.latents import Latents, encode_frames, encode_run, load_latents
 from wmlib.data.store import Episode, RolloutStore
 from wmlib.errors import UserError
 from wmlib.model.vision import VAE
-from wmlib.records.files import RunFolder
+from wmlib.records.run_folder import RunFolder
 from wmlib.records.weights import save_weights
 
 CPU = torch.device("cpu")

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from published_runs import write_run
 
-from tests.test_report import write_run
 from wmlib.book import cheating, report
 from wmlib.book.probes import CountProbe
+from wmlib.configs import DreamWorld
 from wmlib.data.latents import Latents
 from wmlib.model.memory import MDNRNN
 from wmlib.tasks import TASKS
@@ -48,7 +49,7 @@ def latents():
 
 def dream(memory, **kwargs):
     starts = torch.full((10, N_Z), -3.0), torch.full((10, N_Z), -9.0)
-    return DreamEnv(DOOM, memory, starts, num_envs=8, **kwargs)
+    return DreamEnv(DOOM, memory, starts, DreamWorld(**kwargs), num_envs=8)
 
 
 def test_watch_counts_what_the_dream_shows(memory):

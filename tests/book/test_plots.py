@@ -67,7 +67,7 @@ def test_a_figure_follows_the_theme_and_says_what_it_shows(figure):
     assert f"var(--wm-real, {plots.REAL})" in svg
     assert f"var(--wm-dream, {plots.DREAM})" in svg
     assert not any(grey in svg for grey in plots.GREYS), "greys must follow the theme"
-    style = (Path(__file__).parents[1] / "bookassets" / "book.css").read_text()
+    style = (Path(__file__).parents[2] / "bookassets" / "book.css").read_text()
     for i in set(re.findall(r"--wm-grey-\d", svg)):
         assert style.count(f"{i}:") == 2, f"{i} needs a value for the light and for the dark theme"
     assert not re.search(r"<g id=", svg), "ids would repeat from figure to figure"

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from book_pages import well_set
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "chapters").glob("*.md"))
 CHAPTERS = [page for page in PAGES if re.match(r"\d\d|interlude", page.stem)]
 CELL = re.compile(r"^```\{code-cell\} ipython3\n(.*?)^```$", re.M | re.S)

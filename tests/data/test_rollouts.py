@@ -1,5 +1,6 @@
 """Rollouts: an episode is wholly there or not at all, and depends on its seed alone."""
 
+import contextlib
 import json
 import os
 import resource
@@ -7,24 +8,26 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from waiting import wait_until
 
+from wmlib.data.exploring import ExploringPolicy
 from wmlib.data.rollouts import _Queue, collect
 from wmlib.data.store import CHUNK, Episode, RolloutStore, sample_frames
 from wmlib.errors import UserError
+from wmlib.learning.iterative import random_agent
 from wmlib.learning.vision import train_vision
-from wmlib.presets import PRESETS
-from wmlib.records.files import RunFolder
-from wmlib.records.stage import begin_stage
+from wmlib.presets import ITERATE_PRESETS, PRESETS
+from wmlib.records.run_folder import RunFolder
+from wmlib.records.stage import Stage
 from wmlib.tasks import get_task
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SETTINGS = {"episodes": 10, "seed": 100_000, "max_episode_steps": 250, "min_episode_steps": 200}
 
 
@@ -144,9 +147,7 @@ def test_kill_9_then_resume_gives_the_uninterrupted_result(doom, tmp_path):
     environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen([sys.executable, "-c", command], env=environment, cwd=tmp_path)
     index = path / "index.jsonl"
-    while not index.exists() or len(index.read_text().splitlines()) < 3:
-        assert process.poll() is None
-        time.sleep(0.005)
+    wait_until(lambda: index.exists() and len(index.read_text().splitlines()) >= 3)
     process.send_signal(signal.SIGKILL)
     process.wait()
     before = RolloutStore(path)
@@ -157,10 +158,7 @@ def test_kill_9_then_resume_gives_the_uninterrupted_result(doom, tmp_path):
     resumed = collect("doom_take_cover", "held", path=path, num_envs=2, progress=False, **SETTINGS)
     assert_same(doom, resumed)
     assert_same(doom, RolloutStore(path))
-    deadline = time.monotonic() + 10
-    while living(tmp_path) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert living(tmp_path) == []  # workers and games of the killed process are gone
+    wait_until(lambda: living(tmp_path) == [], 10)  # its workers and games are gone
 
 
 def test_ctrl_c_keeps_what_is_stored_and_ends_the_workers(tmp_path):
@@ -181,9 +179,7 @@ def test_ctrl_c_keeps_what_is_stored_and_ends_the_workers(tmp_path):
         start_new_session=True,
     )
     index = path / "index.jsonl"
-    while not index.exists() or len(index.read_text().splitlines()) < 2:
-        assert process.poll() is None
-        time.sleep(0.01)
+    wait_until(lambda: index.exists() and len(index.read_text().splitlines()) >= 2)
     os.killpg(process.pid, signal.SIGINT)  # what a terminal does
     _, said = process.communicate(timeout=120)
     assert said.strip().endswith("KeyboardInterrupt")
@@ -254,7 +250,7 @@ def test_a_row_of_the_index_that_is_none_is_refused(tmp_path):
     store = RolloutStore(tmp_path, {"task": "made"})
     store.append(made(0, 5), "none")
     (tmp_path / "index.jsonl").write_text("7\n")
-    with pytest.raises(UserError, match="line 1 is damaged"):
+    with pytest.raises(UserError, match="line 1 of 1 is damaged: delete that line"):
         store.refresh()
 
 
@@ -264,8 +260,12 @@ def test_a_training_of_v_does_not_go_on_with_other_frames(tmp_path):
         store.append(made(number, 60), "none")
     folder, config = tmp_path / "vision", PRESETS["car_racing"]["tiny"].vision
     folder.mkdir()
-    begin_stage(folder, config, 0, {"episodes": 1})
-    (folder / "metrics.jsonl").write_text("{}")  # something was made
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        Stage(folder, "vision", config, 0, {"episodes": 1}),
+    ):
+        (folder / "metrics.jsonl").write_text("{}")  # something was made
+        raise KeyboardInterrupt
     with pytest.raises(UserError, match=r"made from other data .*episodes 1 → 2"):
         train_vision(RunFolder(tmp_path), config, 0, torch.device("cpu"), get_task("car_racing"))
 
@@ -305,10 +305,24 @@ def test_a_damaged_index_or_store_is_one_line(tmp_path):
     index = tmp_path / "s" / "index.jsonl"
     lines = index.read_text().splitlines(keepends=True)
     index.write_text(lines[0] + lines[1][:20] + "\n" + lines[2])
-    with pytest.raises(UserError, match="line 2 is damaged: delete that line"):
+    with pytest.raises(UserError, match="line 2 of 3 is damaged: delete that line"):
         RolloutStore(tmp_path / "s")
     index.write_text(lines[0] + lines[2])  # as told
     assert [row["episode"] for row in RolloutStore(tmp_path / "s").index] == [0, 2]
     (tmp_path / "s" / "zarr.json").write_text("{")
     with pytest.raises(UserError, match=r"zarr\.json is damaged"):
         RolloutStore(tmp_path / "s")
+
+
+def test_older_agents_and_those_of_now_do_not_mix_in_a_store(tmp_path):
+    agent = random_agent(get_task("pendulum"), ITERATE_PRESETS["tiny"], 0)
+    player, rules = ExploringPolicy(agent, 0.5), {"num_envs": 1, "progress": False}
+    collect("pendulum", "held", 1, 100_000, tmp_path, **rules)
+    store = collect("pendulum", player, 2, 100_000, tmp_path, **rules)  # rules do not matter
+    assert [row["policy"] for row in store.index] == ["held", "iterative"]
+    collect("pendulum", player, 3, 100_000, tmp_path, **rules)
+    facts = json.loads((tmp_path / "zarr.json").read_text())
+    del facts["attributes"]["agents"]  # as a store of version 0.1.0
+    (tmp_path / "zarr.json").write_text(json.dumps(facts))
+    with pytest.raises(UserError, match="agents that acted by an older rule"):
+        collect("pendulum", player, 4, 100_000, tmp_path, **rules)

@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from waiting import wait_until
 
 from wmlib.data.prefetch import Prefetch
 from wmlib.data.store import Episode, RolloutStore
 from wmlib.errors import UserError
-from wmlib.records.files import RunFolder
 from wmlib.records.keeper import Keeper
+from wmlib.records.run_folder import RunFolder
 from wmlib.records.weights import load_weights, save_checkpoint, save_weights
 
 # ---------------------------------------------------------------- batches made ahead
@@ -129,14 +130,14 @@ def test_ctrl_c_finishes_the_update_and_saves(tmp_path):
 
 SCRIPT = """
 import sys, torch
-import wmlib.training
+import wmlib.records.keeper
 from dataclasses import replace
 from wmlib.data.latents import encode_run
 from wmlib.learning.memory import train_memory
 from wmlib.presets import get_preset
 from wmlib.tasks import get_task
 from wmlib.data.store import RolloutStore
-from wmlib.records.files import RunFolder
+from wmlib.records.run_folder import RunFolder
 from wmlib.learning.vision import train_vision
 
 wmlib.records.keeper.CHECKPOINT_SECONDS = 0.3
@@ -164,7 +165,7 @@ class Training:
     def start(self) -> subprocess.Popen:
         return subprocess.Popen(
             [sys.executable, "-c", SCRIPT, self.stage, str(self.folder)],
-            env={"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[1])},
+            env={"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])},
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -215,6 +216,7 @@ def copied(prepared: Path, folder: Path, *stages: str) -> Path:
     [
         ("vision", signal.SIGKILL),
         ("vision", signal.SIGINT),
+        ("vision", signal.SIGTERM),
         ("streams", signal.SIGKILL),
         ("episodes", signal.SIGKILL),
     ],
@@ -227,9 +229,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(prepared, tmp_path, stage
     process = broken.start()
     name = "vision" if stage == "vision" else "memory"
     checkpoint = broken.folder / name / "checkpoint.safetensors"
-    deadline = time.monotonic() + 300
-    while not checkpoint.exists() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(checkpoint.exists, 300)
     time.sleep(0.05)  # some updates are done after the checkpoint, and lost
     process.send_signal(with_signal)
     process.communicate(timeout=60)

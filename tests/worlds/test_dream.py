@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from wmlib.configs import DreamWorld
 from wmlib.device import placed
+from wmlib.errors import UserError
 from wmlib.learning.evolution import feature_sizes
 from wmlib.model.actions import action_space
 from wmlib.model.memory import MDNRNN
@@ -31,7 +33,7 @@ def starts():
 
 
 def dream(memory, starts, n=4, **kwargs):
-    return DreamEnv(DOOM, memory, starts, num_envs=n, **kwargs)
+    return DreamEnv(DOOM, memory, starts, DreamWorld(**kwargs), n)
 
 
 def begin(env, first=100):
@@ -52,9 +54,9 @@ def test_a_teacher_forced_dream_has_the_states_of_the_training_graph(memory, sta
     env = dream(memory, starts)
     begin(env)
     for t in range(7):
-        env.z = z[:, t]
+        env.mind.z = z[:, t]
         env.step(a[:, t])
-        said = memory.predict(env.state[0])
+        said = env.said
         torch.testing.assert_close(said.mu, out.mu[:, t])
         torch.testing.assert_close(said.logpi, out.logpi[:, t])
         torch.testing.assert_close(said.end_logit, out.end_logit[:, t])
@@ -92,7 +94,7 @@ def test_a_masked_reset_leaves_the_others_alone(memory, starts):
     after, _ = env.reset(seed=[None, 999, None, None], options={"reset_mask": mask})
     assert torch.equal(before[~torch.from_numpy(mask)], after[~torch.from_numpy(mask)])
     assert (after[1, N_Z:] == 0).all()
-    assert env.steps.tolist() == [3, 0, 3, 3]
+    assert env.mind.steps.tolist() == [3, 0, 3, 3]
 
 
 def test_tau_near_zero_is_certain_and_a_hot_dream_is_not(memory, starts):
@@ -174,18 +176,18 @@ def test_features_are_z_h_and_for_doom_c():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"tau": 0.0}, "tau is 0"),
-        ({"end": "never"}, "choose threshold or sampled"),
-        ({"end_above": 1.0}, "between 0 and 1"),
+        ({"tau": 0.0}, "--tau 0.0: must be above 0"),
+        ({"end": "never"}, "--end never: choose threshold or sampled"),
+        ({"end_above": 1.0}, "must be above 0 and below 1"),
     ],
 )
 def test_bad_settings_are_named(memory, starts, change, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UserError, match=message):
         dream(memory, starts, **change)
 
 
 def test_a_car_dream_needs_a_reward_head(starts):
-    with pytest.raises(ValueError, match="reward head"):
+    with pytest.raises(UserError, match="reward head"):
         DreamEnv(CAR, MDNRNN(N_Z, 3, N_H), starts)
 
 

@@ -1,0 +1,197 @@
+"""The iterative procedure runs, stores every round as a run folder, and resumes."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+
+import av
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from waiting import wait_until
+
+import wmlib
+from wmlib.agent import load_agent, packaged_folder
+from wmlib.cli.main import main
+from wmlib.data.exploring import ExploringPolicy
+from wmlib.data.store import RolloutStore
+from wmlib.errors import UserError
+from wmlib.learning.iterative import iterate, random_agent
+from wmlib.model.vision import StateVision
+from wmlib.presets import ITERATE_PRESETS
+from wmlib.records.run_folder import RunFolder
+from wmlib.tasks import get_task
+
+TASK, CPU = get_task("pendulum"), torch.device("cpu")
+TINY = ITERATE_PRESETS["tiny"]
+SHORT = replace(
+    TINY,
+    iterations=2,
+    episodes=2,
+    memory=replace(TINY.memory, updates=5, batch_size=2),
+    evolve=replace(TINY.evolve, generations=2, population=4, evaluate_every=1, slots=8),
+)
+
+
+def test_state_vision_scales_and_blurs_a_little():
+    mu, logvar = StateVision(TASK.state_scale).encode(torch.tensor([[0.5, -0.5, 4.0]]))
+    assert mu.tolist() == [[0.5, -0.5, 2.0]]
+    assert torch.allclose(torch.exp(logvar / 2), torch.tensor(0.0183), atol=1e-3)
+
+
+def test_exploration_noise_lasts_and_depends_on_the_seed_alone():
+    agent = random_agent(TASK, TINY, seed=0)
+    agent.controllers = {"params": torch.zeros_like(agent.params)}  # what is left is the noise
+
+    def play(slot_seeds):
+        policy = ExploringPolicy(agent, exploration=0.3)
+        policy.reset(slot_seeds, np.array([True, True]))
+        return np.stack([policy.act(np.zeros((2, 3), np.float32)) for _ in range(400)])
+
+    a, b = play([7, 8]), play([8, 7])
+    assert np.array_equal(a, b[:, ::-1])
+    changes = (np.diff(a[..., 0], axis=0) != 0).mean()
+    assert 0.08 < changes < 0.17  # 1 / HOLD
+
+
+@pytest.mark.slow
+def test_rounds_add_data_and_a_second_call_adds_nothing(tmp_path, capsys):
+    tmp_path /= "made/by/iterate"
+    run = RunFolder(tmp_path)
+    rows = iterate(run, TASK, SHORT, seed=0, device=CPU)
+    assert [row["real_steps"] for row in rows] == [400, 800]
+    store = RolloutStore(tmp_path / "rollouts")
+    assert len(store) == 4
+    assert store.frames(0).shape == (200, 3)
+    assert (store.frames(0)[0, 0] < -0.9).all()  # it begins hanging
+    first = (tmp_path / "round_02/controller/controller.safetensors").read_bytes()
+    assert iterate(run, TASK, SHORT, seed=0, device=CPU) == rows
+    assert (tmp_path / "round_02/controller/controller.safetensors").read_bytes() == first
+    assert json.loads((tmp_path / "rounds.json").read_text())["rounds"] == rows
+    one = load_agent(tmp_path / "round_01", TASK)
+    last = load_agent(tmp_path, TASK)  # of a whole iteration: its last round
+    assert not torch.equal(one.params, last.params)
+    assert torch.equal(last.params, load_agent(tmp_path / "round_02", TASK).params)
+    capsys.readouterr()
+    flags = ["--task", "pendulum", "--run-dir", str(tmp_path)]
+    assert main(["evaluate", *flags, "--episodes", "2"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["n"] == 2
+    assert (tmp_path / "round_02/evaluation.json").exists()
+    three = iterate(run, TASK, replace(SHORT, iterations=3), seed=0, device=CPU)
+    assert three[:2] == rows  # it grows
+
+
+@pytest.mark.slow
+def test_a_finished_round_can_be_dreamed_and_climbed(tmp_path, capsys):
+    iterate(RunFolder(tmp_path), TASK, replace(SHORT, iterations=1), 0, CPU)
+    dreams = gym.make_vec("wmlib/PendulumHangingDream-v0", num_envs=3, weights=tmp_path)
+    features, _ = dreams.reset(seed=[1, 2, 3])
+    assert features.shape == (3, 3 + SHORT.memory.n_h)
+    flags = ("--updates", "5", "--dreams", "8", "--horizon", "5", "--evaluate-episodes", "4")
+    command = ["dream-gradient", "--task", "pendulum", "--run-dir", str(tmp_path), *flags]
+    assert main(command) == 0
+    first = capsys.readouterr().out
+    assert set(json.loads(first)) >= {"dream_return", "real_return", "mean_return", "update"}
+    assert main(command) == 0  # finished: the same line again
+    assert capsys.readouterr().out == first
+    assert load_agent(tmp_path, TASK, "gradient").params.isfinite().all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGINT])
+def test_a_killed_iteration_goes_on_to_the_same_rounds(tmp_path, blow):
+    flags = "--iterations 2 --episodes 4 --memory.updates 200 --memory.batch-size 3"
+    flags += " --evolve.generations 6 --evolve.population 8 --evolve.evaluate-every 2"
+    command = [sys.executable, "-m", "wmlib", "iterate", "--task", "pendulum", "--preset", "tiny"]
+
+    def start(name):
+        where = ["--run-dir", str(tmp_path / name)]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        return subprocess.Popen([*command, *flags.split(), *where], **quiet)
+
+    assert start("whole").wait(300) == 0
+    stops = ("round_01/memory/metrics.jsonl", "round_02/controller/metrics.jsonl")
+    for stop in stops:
+        process = start("cut")
+        wait_until((tmp_path / "cut" / stop).exists)
+        process.send_signal(blow)
+        assert process.wait(60) != 0
+    assert start("cut").wait(300) == 0
+    told = [json.loads((tmp_path / name / "rounds.json").read_text()) for name in ("whole", "cut")]
+    assert told[0]["rounds"] == told[1]["rounds"]
+    for name in ("round_01/memory/memory", "round_02/controller/controller"):
+        files = [tmp_path / run / f"{name}.safetensors" for run in ("whole", "cut")]
+        assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_the_hundredth_round_comes_after_the_ninety_ninth(tmp_path):
+    for name in ("round_100", "round_99", "round_07", "round_07_old", "round_101"):
+        (tmp_path / name / "controller").mkdir(parents=True)
+        if name != "round_101":  # not finished
+            (tmp_path / name / "controller/controller.safetensors").touch()
+    run = RunFolder(tmp_path)
+    assert [r.path.name for r in run.rounds()] == ["round_07", "round_99", "round_100"]
+    assert run.latest().path.name == "round_100"
+    (tmp_path / "rollouts").mkdir()
+    assert run.round(7).stage("rollouts") == tmp_path / "rollouts"  # shared by all rounds
+    assert run.round(7).stage("memory") == tmp_path / "round_07/memory"
+
+
+def test_of_the_published_rounds_only_the_last_knows_the_upper_half():
+    rounds = (packaged_folder("pendulum") / f"round_{k:02d}" for k in (1, 4))
+    first, last = (load_agent(path, TASK) for path in rounds)
+    assert torch.equal(wmlib.load_pretrained("pendulum").params, last.params)
+    env = last.real(1, max_episode_steps=150)
+    features, _ = env.reset(seed=[10_000])
+    z, a = [], []
+    for _ in range(150):
+        z.append(env.z)
+        a.append(last.act(features))
+        features, *_ = env.step(a[-1])
+    env.close()
+    z, a = torch.stack(z, 1), torch.stack(a, 1)
+    up = z[0, :-1, 0] > 0
+    assert up.any()
+    with torch.no_grad():
+        said = [
+            agent.memory(z, a, torch.zeros(1, 150))[0].mu[0, :-1, :, 0] for agent in (first, last)
+        ]
+    errors = [float((mu - z[0, 1:])[up].norm(dim=1).mean()) for mu in said]
+    assert errors[1] < errors[0] / 3
+
+
+def test_the_pendulum_is_filmed_and_scored_like_any_game(tmp_path, capsys):
+    flags = ["--task", "pendulum", "--weights", "pretrained"]
+    assert main(["evaluate", *flags, "--episodes", "4"]) == 0
+    score = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (score["task"], score["n"]) == ("pendulum", 4)
+    film = tmp_path / "film.mp4"
+    assert main(["play", *flags, "--steps", "30", "--output", str(film)]) == 0
+    with av.open(str(film)) as opened:
+        frames = [frame.to_ndarray(format="rgb24") for frame in opened.decode(video=0)]
+    assert len(frames) == 31
+    assert (frames[0].astype(int) != frames[-1]).any()
+
+
+def test_an_iteration_of_an_older_version_goes_on(tmp_path):
+    """Up to version 0.1.0 a round's row stood in its manifest, and V had no class."""
+    published = packaged_folder("pendulum") / "round_01"
+    shutil.copytree(published, tmp_path / "round_01")
+    row = {"round": 1, "real_steps": 3200, "real_return": -1574.8}
+    (tmp_path / "round_01/manifest.json").write_text(json.dumps({"result": row}))
+    rows = iterate(RunFolder(tmp_path), TASK, replace(SHORT, iterations=1), 0, CPU)
+    assert rows == [row]
+
+
+def test_what_has_no_meaning_in_a_round_is_refused(tmp_path):
+    for wrong, told in (
+        (replace(SHORT, episodes=1), "one is held out"),
+        (replace(SHORT, evolve=replace(SHORT.evolve, workers=2)), "leave it at 0"),
+    ):
+        with pytest.raises(UserError, match=told):
+            iterate(RunFolder(tmp_path), TASK, wrong, 0, CPU)
+    assert not list(tmp_path.iterdir())
