@@ -16,9 +16,11 @@ import gymnasium as gym
 import torch
 
 from wmlib.agent import Agent
+from wmlib.device import device_name
 from wmlib.model.memory import MDNRNN
 from wmlib.model.vision import VAE
-from wmlib.records import files as runs
+from wmlib.records.files import write_json
+from wmlib.records.run_folder import versions
 from wmlib.tasks import TASKS
 from wmlib.worlds.play import play
 
@@ -85,15 +87,15 @@ def main() -> None:
         print(rounds[-1], flush=True)
     best = {name: max(r[name] for r in rounds) for name in ("ours", "plain")}
     args.output.parent.mkdir(parents=True, exist_ok=True)
-    runs.write_json(
+    write_json(
         args.output,
         {
             "agent_steps_per_second": best,
             "ratio": best["ours"] / best["plain"],
             "rounds": rounds,
             "slots": args.slots,
-            "device": runs.device_name("cpu"),
-            "versions": runs.versions(),
+            "device": device_name("cpu"),
+            "versions": versions(),
         },
     )
     print(json.dumps(best))

@@ -17,7 +17,8 @@ from tqdm import tqdm
 from wmlib import seeds
 from wmlib.agent import Agent, load_pretrained
 from wmlib.book import report
-from wmlib.records import files as runs
+from wmlib.records.files import write_json
+from wmlib.records.run_folder import versions
 from wmlib.worlds.evaluate import evaluate
 from wmlib.worlds.play import standard_error
 
@@ -58,10 +59,10 @@ def main(more: tyro.conf.Positional[int] = 300) -> None:
         "difference": {"mean": mean, "sem": error, "median_size": float(np.median(np.abs(gap)))},
         "bound": abs(mean) + 2 * error,
         "bar": BAR,
-        "versions": runs.versions(),
+        "versions": versions(),
     }
     path = Path("results") / "simulator" / "agent.json"
-    runs.write_json(path, result)
+    write_json(path, result)
     print(f"{path}: difference {mean:.1f} ± {error:.1f}, bound {result['bound']:.1f} of {BAR}")
 
 

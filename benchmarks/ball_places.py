@@ -18,7 +18,8 @@ from wmlib.book.probes import read_out
 from wmlib.data.latents import encode_frames, sample_z
 from wmlib.data.store import RolloutStore
 from wmlib.model.vision import VAE, load_vision
-from wmlib.records.files import RunFolder, read_json, sha256, write_json
+from wmlib.records.files import read_json, sha256, write_json
+from wmlib.records.run_folder import RunFolder
 from wmlib.tasks import get_task
 
 TASK = "doom_take_cover"

@@ -29,6 +29,7 @@ from wmlib.data.policies import sweep
 from wmlib.data.rollouts import play
 from wmlib.model.actions import action_space
 from wmlib.records.files import write_json
+from wmlib.records.run_folder import RunFolder
 from wmlib.tasks import get_task
 from wmlib.worlds.play import standard_error
 from wmlib.worlds.real import make_games
@@ -42,6 +43,7 @@ class Scripted:
     """A policy that plays in each episode what `script(seed)` yields, action by action."""
 
     name = "scripted"
+    is_agent = False
 
     def __init__(self, script: Callable[[int], Iterator[float]]) -> None:
         self.script = script
@@ -105,7 +107,7 @@ def main(run_dir: str, named: list[str]) -> None:
         own = np.array([len(e["a"]) for e in episodes])
         replayed = lengths(replay([e["a"] for e in episodes]), f"{name} replayed")
         found["controllers"][name] = {
-            "weights": weights_of(Path(run_dir), controller),
+            "weights": weights_of(RunFolder(run_dir), controller),
             "own": summary(own),
             "replayed": summary(replayed),
         }

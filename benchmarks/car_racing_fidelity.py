@@ -18,7 +18,7 @@ from tqdm import tqdm
 from wmlib.envs import batched_car_racing
 from wmlib.envs.batched_car_racing.compilation import source_digest
 from wmlib.envs.batched_car_racing.vector_env import FAST_TOLERANCE
-from wmlib.records import files as runs
+from wmlib.records.files import write_json
 
 SEED = 100_000  # training seeds: the test seeds are for agents alone
 TOLERANCES = {"exact": 0.0, "fast": FAST_TOLERANCE}
@@ -71,7 +71,7 @@ def main() -> None:
     }
     report["policies"] = names
     report["seeds"] = f"{SEED} and following, policies in turn"
-    runs.write_json(args.output, report)
+    write_json(args.output, report)
     log.unlink()
     print(json.dumps(report, indent=2))
 

@@ -24,7 +24,8 @@ from wmlib.envs.batched_car_racing.cpu import CpuCars
 from wmlib.envs.batched_car_racing.drawing import draw_64, draw_96, new_scratch
 from wmlib.envs.batched_car_racing.geometry import ROWS, SCREEN
 from wmlib.envs.pictures import SIDE
-from wmlib.records.files import versions, write_json
+from wmlib.records.files import write_json
+from wmlib.records.run_folder import versions
 
 ROOT = Path(__file__).parents[1]
 PLAYED = ("driver", "clumsy", "straight", "uniform")  # policies

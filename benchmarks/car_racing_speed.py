@@ -18,7 +18,7 @@ from gymnasium.vector import AutoresetMode
 
 from wmlib.envs.batched_car_racing.cpu import CpuCars
 from wmlib.envs.batched_car_racing.vector_env import FAST_TOLERANCE
-from wmlib.records import files as runs
+from wmlib.records.files import write_json
 
 LOW, HIGH = np.array([-1, 0, 0], np.float32), np.array([1, 1, 1], np.float32)
 SEED = 100_000
@@ -110,7 +110,7 @@ def main() -> None:
         "rounds": rounds,
     }
     args.output.parent.mkdir(parents=True, exist_ok=True)
-    runs.write_json(args.output, report)
+    write_json(args.output, report)
     print(json.dumps(report, indent=2))
 
 

@@ -15,7 +15,8 @@ import tyro
 
 from wmlib import seeds
 from wmlib.agent import Agent, load_pretrained, pretrained_folder, weights_of
-from wmlib.records import files as runs
+from wmlib.records.files import write_json
+from wmlib.records.run_folder import RunFolder, versions
 from wmlib.worlds.evaluate import evaluate
 from wmlib.worlds.play import standard_error
 
@@ -42,11 +43,11 @@ def main(tracks: tyro.conf.Positional[int] = 200) -> None:
         "z": {key: sample[key] for key in keys},
         "mu": {key: mean[key] for key in keys},
         "difference": {"mean": float(gap.mean()), "sem": standard_error(gap)},
-        "weights": weights_of(pretrained_folder("car_racing"), "controller"),
-        "versions": runs.versions(),
+        "weights": weights_of(RunFolder(pretrained_folder("car_racing")), "controller"),
+        "versions": versions(),
     }
     path = Path("results") / "car_racing" / "without_noise.json"
-    runs.write_json(path, result)
+    write_json(path, result)
     print(f"{path}: with mu {gap.mean():+.0f} ± {standard_error(gap):.0f} points")
 
 

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from wmlib.data.rollouts import collect
 from wmlib.data.store import RolloutStore
 from wmlib.device import device_name
-from wmlib.records.files import versions, write_json
+from wmlib.records.files import write_json
+from wmlib.records.run_folder import versions
 from wmlib.seeds import TRAINING
 
 RESULTS = Path(__file__).parents[1] / "results" / "data_policies"

@@ -16,6 +16,7 @@ import tyro
 from wmlib import seeds
 from wmlib.agent import Agent, load_agent, weights_of
 from wmlib.records.files import write_json
+from wmlib.records.run_folder import RunFolder
 from wmlib.tasks import get_task
 
 TASK = "doom_take_cover"
@@ -89,7 +90,7 @@ def main(run_dir: str, named: list[str]) -> None:
     found = {}
     for name, controller in (pair.split("=") for pair in named):
         agent = load_agent(run_dir, get_task(TASK), controller)
-        found[name] = {"weights": weights_of(Path(run_dir), controller), **habits(agent)}
+        found[name] = {"weights": weights_of(RunFolder(run_dir), controller), **habits(agent)}
         since, gaps = (found[name][k] for k in ("from_turn_to_death", "from_turn_to_turn"))
         length = found[name]["mean_length"]
         print(name, length, np.percentile(since, [10, 50, 90]), np.median(gaps), flush=True)

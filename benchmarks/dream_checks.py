@@ -21,7 +21,8 @@ from wmlib.data.latents import encode_frames, load_latents, sample_z
 from wmlib.data.store import RolloutStore
 from wmlib.errors import UserError
 from wmlib.learning.memory import validate
-from wmlib.records.files import RunFolder, is_finished, write_json
+from wmlib.records.files import write_json
+from wmlib.records.run_folder import RunFolder, is_finished
 from wmlib.tasks import get_task
 
 TASK = "doom_take_cover"
@@ -78,7 +79,7 @@ def main(run_dir: str, controller: str = "controller") -> None:
     latents = load_latents(run.stage("latents"))
     held_out = latents.split()[1]  # episodes that M was not trained on
     result = {
-        "weights": weights_of(run.path, chosen),
+        "weights": weights_of(run, chosen),
         "end_head": cheating.end_head(agent.memory, latents, held_out),
         "teacher_forced": cheating.teacher_forced(agent.memory, latents, held_out, probe)
         | validate(agent.memory, latents, held_out, CPU),

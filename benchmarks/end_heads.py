@@ -15,7 +15,8 @@ import tyro
 from wmlib.data.latents import Latents, load_latents
 from wmlib.learning.memory import validate
 from wmlib.model.memory import MDNRNN, load_memory
-from wmlib.records.files import RunFolder, read_json, sha256, write_json
+from wmlib.records.files import read_json, sha256, write_json
+from wmlib.records.run_folder import RunFolder
 from wmlib.tasks import get_task
 
 TASK = "doom_take_cover"

@@ -18,12 +18,13 @@ import tyro
 from on_a_gpu import wait_for
 
 from wmlib.agent import load_pretrained
-from wmlib.device import autocast
+from wmlib.device import autocast, device_name
 from wmlib.model.memory import MDNRNN, Batch
 from wmlib.model.vision import VAE
-from wmlib.records import files as runs
+from wmlib.records.files import write_json
+from wmlib.records.run_folder import versions
 
-DATA = Path(__file__).parents[1] / "wmlib" / "data" / "car_racing.npz"
+DATA = Path(__file__).parents[1] / "wmlib" / "book" / "assets" / "car_racing.npz"
 DREAM_STEPS = 20  # in a round
 
 
@@ -102,15 +103,15 @@ def main(
     sizes = (100, 1000) if device == "cuda" else (100,)
     batch, window = (100, 1000) if device == "cuda" else (8, 100)
     result = {
-        "device": runs.device_name(device),
-        "versions": runs.versions(),
+        "device": device_name(device),
+        "versions": versions(),
         "vision_frames_per_second": {n: vision_rate(device, n, repeats) for n in sizes},
         "memory_steps_per_second": memory_rate(device, batch, window, repeats),
         "dream_steps_per_second": {n: dream_rate(device, n, repeats) for n in dreams},
     }
     print(result)
     if device == "cuda":
-        runs.write_json(Path("results") / "simulator" / "networks.json", result)
+        write_json(Path("results") / "simulator" / "networks.json", result)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,9 @@ import tyro
 
 from wmlib import seeds
 from wmlib.agent import load_pretrained, pretrained_folder, weights_of
-from wmlib.records import files as runs
+from wmlib.device import device_name
+from wmlib.records.files import read_json, write_json
+from wmlib.records.run_folder import RunFolder, versions
 from wmlib.worlds.play import Played, play, standard_error
 
 WARM_UP = 60  # steps: the first 50 show the whole map, which takes longer to draw
@@ -103,15 +105,15 @@ def main(
 ) -> None:
     """Measure, compare, write."""
     file = Path("results") / "simulator" / "gpu.json"
-    weights = weights_of(pretrained_folder("car_racing"), "controller")
+    weights = weights_of(RunFolder(pretrained_folder("car_racing")), "controller")
     if part == "cpu":
-        result = runs.read_json(file, "returns", "weights", "max_steps")
+        result = read_json(file, returns=list, weights=dict, max_steps=int)
         if result["weights"] != weights:
             raise SystemExit(f"error: {file} is of another agent: run --part gpu again")
     else:
         result = {
-            "device": runs.device_name(device),
-            "versions": runs.versions(),
+            "device": device_name(device),
+            "versions": versions(),
             "weights": weights,
             "max_steps": max_steps,
         }
@@ -119,7 +121,7 @@ def main(
     def keep(**found: object) -> None:
         result.update(found)
         if part == "cpu" or device == "cuda":
-            runs.write_json(file, result)
+            write_json(file, result)
 
     if part != "cpu":
         keep(game_steps_per_second={n: game_rate(device, n, steps) for n in games})

@@ -13,17 +13,19 @@ from pathlib import Path
 import torch
 import tyro
 
-from wmlib import presets
 from wmlib.agent import pretrained_folder, weights_of
 from wmlib.book import report
 from wmlib.configs import PolicyConfig
-from wmlib.learning import stages
-from wmlib.records import files as runs
+from wmlib.learning.control import policy_run
+from wmlib.records.files import write_json
+from wmlib.records.metrics import Metrics
+from wmlib.records.run_folder import RunFolder, versions
+from wmlib.tasks import get_task
 
 UPDATES = 50
 SEEDS = range(5)
 STORED = report.load_run("car_racing", "learned_seed_0")
-BASE = PolicyConfig(**STORED.manifest("controller")["config"])
+BASE = PolicyConfig.of(STORED.manifest("controller")["config"])
 VARIANTS: dict[str, dict] = {
     "whole": {},
     "lambda = 0": {"smoothing": 0.0},
@@ -42,16 +44,16 @@ def told(row: dict) -> dict:
 
 def train(folder: Path, name: str, settings: dict, seed: int) -> list[dict]:
     """Train one variant, or go on with it."""
-    run = runs.RunFolder(folder / f"{name.replace(' ', '_')}_{seed}")
+    run = RunFolder(folder / f"{name.replace(' ', '_')}_{seed}")
     for part in ("vision", "memory", "latents"):
         place = run.path / part
         if not place.exists():
             place.parent.mkdir(parents=True, exist_ok=True)
             place.symlink_to((pretrained_folder("car_racing") / part).resolve())
     config = replace(BASE, updates=UPDATES, **settings)
-    task = presets.get_task("car_racing")
-    stages.policy_run(run, "controller", task, config, seed, torch.device("cpu"))
-    return [told(row) for row in runs.Metrics(run.path / "controller/metrics.jsonl").read()]
+    task = get_task("car_racing")
+    policy_run(run, "controller", task, config, seed, torch.device("cpu"))
+    return [told(row) for row in Metrics(run.path / "controller/metrics.jsonl").read()]
 
 
 def main(folder: tyro.conf.Positional[Path]) -> None:
@@ -62,13 +64,13 @@ def main(folder: tyro.conf.Positional[Path]) -> None:
         "steps_per_update": BASE.dreams * BASE.steps,
         "settings": VARIANTS,
         "rows": found,
-        "weights": weights_of(pretrained_folder("car_racing")),
-        "versions": runs.versions(),
+        "weights": weights_of(RunFolder(pretrained_folder("car_racing"))),
+        "versions": versions(),
     }
     for seed in SEEDS:
         for name, settings in VARIANTS.items():
             found[name].append(train(folder, name, settings, seed))
-        runs.write_json(Path("results") / "car_racing" / "policy_gradient_parts.json", result)
+        write_json(Path("results") / "car_racing" / "policy_gradient_parts.json", result)
 
 
 if __name__ == "__main__":

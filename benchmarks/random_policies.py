@@ -21,7 +21,8 @@ from wmlib import seeds
 from wmlib.data.policies import make_policy
 from wmlib.data.rollouts import play
 from wmlib.data.store import RolloutStore
-from wmlib.records import files as runs
+from wmlib.records.files import write_json
+from wmlib.records.run_folder import versions
 from wmlib.tasks import get_task
 from wmlib.worlds.play import standard_error
 
@@ -76,7 +77,7 @@ def summary(task: str, returns: np.ndarray, lengths: np.ndarray) -> dict:
         "n": len(returns),
         "returns": returns.round(4).tolist(),
         "lengths": lengths.tolist(),
-        "versions": runs.versions(),
+        "versions": versions(),
     }
 
 
@@ -84,7 +85,7 @@ def write(task: str, name: str, result: dict) -> None:
     """Write one evaluation and say what is in it."""
     path = Path("results") / task / f"random_{name}" / "evaluation.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    runs.write_json(path, result)
+    write_json(path, result)
     print(f"{path}: {result['mean']:.1f} ± {result['std']:.1f}, s.e. {result['sem']:.1f}")
 
 

@@ -17,6 +17,7 @@ from wmlib import seeds
 from wmlib.agent import load_agent, pretrained_folder, weights_of
 from wmlib.book import paper
 from wmlib.records.files import write_json
+from wmlib.records.run_folder import RunFolder
 from wmlib.tasks import get_task
 from wmlib.worlds.play import play, standard_error
 
@@ -42,7 +43,7 @@ def main(dreams: tyro.conf.Positional[int] = 64) -> None:
         for c, name in enumerate(names):
             own = found.reshape(dreams, len(names))[:, c]
             rows[name][f"{tau:.2f}"] = {"mean": float(own.mean()), "sem": standard_error(own)}
-    result = {"dreams": dreams, "weights": weights_of(folder), "controllers": rows}
+    result = {"dreams": dreams, "weights": weights_of(RunFolder(folder)), "controllers": rows}
     path = Path("results") / TASK / "temperature_matrix.json"
     write_json(path, result)
     print(path)

@@ -28,8 +28,9 @@ from wmlib.data.rollouts import collect
 from wmlib.data.store import RolloutStore, sample_frames
 from wmlib.device import autocast, device_name
 from wmlib.model.vision import VAE
-from wmlib.records.files import versions, write_json
+from wmlib.records.files import write_json
 from wmlib.records.keeper import update_generator
+from wmlib.records.run_folder import versions
 from wmlib.seeds import update_rng
 
 BATCH = 100

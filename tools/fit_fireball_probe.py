@@ -18,7 +18,8 @@ from wmlib.data.latents import encode_frames, sample_z
 from wmlib.data.rollouts import collect
 from wmlib.data.store import RolloutStore
 from wmlib.model.vision import load_vision
-from wmlib.records.files import RunFolder, sha256
+from wmlib.records.files import sha256
+from wmlib.records.run_folder import RunFolder
 from wmlib.tasks import get_task
 
 TASK = "doom_take_cover"

@@ -1,6 +1,6 @@
 """Film the published Doom agent for chapter 1, in the real game and in its dream.
 
-python tools/make_film.py        # writes wmlib/data/films/doom_take_cover.npz
+python tools/make_film.py        # writes wmlib/book/assets/films/doom_take_cover.npz
 """
 
 from pathlib import Path
@@ -30,7 +30,7 @@ def main() -> None:
         env.close()
     length = min(len(film) for film in films.values())
     films = {name: film[:length] for name, film in films.items()}
-    path = Path("wmlib/data/films/doom_take_cover.npz")
+    path = Path("wmlib/book/assets/films/doom_take_cover.npz")
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path, **films, tau=TAU)
     print(f"{path}: {length} frames each, {path.stat().st_size / 1e6:.1f} MB")

@@ -1,4 +1,4 @@
-"""Make wmlib/data/TASK.npz (frames, latents, facts) with a run's V: see wmlib.book.samples.
+"""Make wmlib/book/assets/TASK.npz (frames, latents, facts) with a run's V: see wmlib.book.samples.
 
     python tools/make_samples.py car_racing RUN_DIR
 
@@ -19,7 +19,7 @@ from wmlib.data.latents import encode_frames
 from wmlib.data.rollouts import collect
 from wmlib.data.store import RolloutStore
 from wmlib.model.vision import load_vision
-from wmlib.records.files import RunFolder
+from wmlib.records.run_folder import RunFolder
 from wmlib.tasks import get_task
 
 FACTS = {"car_racing": "speed", "doom_take_cover": "fireballs"}
@@ -79,7 +79,7 @@ def main(task: str, run_dir: str) -> None:
     arrays[f"latentfact_{FACTS[task]}"] = hidden["fact"]
     for name in ("mu", "logvar", "actions", "rewards", "first", "terminated"):
         arrays[f"latents_{name}"] = hidden[name]
-    path = Path("wmlib/data") / f"{task}.npz"
+    path = Path("wmlib/book/assets") / f"{task}.npz"
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path, **arrays)
     size = path.stat().st_size / 1e6

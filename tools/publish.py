@@ -21,8 +21,8 @@ import tyro
 from wmlib.agent import load_agent
 from wmlib.book.report import STAGES
 from wmlib.errors import UserError
-from wmlib.learning.iterative import finished_rounds, load_round
-from wmlib.records.files import RunFolder, is_finished, read_json, sha256
+from wmlib.records.files import read_json, sha256
+from wmlib.records.run_folder import RunFolder, is_finished
 from wmlib.tasks import get_task
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -97,13 +97,13 @@ def publish_controller(run: RunFolder, controller: str, target: Path, name: str)
 def publish_rounds(run: RunFolder, target: Path, weights: Path | None) -> list[Path]:
     """Copy the rows of an `iterate` run, and to `weights` its first round and its last."""
     written = [_copy(run.path / "rounds.json", target / "rounds.json")]
-    rounds = finished_rounds(run.path)
+    rounds = [here.path for here in run.rounds()]
     for source in (rounds[0], rounds[-1]) if weights else ():
-        for stage in ("memory", "latents", "controller"):  # z is x: there is no V
-            written += _copy_weights(source / stage, WEIGHTS[stage], weights / source.name / stage)
+        for stage, name in WEIGHTS.items():
+            written += _copy_weights(source / stage, name, weights / source.name / stage)
         log = Path("controller", "metrics.jsonl")
         written.append(_copy(source / log, target / source.name / log))
-        load_round(weights / source.name, get_task("pendulum"))  # what ships must load
+        load_agent(weights / source.name, "pendulum")  # what ships must load
     return written
 
 
