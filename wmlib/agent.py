@@ -11,7 +11,7 @@ from torch import Tensor
 from wmlib.configs import DreamWorld, RealWorld, World
 from wmlib.errors import UserError
 from wmlib.model.controller import Controller, load_controllers
-from wmlib.model.memory import MDNRNN, load_memory
+from wmlib.model.memory import MDNRNN, MOMENTS, Moments, load_memory
 from wmlib.model.vision import Vision, load_vision
 from wmlib.records.files import read_json, sha256
 from wmlib.records.run_folder import NEEDS, RunFolder
@@ -27,16 +27,18 @@ Device = torch.device | str
 
 @dataclass
 class Agent:
-    """V, M and C of one task, and the first latents that its dreams begin with.
+    """V, M and C of one task, and where its dreams begin.
 
-    `controller` gives C its shape and `params` (n_params,) its weights; `controllers` holds the
-    vectors of earlier generations by name.
+    `starts` are (mu, logvar) of first frames, each (S, N_z); `moments` others of the same episodes,
+    with what M remembered there. `controller` gives C its shape and `params` (n_params,) its
+    weights; `controllers` holds the vectors of earlier generations by name.
     """
 
     task: Task
     vision: Vision
     memory: MDNRNN
     starts: tuple[Tensor, Tensor]
+    moments: Moments | None = None
     controller: Controller | None = None
     controllers: dict[str, Tensor] | None = None
 
@@ -60,9 +62,10 @@ class Agent:
     ) -> DreamEnv | GameFeatures:
         """The one door into a world: N games behind V and M, or N dreams, as `world` says."""
         if isinstance(world, DreamWorld):
-            return DreamEnv(
-                self.task, self.memory, self.starts, world, num_envs, self.vision, device
-            )
+            starts = self.starts if world.starts == "first" else self.moments
+            if starts is None:
+                raise UserError("--starts anywhere: this M has no stored moments: train M again")
+            return DreamEnv(self.task, self.memory, starts, world, num_envs, self.vision, device)
         on_gpu = world.game == "batched" and torch.device(device).type == "cuda"
         options = {"device": "cuda"} if on_gpu else {}
         games = make_games(self.task, num_envs, world.max_episode_steps, world.game, **options)
@@ -124,6 +127,9 @@ def load_agent(
     memory = load_memory(run.stage("memory") / "memory.safetensors", task)
     tensors, _ = load_weights(run.stage("latents") / "starts.safetensors")
     agent = Agent(task, vision, memory, (tensors["mu"], tensors["logvar"]))
+    moments = run.stage("memory") / MOMENTS
+    if moments.is_file():  # since version 0.2.0
+        agent.moments = Moments(**load_weights(moments)[0])
     if controller is not None:
         path = run.path / controller / "controller.safetensors"
         if not path.is_file():

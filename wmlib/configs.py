@@ -38,11 +38,16 @@ class DreamWorld(Checked):
     caution from shorter dreams"""
     max_episode_steps: int = 1000
     """an episode is cut after this many steps"""
+    starts: Literal["first", "anywhere"] = "first"
+    """where dreams begin: at first frames of real episodes (as the original's), or anywhere in
+    them, with what M remembered there"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.end not in ("threshold", "sampled"):
             raise UserError(f"--end {self.end}: choose threshold or sampled")
+        if self.starts not in ("first", "anywhere"):
+            raise UserError(f"--starts {self.starts}: choose first or anywhere")
 
 
 @dataclass(frozen=True)

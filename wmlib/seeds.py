@@ -46,9 +46,9 @@ def kind_of(first: int, count: int = 1) -> str | None:
     return next((n for n, seeds in RANGES.items() if first in seeds and last in seeds), None)
 
 
-UPDATE, ORDER, LIVES, FIRST_LIVES = range(4)
+UPDATE, ORDER, LIVES, FIRST_LIVES, STARTS = range(5)
 """What the random numbers of a training are for: an update, the order of the data in an epoch,
-what befalls C while it learns, and what befell it before the first update."""
+what befalls C while it learns, what befell it before the first update, where dreams begin."""
 
 
 def update_rng(seed: int, update: int, purpose: int = UPDATE) -> np.random.Generator:

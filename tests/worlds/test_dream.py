@@ -5,9 +5,11 @@ import pytest
 import torch
 
 from wmlib.configs import DreamWorld
+from wmlib.data.latents import Latents
 from wmlib.device import placed
 from wmlib.errors import UserError
 from wmlib.learning.evolution import feature_sizes
+from wmlib.learning.memory import moments
 from wmlib.model.actions import action_space
 from wmlib.model.memory import MDNRNN
 from wmlib.tasks import TASKS
@@ -215,3 +217,37 @@ def test_worlds_on_two_devices_share_no_module(memory, starts):
     assert placed(memory, torch.device("cpu")) is memory
     begin(here)
     here.step(actions(1)[0])
+
+
+def test_a_dream_from_the_midst_of_an_episode_goes_on_as_it_would_have(memory):
+    """Begun at a stored moment it has M's memory of that moment: the same next prediction."""
+    rng = np.random.default_rng(0)
+    n, length = 8, 30
+    latents = Latents(
+        mu=rng.normal(size=(n * length, N_Z)).astype(np.float16),
+        logvar=np.full((n * length, N_Z), -40.0, np.float16),  # z is mu
+        actions=rng.uniform(-1, 1, (n * length, 1)).astype(np.float32),
+        rewards=np.ones(n * length, np.float32),
+        first=np.arange(0, n * length + 1, length),
+        terminated=np.zeros(n, bool),
+    )
+    found = moments(memory, latents, seed=1, count=64)
+    assert found.first.tolist() == (found.h == 0).all(1).float().tolist()
+    assert 16 <= found.first.sum() < 25
+    z, a = (torch.from_numpy(x.astype(np.float32)) for x in (latents.mu, latents.actions))
+    restart = torch.from_numpy(latents.marks[0].astype(np.float32))
+    env = DreamEnv(DOOM, memory, found, num_envs=40)
+    env.reset(seed=list(range(40)))
+    for slot in range(40):
+        (row,) = torch.nonzero((z == env.z[slot]).all(1))[0].tolist()
+        begun = row - row % length
+        with torch.no_grad():
+            part = slice(begun, row + 1)
+            out, _ = memory(z[None, part], a[None, part], restart[None, part])
+            said = memory.step(
+                env.z[slot][None],
+                a[row][None],
+                env.mind.restart[slot][None],
+                tuple(s[slot][None] for s in env.state),
+            )[0]
+        torch.testing.assert_close(said.mu[0], out.mu[0, -1], atol=1e-4, rtol=1e-3)

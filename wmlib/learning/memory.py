@@ -12,13 +12,15 @@ from torch import Tensor, nn
 
 from wmlib.configs import MemoryConfig
 from wmlib.data.batches import EpisodeBatches, StreamBatches
-from wmlib.data.latents import Latents, identity, load_latents
+from wmlib.data.latents import Latents, identity, load_latents, sample_z
 from wmlib.data.prefetch import Prefetch
 from wmlib.device import autocast
 from wmlib.model.memory import (
     MDNRNN,
+    MOMENTS,
     WEIGHTS,
     Batch,
+    Moments,
     Prediction,
     State,
     end_error,
@@ -29,6 +31,7 @@ from wmlib.records.keeper import Keeper
 from wmlib.records.run_folder import RunFolder
 from wmlib.records.stage import Stage
 from wmlib.records.weights import save_weights
+from wmlib.seeds import STARTS, update_rng
 from wmlib.tasks import Task
 
 
@@ -52,6 +55,8 @@ def train_memory(
             counts = {"episodes": len(latents), "held_out_episodes": len(latents.split()[1])}
             stage.result |= counts | held_out
             save_weights(folder / WEIGHTS, memory.state_dict(), task=task.name, **memory.shape)
+            published = load_memory(folder / WEIGHTS, task).to(device)
+            save_weights(folder / MOMENTS, moments(published, latents, seed)._asdict())
     (folder / "checkpoint.safetensors").unlink(missing_ok=True)
     return load_memory(folder / WEIGHTS, task).to(device)
 
@@ -93,6 +98,34 @@ def _fit(
                 keeper.log(batches.waited, **found)
             keeper.save_if_due(h=state[0], c=state[1])
     return keeper.metrics.read()[-1]
+
+
+@torch.no_grad()
+def moments(memory: MDNRNN, latents: Latents, seed: int, count: int = 1024) -> Moments:
+    """`count` moments of the training episodes, a quarter of them first frames.
+
+    At each, (h, c) is what `memory` remembers when it has lived through the episode so far (z
+    sampled, as in the game).
+    """
+    rng = update_rng(seed, 0, STARTS)
+    train, _ = latents.split()
+    chosen = rng.choice(train, min(len(train), count // 4), replace=False)
+    lengths = latents.lengths[chosen]
+    row = rng.integers(len(chosen), size=count)
+    step = np.where(np.arange(count) % 4 == 0, 0, rng.integers(0, lengths[row]))
+    device = memory.output.weight.device
+    state = memory.initial_state(len(chosen), device)
+    h, c = torch.zeros(2, count, memory.n_h, device=device)
+    for t in range(int(step.max()) + 1):
+        here, slots = (torch.from_numpy(x).to(device) for x in (step == t, row[step == t]))
+        h[here], c[here] = state[0][slots], state[1][slots]
+        at = latents.first[chosen] + np.minimum(t, lengths - 1)
+        z = torch.from_numpy(sample_z(latents.mu[at], latents.logvar[at], rng)).to(device)
+        a = torch.from_numpy(latents.actions[at]).to(device)
+        state = memory.advance(z, a, torch.full((len(at),), float(t == 0), device=device), state)
+    at = latents.first[chosen[row]] + step
+    mu, logvar = (torch.from_numpy(x[at].astype(np.float32)) for x in (latents.mu, latents.logvar))
+    return Moments(mu, logvar, h.cpu(), c.cpu(), torch.from_numpy((step == 0).astype(np.float32)))
 
 
 @torch.inference_mode()

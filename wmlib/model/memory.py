@@ -21,7 +21,7 @@ from wmlib.model.mixture import nll
 from wmlib.records.weights import fit_weights, load_weights
 from wmlib.tasks import Task
 
-WEIGHTS = "memory.safetensors"
+WEIGHTS, MOMENTS = "memory.safetensors", "moments.safetensors"
 HEADS = ("end", "reward", "action")
 SHAPE = ("n_z", "n_a", "n_h", "n_mixtures", "restart_input", "heads", "end_weight")
 LOGSTD_MIN, LOGSTD_MAX = -7.0, 7.0
@@ -29,6 +29,27 @@ LOGSTD_MIN, LOGSTD_MAX = -7.0, 7.0
 
 State = tuple[Tensor, Tensor]
 """(h, c), each (N, N_h)."""
+
+
+class Moments(NamedTuple):
+    """Moments of real episodes at which a dream can begin, S of them."""
+
+    mu: Tensor
+    """(S, N_z) of V's z"""
+    logvar: Tensor
+    """(S, N_z)"""
+    h: Tensor
+    """(S, N_h) what this M remembered there; 0 at an episode's first frame"""
+    c: Tensor
+    """(S, N_h)"""
+    first: Tensor
+    """(S,) 1 where the moment is an episode's first frame"""
+
+    @classmethod
+    def of_first_frames(cls, mu: Tensor, logvar: Tensor, n_h: int) -> "Moments":
+        """First frames (S, N_z), at which no M remembers anything."""
+        nothing = torch.zeros(len(mu), n_h)
+        return cls(mu.float(), logvar.float(), nothing, nothing, torch.ones(len(mu)))
 
 
 class Prediction(NamedTuple):

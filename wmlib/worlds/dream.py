@@ -2,7 +2,7 @@
 
 A dream emits exactly the features that the real game behind V and M emits, so C cannot tell the
 two apart, and neither can the code that trains it. z' is drawn from M's mixture at temperature
-tau, the episode ends when M says so, and it begins at a stored first latent of a real episode.
+tau, the episode ends when M says so, and it begins at a stored moment of a real episode.
 
 Letters: N dreams side by side, F features, A action dimensions.
 """
@@ -17,7 +17,7 @@ from torch import Tensor
 from wmlib.configs import DreamWorld
 from wmlib.errors import UserError
 from wmlib.model.imagine import can_dream
-from wmlib.model.memory import MDNRNN, Prediction
+from wmlib.model.memory import MDNRNN, Moments, Prediction
 from wmlib.model.vision import VAE, Vision, decode_pictures
 from wmlib.tasks import Task
 from wmlib.worlds import noise
@@ -33,15 +33,15 @@ from wmlib.worlds.features import (
 class DreamEnv(FeatureVectorEnv):
     """N dreams inside M, as `world` describes them (wmlib.configs.DreamWorld).
 
-    `starts` are (mu, logvar) of real first frames, each (S, N_z). `vision` is needed only by
-    `render`, which decodes z into pictures.
+    They begin at `starts`: moments of real episodes, or (mu, logvar) of first frames, each
+    (S, N_z). `vision` is needed only by `render`, which decodes z into pictures.
     """
 
     def __init__(
         self,
         task: Task,
         memory: MDNRNN,
-        starts: tuple[Tensor, Tensor],
+        starts: Moments | tuple[Tensor, Tensor],
         world: DreamWorld | None = None,
         num_envs: int = 1,
         vision: Vision | None = None,
@@ -55,21 +55,22 @@ class DreamEnv(FeatureVectorEnv):
         super().__init__(task, Mind(task, memory, num_envs, torch.device(device), vision), num_envs)
         self.metadata["render_modes"] = ["rgb_array"]
         self.world = DreamWorld() if world is None else world
-        self.start_mu, self.start_logvar = (s.float().to(self.device) for s in starts)
+        if not isinstance(starts, Moments):
+            starts = Moments.of_first_frames(*starts, memory.n_h)
+        self.starts = Moments(*(s.to(self.device) for s in starts))
         self.said: Prediction | None = None
         """M's whole prediction at the last step"""
         self._end_logit = math.log(self.world.end_above / (1 - self.world.end_above))
 
     @torch.no_grad()
     def reset(self, *, seed: Any = None, options: dict | None = None) -> tuple[Tensor, dict]:
-        """Begin dreams in the masked slots (all by default), each from a stored first latent."""
+        """Begin dreams in the masked slots (all by default), each at a stored moment."""
         where, _, _ = self._begin(seed, options)
         mind = self.mind
         pick = noise.uniform(mind.seeds, mind.steps, 1, START_NOISE)[:, 0]
-        pick = (pick * len(self.start_mu)).long()
+        moments = Moments(*(s[(pick * len(s)).long()] for s in self.starts))
         eps = noise.normal(mind.seeds, mind.steps, mind.memory.n_z, Z_NOISE)
-        z = VAE.sample(self.start_mu[pick], self.start_logvar[pick], eps)
-        mind.z = torch.where(where[:, None], z, mind.z)
+        mind.recall(VAE.sample(moments.mu, moments.logvar, eps), moments, where)
         return self.features(), {}
 
     def imagine(self, actions: Tensor) -> Prediction:

@@ -18,7 +18,7 @@ from torch import Tensor
 from wmlib.device import autocast, has_bfloat16, placed
 from wmlib.model.actions import action_space
 from wmlib.model.imagine import imagine
-from wmlib.model.memory import MDNRNN, Prediction, State
+from wmlib.model.memory import MDNRNN, Moments, Prediction, State
 from wmlib.model.vision import VAE, Vision
 from wmlib.tasks import Task
 from wmlib.worlds import noise
@@ -84,6 +84,14 @@ class Mind:
         z = self.z.clone()
         z[rows] = VAE.sample(mu.float(), logvar.float(), eps)
         self.z = z
+
+    def recall(self, z: Tensor, moments: Moments, where: Tensor) -> None:
+        """In the slots `where` (N,), be at these N moments, with this z (N, N_z)."""
+        now = (self.z, *self.state)
+        then = (z, moments.h, moments.c)
+        self.z, h, c = (torch.where(where[:, None], new, old) for new, old in zip(then, now))
+        self.state = h, c
+        self.restart = torch.where(where, moments.first, self.restart)
 
     def features(self) -> Tensor:
         """(N, F): what C sees now."""
