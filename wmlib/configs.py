@@ -226,22 +226,6 @@ class EvaluateConfig(Checked):
 
 
 @dataclass(frozen=True)
-class IterateConfig(Checked):
-    """The iterative procedure (paper, section "Iterative Training Procedure"), on the pendulum."""
-
-    iterations: Annotated[int, GROWS]
-    """rounds of play, M, C"""
-    episodes: int
-    """real episodes played in each round"""
-    exploration: Amount
-    """standard deviation of the noise on C's actions while collecting, as a share of the range"""
-    memory: MemoryConfig
-    """M is trained from scratch in each round, on all data so far"""
-    evolve: EvolveConfig
-    """C is evolved in M in each round, from zeros"""
-
-
-@dataclass(frozen=True)
 class GradientConfig(Checked):
     """C by backpropagation through the dream: gradient ascent on the return that M predicts."""
 
@@ -334,6 +318,40 @@ class PolicyConfig(_InWorld):
     real_episodes: Count = 0
     """episodes of the reference game beside them; the best C there is published (0: the best in
     the world it learns in, or for a dream, whose praise chooses nothing, the last)"""
+
+
+@dataclass(frozen=True)
+class IterateConfig(Checked):
+    """The iterative procedure (paper, section "Iterative Training Procedure")."""
+
+    iterations: Annotated[int, GROWS]
+    """rounds of play, M, C"""
+    episodes: int
+    """real episodes played in each round"""
+    exploration: Amount
+    """standard deviation of the noise on C's actions while collecting, as a share of the range"""
+    memory: MemoryConfig
+    """M is trained from scratch in each round, on all data so far"""
+    evolve: EvolveConfig
+    """learner = evolve: C is evolved in M in each round, from zeros"""
+    policy: PolicyConfig = PolicyConfig()
+    """learner = policy: C learns in M by policy gradient"""
+    gradient: GradientConfig = GradientConfig()
+    """learner = gradient: C follows the gradient through M's dreams"""
+    learner: Literal["evolve", "policy", "gradient"] = "evolve"
+    """how C learns"""
+    vision: VisionConfig = VisionConfig(n_z=32, frames=1, epochs=1)
+    """V, for a game with pictures"""
+    see: tuple[int, ...] = (1,)
+    """rounds in which V is trained anew, on all data so far; in the others it stays"""
+    first: str = ""
+    """who plays the first round: rules of wmlib.data.policies (default: the random C)"""
+    game: Literal["reference", "batched"] = "reference"
+    """where data are collected; scores are the reference game's in any case"""
+    min_episode_steps: int = 1
+    """shorter episodes are dropped"""
+    score_episodes: int = 16
+    """episodes of the score after each round, on validation seeds"""
 
 
 @dataclass(frozen=True)

@@ -160,7 +160,7 @@ _PENDULUM_TINY = IterateConfig(
         evaluate_episodes=8,
     ),
 )
-ITERATE_PRESETS = {
+_PENDULUM = {
     "tiny": _PENDULUM_TINY,
     "small": replace(
         _PENDULUM_TINY,
@@ -169,7 +169,9 @@ ITERATE_PRESETS = {
         evolve=replace(_PENDULUM_TINY.evolve, generations=80),
     ),
 }
-ITERATE_PRESETS["paper"] = replace(ITERATE_PRESETS["small"], iterations=20)
+_PENDULUM["paper"] = replace(_PENDULUM["small"], iterations=20)
+
+ITERATE_PRESETS = {"pendulum": _PENDULUM}
 
 
 def _one_round(config: IterateConfig, episodes: int) -> Preset:
@@ -184,7 +186,7 @@ def _one_round(config: IterateConfig, episodes: int) -> Preset:
 
 
 PRESETS = {
-    "pendulum": {name: _one_round(config, 64) for name, config in ITERATE_PRESETS.items()},
+    "pendulum": {name: _one_round(config, 64) for name, config in _PENDULUM.items()},
     "car_racing": {"tiny": _CAR_TINY, "small": _CAR_SMALL, "paper": _CAR_PAPER},
     "doom_take_cover": {"tiny": _DOOM_TINY, "small": _DOOM_SMALL, "paper": _DOOM_PAPER},
 }
@@ -228,7 +230,7 @@ def get_settings(task: str, preset: str, group: str) -> Any:
         case "gradient":
             return GRADIENTS.get(task, GradientConfig())
         case "iterate":
-            return _chosen(ITERATE_PRESETS, preset, "iterate")
+            return _chosen(ITERATE_PRESETS.get(task, {}), preset, f"iterate of {task}")
         case "stages":
             return get_preset(task, preset)
         case _:
@@ -242,5 +244,6 @@ def get_preset(task: str, name: str) -> Preset:
 
 def _chosen(presets: dict[str, Any], name: str, of: str) -> Any:
     if name not in presets:
-        raise UserError(f"no preset '{name}' for {of}: choose one of {', '.join(presets)}")
+        known = f"choose one of {', '.join(presets)}" if presets else "there are none yet"
+        raise UserError(f"no preset '{name}' for {of}: {known}")
     return presets[name]

@@ -315,7 +315,7 @@ def test_a_damaged_index_or_store_is_one_line(tmp_path):
 
 
 def test_older_agents_and_those_of_now_do_not_mix_in_a_store(tmp_path):
-    agent = random_agent(get_task("pendulum"), ITERATE_PRESETS["tiny"], 0)
+    agent = random_agent(get_task("pendulum"), ITERATE_PRESETS["pendulum"]["tiny"], 0)
     player, rules = ExploringPolicy(agent, 0.5), {"num_envs": 1, "progress": False}
     collect("pendulum", "held", 1, 100_000, tmp_path, **rules)
     store = collect("pendulum", player, 2, 100_000, tmp_path, **rules)  # rules do not matter

@@ -27,7 +27,7 @@ SEEDS = range(100, 108)
 
 @pytest.fixture
 def agent():
-    return random_agent(get_task("pendulum"), ITERATE_PRESETS["tiny"], seed=3)
+    return random_agent(get_task("pendulum"), ITERATE_PRESETS["pendulum"]["tiny"], seed=3)
 
 
 def value(agent, params, horizon=6):

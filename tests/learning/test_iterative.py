@@ -27,7 +27,7 @@ from wmlib.records.run_folder import RunFolder
 from wmlib.tasks import get_task
 
 TASK, CPU = get_task("pendulum"), torch.device("cpu")
-TINY = ITERATE_PRESETS["tiny"]
+TINY = ITERATE_PRESETS["pendulum"]["tiny"]
 SHORT = replace(
     TINY,
     iterations=2,
@@ -181,7 +181,8 @@ def test_an_iteration_of_an_older_version_goes_on(tmp_path):
     """Up to version 0.1.0 a round's row stood in its manifest, and V had no class."""
     published = packaged_folder("pendulum") / "round_01"
     shutil.copytree(published, tmp_path / "round_01")
-    row = {"round": 1, "real_steps": 3200, "real_return": -1574.8}
+    row = {"round": 1, "real_steps": 3200, "dream_return": -1209.4, "real_return": -1574.8}
+    row |= {"real_sem": 5.3, "n": 16}
     (tmp_path / "round_01/manifest.json").write_text(json.dumps({"result": row}))
     rows = iterate(RunFolder(tmp_path), TASK, replace(SHORT, iterations=1), 0, CPU)
     assert rows == [row]

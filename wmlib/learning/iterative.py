@@ -8,10 +8,13 @@ paper, section "Iterative Training Procedure").
 
 Each round is a run folder, RUN/round_01 and so on, made of the stages of any run; all rounds share
 RUN/rollouts. So it stops and resumes as the stages do, and an agent of any round can be loaded,
-scored and filmed.
+scored and filmed. (The paper lets C learn while it plays, too. Here it learns in dreams alone.)
 """
 
 import contextlib
+import shutil
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,34 +22,42 @@ import torch
 
 from wmlib import seeds
 from wmlib.agent import Agent, load_agent
-from wmlib.configs import DreamWorld, EvaluateConfig, IterateConfig, VisionConfig
-from wmlib.data.exploring import ExploringPolicy
+from wmlib.configs import DreamWorld, EvaluateConfig, IterateConfig
+from wmlib.data.exploring import ExploringPolicy, make_player
+from wmlib.data.policies import Policy
 from wmlib.data.rollouts import collect
 from wmlib.data.store import RolloutStore
 from wmlib.device import one_thread
 from wmlib.errors import UserError
-from wmlib.learning.control import evolve_run
+from wmlib.learning.control import evolve_run, gradient_run, policy_run
 from wmlib.learning.memory import train_memory
 from wmlib.learning.stages import evaluate_run
 from wmlib.learning.vision import vision_run
 from wmlib.model.memory import MDNRNN
-from wmlib.model.vision import StateVision
+from wmlib.model.vision import VAE, StateVision, Vision
 from wmlib.records.files import read_json, write_json
-from wmlib.records.run_folder import RunFolder
+from wmlib.records.run_folder import RunFolder, is_finished
 from wmlib.records.stage import Stage
 from wmlib.tasks import Task
 
-SCORE_EPISODES = 16
+LEARN: dict[str, Callable[..., dict[str, Any]]] = {
+    "evolve": evolve_run,
+    "policy": policy_run,
+    "gradient": gradient_run,
+}
 
 
 def random_agent(task: Task, config: IterateConfig, seed: int) -> Agent:
-    """M and C with random parameters: where the procedure begins."""
+    """V, M and C with random parameters: where the procedure begins."""
     generator = torch.Generator().manual_seed(seed)
-    vision = StateVision(task.state_scale)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        vae = VAE(config.vision.n_z).eval() if task.pictures else None
+    vision: Vision = vae or StateVision(task.state_scale)
     memory = MDNRNN.of(vision.n_z, task.n_actions, config.memory).untrained_copy(seed)
     empty = torch.zeros(1, vision.n_z)
     agent = Agent(task, vision, memory, (empty, empty))
-    agent.controller = agent.new_controller(config.evolve.controller)
+    agent.controller = agent.new_controller(getattr(config, config.learner).controller)
     params = torch.randn(agent.controller.n_params, generator=generator) * config.evolve.sigma0
     agent.controllers = {"params": params.half().float()}
     return agent
@@ -55,27 +66,34 @@ def random_agent(task: Task, config: IterateConfig, seed: int) -> Agent:
 def iterate(
     run: RunFolder, task: Task, config: IterateConfig, seed: int, device: torch.device
 ) -> list[dict[str, Any]]:
-    """All rounds; returns one row for each (see `_row`), and writes them to RUN/rounds.json.
+    """All rounds; returns one row for each (see `_round`), and writes them to RUN/rounds.json.
 
     Resumes where it stopped.
     """
-    _refuse_unused(task, config, seed)
+    _refuse_unused(config, seed)
     agent, rows = random_agent(task, config, seed), []
     small = one_thread() if not task.pictures else contextlib.nullcontext()
     with small, Stage(run.stage("", create=True), "iterate", config, seed, device=device) as stage:
         if stage.done:
             return stage.result["rounds"]
         for number in range(1, config.iterations + 1):
-            here = run.round(number)
-            here.stage("", create=True)
-            row = _stored_row(here)
-            rows.append(row or _round(run, here, agent, config, seed, number, device))
-            agent = load_agent(here.path, task)
+            row = _stored_row(run.round(number))
+            rows.append(row or _round(run, agent, config, seed, number, device))
+            print(_told(rows[-1], config), file=sys.stderr)
+            agent = load_agent(run.round(number).path, task)
         stage.result["rounds"] = rows
     told = read_json(run.path / "manifest.json")
     shared = ("command", "config", "seed", "device", "versions", "seconds")
     write_json(run.path / "rounds.json", {key: told[key] for key in shared} | {"rounds": rows})
     return rows
+
+
+def _told(row: dict[str, Any], config: IterateConfig) -> str:
+    """One line about a round, for those who wait."""
+    return (
+        f"round {row['round']} of {config.iterations}: {row['real_steps']:,} real steps, dream "
+        f"{row['dream_return']:.0f}, game {row['real_return']:.0f} ± {row['real_sem']:.0f}"
+    )
 
 
 def _stored_row(here: RunFolder) -> dict[str, Any] | None:
@@ -87,27 +105,25 @@ def _stored_row(here: RunFolder) -> dict[str, Any] | None:
     return None
 
 
-def _refuse_unused(task: Task, config: IterateConfig, seed: int) -> None:
+def _refuse_unused(config: IterateConfig, seed: int) -> None:
     """UserError for settings that have no meaning in a round."""
-    if task.pictures:
-        raise UserError(f"iterate plays games that tell a state so far, not {task.name}")
     seeds.first_of_run(seed)
     if config.episodes < 2:
         raise UserError(f"--episodes {config.episodes}: M needs at least 2, one is held out")
-    if not isinstance(config.evolve.world, DreamWorld):
-        raise UserError("--evolve.world real: iterate evolves C in the dream")
-    wanted = {"random_memory": False, "workers": 0, "real_episodes": 0, "scaled": False}
-    for name, value in {**wanted, "start": ""}.items():
-        if getattr(config.evolve, name) != value:
+    taught = getattr(config, config.learner)
+    if not isinstance(taught.world, DreamWorld):
+        raise UserError(f"--{config.learner}.world real: iterate trains C in the dream")
+    wanted = {"random_memory": False, "workers": 0, "start": ""}
+    for name, value in wanted.items():
+        if getattr(taught, name, value) != value:
             raise UserError(
-                f"--evolve.{name.replace('_', '-')} {getattr(config.evolve, name)}: iterate "
-                f"evolves C in one process, and scores it afterwards; leave it at {value!r}"
+                f"--{config.learner}.{name.replace('_', '-')} {getattr(taught, name)}: a round "
+                f"trains C in one process, behind its own M; leave it at {value!r}"
             )
 
 
 def _round(
     run: RunFolder,
-    here: RunFolder,
     agent: Agent,
     config: IterateConfig,
     seed: int,
@@ -115,33 +131,54 @@ def _round(
     device: torch.device,
 ) -> dict[str, Any]:
     """One round: play with `agent`, train M and C anew; what came of it goes to round.json, too."""
-    task = agent.task
+    task, here = agent.task, run.round(number)
+    here.stage("", create=True)
+    player: Policy = ExploringPolicy(agent, config.exploration)
+    if number == 1 and config.first:
+        player = make_player(config.first, task, config.exploration)
     store = collect(
         task.name,
-        ExploringPolicy(agent, config.exploration),
+        player,
         config.episodes * number,
         seeds.first_of_run(seed),
         run.path / "rollouts",
-        num_envs=config.episodes,
-        progress=False,
+        num_envs=min(config.episodes, 64 if config.game == "batched" else 8),
+        game=config.game,
+        max_episode_steps=task.max_episode_steps,
+        min_episode_steps=config.min_episode_steps,
     )
-    vision_run(here, task, VisionConfig(n_z=agent.memory.n_z, frames=1, epochs=1), seed, device)
+    if number not in config.see:
+        _keep_seeing(run.round(number - 1), here)
+    vision_run(here, task, config.vision, seed, device)
     train_memory(here, config.memory, seed, device, task)
-    dreamed = evolve_run(here, "controller", task, config.evolve, seed, device)
-    scoring = EvaluateConfig(SCORE_EPISODES, SCORE_EPISODES // 2, task.max_episode_steps)
+    dreamed = LEARN[config.learner](
+        here, "controller", task, getattr(config, config.learner), seed, device
+    )
+    slots = min(8, config.score_episodes)
+    scoring = EvaluateConfig(config.score_episodes, slots, task.max_episode_steps)
     score = evaluate_run(here.path, task, scoring, seeds.VALIDATION.start, device)
-    row = {"round": number} | _row(store, config.episodes)
+    row = {"round": number} | _row(store, config.episodes, task)
     row |= {"dream_return": dreamed["mean_return"], "real_return": score["mean"]}
     row |= {"real_sem": score["sem"], "n": score["n"]}
     write_json(here.path / "round.json", row)
     return row
 
 
-def _row(store: RolloutStore, new: int) -> dict[str, float]:
-    """What the data of a round are: real steps so far, the highest first number of a state, and
-    the mean return of the `new` episodes."""
-    return {
-        "real_steps": store.n_frames,
-        "highest": float(max(store.frames(i)[:, 0].max() for i in range(len(store)))),
+def _keep_seeing(before: RunFolder, here: RunFolder) -> None:
+    """V of the round before, and what it has encoded so far: only new episodes are added."""
+    for stage in ("vision", "latents"):
+        if before.stage(stage).exists() and not is_finished(here.path / stage):
+            shutil.rmtree(here.path / stage, ignore_errors=True)
+            shutil.copytree(before.stage(stage), here.path / stage)
+
+
+def _row(store: RolloutStore, new: int, task: Task) -> dict[str, float]:
+    """Real steps so far, the mean return of the `new` episodes, and for a game that tells a state
+    the highest first number of one (the pendulum's height)."""
+    row = {
+        "real_steps": store.n_frames + sum(row["length"] for row in store.dropped),
         "collected_return": float(np.mean([row["return"] for row in store.index[-new:]])),
     }
+    if not task.pictures:
+        row["highest"] = float(max(store.frames(i)[:, 0].max() for i in range(len(store))))
+    return row
