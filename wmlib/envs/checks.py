@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from gymnasium.spaces import Box, Space
+from numpy.typing import NDArray
 
 
 def checked_seed(seed: Any) -> int | None:
@@ -36,6 +37,24 @@ def narrowed_seed(seed: int, bits: int) -> int:
     if seed < 2**bits:
         return seed
     return int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0]) % 2**bits
+
+
+def checked_mask(options: dict[str, Any] | None, num_envs: int) -> NDArray[np.bool_]:
+    """`options["reset_mask"]` (N,), a copy on the CPU; all True without one."""
+    if not isinstance(options, dict | None):
+        raise ValueError(f"options must be a dictionary or None, got {options!r}")
+    mask = (options or {}).get("reset_mask")
+    if mask is None:
+        return np.ones(num_envs, bool)
+    if hasattr(mask, "cpu"):  # a torch tensor
+        mask = mask.cpu().numpy()
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
+        raise ValueError("options['reset_mask'] must be a boolean array")
+    if mask.shape != (num_envs,):
+        raise ValueError(f"options['reset_mask'] must have shape ({num_envs},), got {mask.shape}")
+    if not mask.any():
+        raise ValueError("options['reset_mask'] must be True somewhere")
+    return mask.copy()
 
 
 def check_action(space: Space, action: Any) -> None:

@@ -112,6 +112,10 @@ class CudaCars:
         )
         self._draw()
 
+    def set_colors(self, e: int, colors: NDArray[np.float64]) -> None:
+        """Give environment `e` colours (3, 3), see `State.colors`; its next reset shows them."""
+        self._tensors.colors[e] = torch.from_numpy(colors).to(self.device)
+
     def steps(self) -> torch.Tensor:
         """Steps since each car's reset (N,)."""
         return self._tensors.steps
@@ -132,6 +136,10 @@ class CudaCars:
             getattr(self._tensors, name).copy_(kept[name])
         self._playing.fill_(1)
         self._draw()
+
+    def host_state(self) -> State:
+        """The state in NumPy arrays, to be looked at."""
+        return State(*(t.cpu().numpy() for t in self._tensors))
 
     def observe(self) -> torch.Tensor:
         """The pictures themselves: the next step overwrites them."""
