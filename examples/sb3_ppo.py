@@ -17,17 +17,18 @@ import wmlib  # noqa: F401  (registers the environments)
 
 
 class FromGymnasium(VecEnv):
-    """A Gymnasium vector environment that waits at an end, as one of Stable-Baselines3's.
+    """A Gymnasium vector environment, autoreset off, as one of SB3's.
 
-    There an episode's last step already shows the next episode's first observation, and its own
-    last one lies in `infos`: both are to be had with autoreset off and a reset mask.
+    In SB3 an episode's last step already shows the first observation of
+    the next one, and its own last observation lies in `infos`.
     """
 
     def __init__(self, env: VectorEnv) -> None:
         if env.metadata["autoreset_mode"] != AutoresetMode.DISABLED:
-            raise ValueError("make the environment with autoreset_mode=AutoresetMode.DISABLED")
+            raise ValueError("autoreset_mode must be AutoresetMode.DISABLED")
         self.env = env
-        super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
+        spaces = env.single_observation_space, env.single_action_space
+        super().__init__(env.num_envs, *spaces)
 
     def reset(self) -> np.ndarray:
         x, _ = self.env.reset(seed=list(self._seeds))
@@ -37,7 +38,7 @@ class FromGymnasium(VecEnv):
     def step_async(self, actions: np.ndarray) -> None:
         self.actions = actions
 
-    def step_wait(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[dict]]:
+    def step_wait(self) -> Any:
         x, rewards, terminated, truncated, _ = self.env.step(self.actions)
         over = np.asarray(terminated) | np.asarray(truncated)
         infos: list[dict] = [{} for _ in range(self.num_envs)]
@@ -46,7 +47,8 @@ class FromGymnasium(VecEnv):
             infos[i]["TimeLimit.truncated"] = not terminated[i]
         if over.any():
             x, _ = self.env.reset(options={"reset_mask": over.copy()})
-        return np.asarray(x), np.asarray(rewards, np.float32), over, infos
+        rewards = np.asarray(rewards, np.float32)
+        return np.asarray(x), rewards, over, infos
 
     def close(self) -> None:
         self.env.close()
@@ -55,12 +57,12 @@ class FromGymnasium(VecEnv):
         return [getattr(self.env, name) for _ in self._get_indices(indices)]
 
     def set_attr(self, name: str, value: Any, indices: Any = None) -> None:
-        raise NotImplementedError("the games of one batch share their attributes")
+        raise NotImplementedError("the games share their attributes")
 
-    def env_method(self, name: str, *args: Any, indices: Any = None, **kwargs: Any) -> list:
-        raise NotImplementedError("the games of one batch have no methods of their own")
+    def env_method(self, name: str, *args: Any, **kwargs: Any) -> list:
+        raise NotImplementedError("the games have no methods of their own")
 
-    def env_is_wrapped(self, wrapper_class: type, indices: Any = None) -> list[bool]:
+    def env_is_wrapped(self, wrapper_class: type, indices: Any = None) -> list:
         return [False for _ in self._get_indices(indices)]
 
 
@@ -75,8 +77,9 @@ def main() -> None:
         num_envs=args.num_envs,
         autoreset_mode=AutoresetMode.DISABLED,
     )
-    settings = {"n_steps": 64, "batch_size": 256, "n_epochs": 4, "seed": 100_000}
-    model = PPO("CnnPolicy", VecMonitor(FromGymnasium(env)), **settings, verbose=1)
+    settings = {"n_steps": 64, "batch_size": 256, "n_epochs": 4, "verbose": 1}
+    games = VecMonitor(FromGymnasium(env))
+    model = PPO("CnnPolicy", games, seed=100_000, **settings)
     model.learn(args.steps)
     env.close()
 

@@ -57,7 +57,7 @@ def main() -> None:
     games = gym.make_vec(
         "wmlib/PendulumHanging-v1",
         num_envs=args.num_envs,
-        autoreset_mode=AutoresetMode.SAME_STEP,  # with DISABLED skrl would never reset
+        autoreset_mode=AutoresetMode.SAME_STEP,  # not DISABLED
     )
     env = wrap_env(games)
     spaces = {
@@ -66,15 +66,13 @@ def main() -> None:
         "device": env.device,
     }
     config = PPO_CFG(rollouts=ROLLOUT, mini_batches=8, learning_rate=3e-4)
-    config.experiment.write_interval = config.experiment.checkpoint_interval = 0  # no files
-    agent = PPO(
-        models={"policy": Policy(**spaces), "value": Value(**spaces)},
-        memory=RandomMemory(memory_size=ROLLOUT, num_envs=args.num_envs, device=env.device),
-        cfg=config,
-        **spaces,
-    )
-    steps = args.steps // args.num_envs
-    SequentialTrainer(env=env, agents=agent, cfg={"timesteps": steps}).train()
+    config.experiment.write_interval = 0  # no files
+    config.experiment.checkpoint_interval = 0
+    models = {"policy": Policy(**spaces), "value": Value(**spaces)}
+    memory = RandomMemory(memory_size=ROLLOUT, num_envs=args.num_envs)
+    agent = PPO(models=models, memory=memory, cfg=config, **spaces)
+    timesteps = {"timesteps": args.steps // args.num_envs}
+    SequentialTrainer(env=env, agents=agent, cfg=timesteps).train()
     env.close()
 
 

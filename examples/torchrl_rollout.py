@@ -26,16 +26,17 @@ def main() -> None:
         "wmlib/CarRacingBatched-v3",
         num_envs=args.num_envs,
         max_episode_steps=100,
-        autoreset_mode=AutoresetMode.DISABLED,  # TorchRL resets by mask, and refuses NEXT_STEP
+        autoreset_mode=AutoresetMode.DISABLED,  # SAME_STEP works, too
+    )
+    network = nn.Sequential(
+        nn.Conv2d(3, 16, 8, 4), nn.ReLU(), nn.Flatten(), nn.LazyLinear(3), nn.Sigmoid()
     )
     pictures = ToTensorImage(in_keys=["observation"], shape_tolerant=True)
     env = TransformedEnv(GymWrapper(games), Compose(pictures, RewardSum()))
     check_env_specs(env)
     env.set_seed(100_000)
-    network = nn.Sequential(
-        nn.Conv2d(3, 16, 8, 4), nn.ReLU(), nn.Flatten(), nn.LazyLinear(3), nn.Sigmoid()
-    )
-    policy = TensorDictModule(network, in_keys=["observation"], out_keys=["action"])
+    keys = {"in_keys": ["observation"], "out_keys": ["action"]}
+    policy = TensorDictModule(network, **keys)
     played = env.rollout(args.steps, policy, break_when_any_done=False)
     returns = played["next", "episode_reward"][played["next", "done"]]
     print(f"{len(returns)} episodes, mean return {returns.mean():.1f}")
