@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from wmlib.envs.checks import check_action, checked_seed, narrowed_seed
 from wmlib.envs.entry import can_render
-from wmlib.envs.guardian import Guardian, children
+from wmlib.envs.guardian import Guardian
 from wmlib.envs.pictures import picture
 from wmlib.envs.pool import GameDied, WorkerPool
 
@@ -135,10 +135,13 @@ class DoomTakeCover(gym.Env[NDArray[np.uint8], NDArray[np.float32]]):
         # ViZDoom writes _vizdoom.ini and _vizdoom/ into the folder where it is started.
         folder = tempfile.mkdtemp(prefix="wmlib-doom-")
         game.set_doom_config_path(os.path.join(folder, "_vizdoom.ini"))
-        before = children("vizdoom")
-        with contextlib.chdir(folder):
-            game.init()
-        guardian = Guardian(children("vizdoom") - before, folder)
+        guardian = Guardian(folder)
+        try:
+            with contextlib.chdir(folder):
+                game.init()
+        except CRASHES as error:
+            _end(game, guardian, folder)
+            raise GameDied(f"ViZDoom does not start ({error})") from error
         self.game = game
         self._end = weakref.finalize(self, _end, game, guardian, folder)
 

@@ -102,9 +102,9 @@ class CudaCars:
         self._playing.copy_(mask)
         self._draw()
 
-    def step(self, actions: torch.Tensor, playing: torch.Tensor) -> None:
+    def step(self, actions: torch.Tensor | NDArray, playing: torch.Tensor) -> None:
         """One step of the cars that are `playing` (N,); fills `rewards`, `ends`, `pictures`."""
-        self._actions.copy_(actions)
+        self._actions.copy_(torch.as_tensor(actions))
         self._playing.copy_(playing)
         acts, mask, rewards, ends, _ = self._arrays
         advance_cars[_blocks(len(self.ends)), BLOCK, self._stream()](
