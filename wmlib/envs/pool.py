@@ -21,6 +21,7 @@ from multiprocessing.process import BaseProcess, parent_process
 from typing import Any, NoReturn
 
 import gymnasium as gym
+import numpy as np
 from gymnasium.error import ResetNeeded
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode
 from gymnasium.vector.async_vector_env import _async_worker
@@ -97,7 +98,7 @@ class WorkerPool(TellsItsLimit, AsyncVectorEnv):
         self._assert_is_running()
         if not self._begun:
             raise ResetNeeded("call reset() before step()")
-        if len(actions) != self.num_envs:
+        if np.shape(actions)[:1] != (self.num_envs,):
             raise ValueError(f"actions must be {self.num_envs}, one for each game")
         check_action(self.action_space, actions)
         super().step_async(actions)

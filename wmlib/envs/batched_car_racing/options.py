@@ -1,4 +1,4 @@
-"""Gymnasium's options of CarRacing: five actions, changing colours, and when a lap is complete."""
+"""What the simulator can be asked for: its own options, and Gymnasium's of CarRacing."""
 
 from typing import Any
 
@@ -7,12 +7,41 @@ from gymnasium.error import InvalidAction
 from gymnasium.spaces import Box, Discrete, Space
 from numpy.typing import NDArray
 
+SIZES = (64, 96)
+DEVICES = ("cpu", "cuda")
+RENDER_MODES = ("rgb_array",)
 # What the five actions press: nothing, right, left, gas, brake. float64, as Gymnasium's numbers
 # are: 0.6 in float32 would be another number.
 PRESSED = np.array([[0, 0, 0], [0.6, 0, 0], [-0.6, 0, 0], [0, 0.2, 0], [0, 0, 0.8]])
 BRIGHTEST = 210  # of a random colour's channels
 GRASS_SHADE = 20  # how much brighter one channel of the light squares is
 LEAST_LAP = 0.01
+
+
+def check_counts(num_envs: Any, **counts: Any) -> None:
+    """Refuse what is no number of at least 1; all but `num_envs` may be None."""
+    for name, value in {"num_envs": num_envs, **counts}.items():
+        if value is None and name != "num_envs":
+            continue
+        if not isinstance(value, int | np.integer) or value < 1:
+            raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
+
+
+def check_choices(size: Any, device: str, exact: bool, render_mode: Any) -> None:
+    """Refuse what is not to be had, also together."""
+    if size not in SIZES:
+        raise ValueError(f"size must be 64 or 96, got {size!r}")
+    if device not in DEVICES:
+        raise ValueError(f"device must be one of {', '.join(DEVICES)}, got {device!r}")
+    if exact and device == "cuda":
+        raise ValueError(
+            "exact=True needs device='cpu': CUDA's fused multiply-add rounds differently"
+        )
+    if render_mode not in (None, *RENDER_MODES):
+        raise ValueError(
+            f'render_mode must be "rgb_array" or None, got {render_mode!r} (for a window: '
+            "gymnasium.wrappers.vector.HumanRendering around rgb_array)"
+        )
 
 
 def action_space(continuous: bool) -> Space:

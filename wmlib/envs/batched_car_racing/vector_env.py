@@ -16,14 +16,19 @@ from wmlib.envs.checks import checked_mask, checked_seeds
 from wmlib.envs.entry import TellsItsLimit
 
 from .cpu import CpuCars
-from .options import action_space, check_lap, continuous_actions, random_colors
+from .options import (
+    RENDER_MODES,
+    action_space,
+    check_choices,
+    check_counts,
+    check_lap,
+    continuous_actions,
+    random_colors,
+)
 from .physics import LAP_FINISHED
 from .state import DT
 
 FAST_TOLERANCE = 1e-5  # impulses; the solver stops when none of a round is larger
-SIZES = (64, 96)
-DEVICES = ("cpu", "cuda")
-RENDER_MODES = ("rgb_array",)
 
 
 class CarRacingBatched(TellsItsLimit, VectorEnv):
@@ -60,25 +65,9 @@ class CarRacingBatched(TellsItsLimit, VectorEnv):
         domain_randomize: bool = False,
         lap_complete_percent: float = 0.95,
     ) -> None:
-        _check_count("num_envs", num_envs)
-        if threads is not None:
-            _check_count("threads", threads)
-        if max_episode_steps is not None:
-            _check_count("max_episode_steps", max_episode_steps)
-        if size not in SIZES:
-            raise ValueError(f"size must be 64 or 96, got {size!r}")
         device = str(device)  # a torch.device is as good
-        if device not in DEVICES:
-            raise ValueError(f"device must be one of {', '.join(DEVICES)}, got {device!r}")
-        if exact and device == "cuda":
-            raise ValueError(
-                "exact=True needs device='cpu': CUDA's fused multiply-add rounds differently"
-            )
-        if render_mode not in (None, *RENDER_MODES):
-            raise ValueError(
-                f'render_mode must be "rgb_array" or None, got {render_mode!r} (for a window: '
-                "gymnasium.wrappers.vector.HumanRendering around rgb_array)"
-            )
+        check_counts(num_envs=num_envs, threads=threads, max_episode_steps=max_episode_steps)
+        check_choices(size, device, exact, render_mode)
         check_lap(lap_complete_percent)
         self.num_envs = int(num_envs)
         self.autoreset_mode = AutoresetMode(autoreset_mode)
@@ -268,11 +257,6 @@ class CarRacingBatched(TellsItsLimit, VectorEnv):
             "final_info": final,
             "_final_info": done,
         }
-
-
-def _check_count(name: str, value: Any) -> None:
-    if not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
 
 
 def _host(array: Any) -> Any:
