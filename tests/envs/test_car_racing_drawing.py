@@ -158,6 +158,7 @@ np.savez(sys.argv[2], **pictures)
 def test_the_gpus_pictures_are_the_cpus(tmp_path):
     """The CUDA kernels, run by Numba's simulator in plain Python."""
     cars, scratch = cars_after(45), drawing.new_scratch()
+    cars.set_colors(1, np.array([[10.7, 200, 30], [90, 20.2, 160], [90, 40.2, 160]]))
     np.savez(tmp_path / "state.npz", **cars.state._asdict())
     environment = os.environ | {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1"}
     files = [str(tmp_path / "state.npz"), str(tmp_path / "pictures.npz")]

@@ -1,13 +1,24 @@
 """The three reference games: the right picture, the right buttons, reproducible, no litter."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import cv2
 import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium.error import Error
 from gymnasium.utils.env_checker import check_env
+from gymnasium.wrappers import RecordVideo
 
 import wmlib  # noqa: F401  (registers the games)
 from wmlib.data.policies import make_policy
+from wmlib.envs.checks import narrowed_seed
+from wmlib.envs.pool import GameDied
 
 GAMES = ["wmlib/CarRacing-v3", "wmlib/DoomTakeCover-v1", "wmlib/PendulumHanging-v1"]
 
@@ -67,6 +78,54 @@ def test_doom_picture_is_the_screen_without_floor(doom):
     for _ in range(10):
         np.testing.assert_array_equal(x, shrink(doom.render()[:100]))
         x, *_ = doom.step(np.array([1.0], np.float32))
+
+
+def play_doom_on(env: gym.Env) -> None:
+    for _ in range(3):  # the tic under way when a game is killed may still be answered
+        env.step(np.zeros(1, np.float32))
+
+
+def vizdooms(pid: int) -> list[int]:
+    """The game processes below the process `pid`."""
+    found = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in path.read_text().split():
+            if Path(f"/proc/{child}/comm").read_text().strip() == "vizdoom":
+                found.append(int(child))
+    return found
+
+
+def test_doom_whose_process_is_killed_says_so_and_can_begin_anew(doom):
+    first, _ = doom.reset(seed=7)
+    (game,) = set(vizdooms(os.getpid()))
+    os.kill(game, signal.SIGKILL)
+    with pytest.raises(GameDied, match=r"^ViZDoom's process has died \([^\n]*\)$"):
+        play_doom_on(doom)
+    np.testing.assert_array_equal(doom.reset(seed=7)[0], first)
+
+
+def test_doom_ends_with_the_program_that_plays_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    code = (
+        "import gymnasium, wmlib, time\n"
+        "env = gymnasium.make('wmlib/DoomTakeCover-v1')\n"
+        "env.reset(seed=1)\n"
+        "print('up', flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    run = [sys.executable, "-c", code]
+    with subprocess.Popen(run, stdout=subprocess.PIPE, text=True) as player:
+        assert player.stdout.readline() == "up\n"
+        (game,) = vizdooms(player.pid)
+        assert list(tmp_path.glob("wmlib-doom-*"))
+        player.kill()
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline and (
+        Path(f"/proc/{game}/comm").exists() or list(tmp_path.glob("wmlib-doom-*"))
+    ):
+        time.sleep(0.05)
+    assert not Path(f"/proc/{game}/comm").exists()
+    assert not list(tmp_path.glob("wmlib-doom-*"))
 
 
 def play_doom(env: gym.Env, seed: int, action: float, steps: int) -> np.ndarray:
@@ -151,6 +210,86 @@ def test_doom_labels_tell_where_the_fireballs_are():
         widths = info["fireball_boxes"][:, 2]
         assert np.count_nonzero(widths) == info["fireballs"]
     assert most >= 1
+    env.close()
+
+
+@pytest.mark.parametrize("name", GAMES)
+def test_long_seeds_are_taken_and_bad_ones_refused(name):
+    env = gym.make(name)
+    for seed in (2**32 - 1, 2**32, 2**63 - 1, 2**63):
+        first, _ = env.reset(seed=seed)
+        assert env.unwrapped.np_random_seed == seed
+        np.testing.assert_array_equal(env.reset(seed=seed)[0], first)
+    for seed in (-1, 1.5, "7", True):
+        with pytest.raises(ValueError, match="a seed must be a whole number of at least 0"):
+            env.reset(seed=seed)
+    env.close()
+
+
+def test_short_seeds_are_not_hashed():
+    assert [narrowed_seed(s, 32) for s in (0, 5, 2**32 - 1)] == [0, 5, 2**32 - 1]
+    hashed = [narrowed_seed(2**32 + s, 32) for s in range(1000)]
+    assert len(set(hashed)) == 1000
+    assert max(hashed) < 2**32
+    assert hashed[0] == narrowed_seed(2**32, 32)
+
+
+@pytest.mark.parametrize("name", GAMES)
+def test_senseless_actions_are_refused(name):
+    env = gym.make(name)
+    env.reset(seed=1)
+    good = np.zeros(env.action_space.shape, np.float32)
+    for bad in (good * np.nan, good + np.inf, np.zeros(7), np.array(["left"] * len(good))):
+        with pytest.raises(ValueError, match="actions must"):
+            env.step(bad)
+    env.step(good + 9)  # beyond the bounds: the game cuts it off
+    env.close()
+
+
+@pytest.mark.parametrize("name", GAMES)
+def test_rendering_modes_are_gymnasiums(name, monkeypatch):
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")  # a window without a screen
+    env = gym.make(name, render_mode="human")
+    assert env.render_mode == "human"
+    env.reset(seed=1)
+    env.step(env.action_space.sample())
+    assert env.render() is None
+    env.close()
+    env = gym.make(name, render_mode="rgb_array_list")
+    env.reset(seed=1)
+    for _ in range(3):
+        env.step(env.action_space.sample())
+    pictures = env.render()
+    assert len(pictures) == 4
+    assert pictures[0].ndim == 3
+    env.close()
+
+
+@pytest.mark.parametrize("name", GAMES)
+def test_record_video_films_it(name, tmp_path):
+    pytest.importorskip("moviepy")
+    env = RecordVideo(gym.make(name, render_mode="rgb_array"), str(tmp_path))
+    env.reset(seed=1)
+    for _ in range(3):
+        env.step(env.action_space.sample())
+    env.close()
+    assert [film.suffix for film in tmp_path.iterdir()] == [".mp4"]
+
+
+@pytest.mark.parametrize(
+    "name", ["CarRacingBatched-v3", "CarRacingDream-v0", "DoomTakeCoverDream-v0"]
+)
+def test_a_vector_id_names_make_vec(name):
+    with pytest.raises(Error, match="make_vec"):
+        gym.make(f"wmlib/{name}")
+
+
+def test_the_cars_options_are_gymnasiums_and_no_reference():
+    env = gym.make("wmlib/CarRacing-v3", continuous=False, domain_randomize=True)
+    assert env.action_space == gym.spaces.Discrete(5)
+    assert env.metadata["reference"] is False
+    env.reset(seed=1)
+    env.step(3)
     env.close()
 
 

@@ -19,8 +19,10 @@ def register_all() -> None:
             vector_entry_point=f"wmlib.envs.{module}:make_vector",
             max_episode_steps=steps,
         )
+    alone = "wmlib.envs.entry:only_vector"  # for `gymnasium.make`
     register(
         "wmlib/CarRacingBatched-v3",
+        entry_point=alone,
         vector_entry_point="wmlib.envs.batched_car_racing.vector_env:CarRacingBatched",
         max_episode_steps=1_000,
     )
@@ -31,6 +33,7 @@ def register_all() -> None:
     ):
         register(
             f"wmlib/{name}-v0",
+            entry_point=alone,
             vector_entry_point="wmlib.agent:make_dream",
             kwargs={"task": task},
         )

@@ -8,9 +8,12 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.envs.box2d.car_racing import CarRacing
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
+from wmlib.envs.checks import check_action, checked_seed
+from wmlib.envs.entry import can_render
 from wmlib.envs.pictures import picture
 from wmlib.envs.pool import WorkerPool
 
@@ -21,11 +24,14 @@ class Telemetry(gym.Wrapper):
     """Tells in `info` what the picture hides: `speed` (units of the physics per second) and
     `tiles`, the fraction of the track's tiles visited so far."""
 
-    def reset(self, **kwargs: Any) -> tuple[NDArray[np.uint8], dict[str, Any]]:
-        observation, info = self.env.reset(**kwargs)
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+        observation, info = self.env.reset(seed=checked_seed(seed), options=options)
         return observation, info | self._read()
 
     def step(self, action: NDArray) -> tuple[NDArray[np.uint8], float, bool, bool, dict[str, Any]]:
+        check_action(self.action_space, action)  # Box2D would go on with NaN for ever
         observation, reward, terminated, truncated, info = self.env.step(action)
         return observation, float(reward), terminated, truncated, info | self._read()
 
@@ -37,15 +43,24 @@ class Telemetry(gym.Wrapper):
         }
 
 
-def make(render_mode: str | None = None) -> gym.Env:
+@can_render(CarRacing.metadata)
+def make(render_mode: str | None = None, **options: Any) -> gym.Env:
     """`wmlib/CarRacing-v3`: pictures uint8 (64, 64, 3), actions float32 (3,): steer in [-1, 1],
-    gas in [0, 1], brake in [0, 1]. `render` gives Gymnasium's large picture."""
+    gas in [0, 1], brake in [0, 1]. `render` gives Gymnasium's large picture.
+
+    `options` are Gymnasium's (`continuous`, `domain_randomize`, `lap_complete_percent`); with any
+    of them it is another game than the one that scores are published on.
+    """
     # -1: no time limit here, our own registration has it.
     game = gym.make(
-        "CarRacing-v3", render_mode=render_mode, max_episode_steps=-1, disable_env_checker=True
+        "CarRacing-v3",
+        render_mode=render_mode,
+        max_episode_steps=-1,
+        disable_env_checker=True,
+        **options,
     )
     env = picture(Telemetry(game), ROWS)
-    env.metadata = {**env.metadata, "reference": True}
+    env.metadata = {**env.metadata, "reference": not options}
     return env
 
 

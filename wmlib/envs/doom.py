@@ -13,22 +13,35 @@ import os
 import shutil
 import tempfile
 import weakref
+from collections.abc import Iterator
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import vizdoom
+from gymnasium.error import ResetNeeded
 from gymnasium.spaces import Box
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
+from wmlib.envs.checks import check_action, checked_seed, narrowed_seed
+from wmlib.envs.entry import can_render
+from wmlib.envs.guardian import Guardian
 from wmlib.envs.pictures import picture
-from wmlib.envs.pool import WorkerPool
+from wmlib.envs.pool import GameDied, WorkerPool
 
 SKILL = 4  # take_cover.cfg says 4; gym-doom hard-coded 5, but the original's data fit 4
 ROWS = 100  # of 120: the same share of the screen as the original's 400 of 480
 MAX_FIREBALLS = 32
 FIREBALL = "DoomImpBall"
+SEED_BITS = 32  # ViZDoom takes no longer seeds
+CRASHES = (  # what ViZDoom raises when its process has gone
+    vizdoom.ViZDoomErrorException,
+    vizdoom.ViZDoomIsNotRunningException,
+    vizdoom.ViZDoomUnexpectedExitException,
+    vizdoom.MessageQueueException,
+    vizdoom.SharedMemoryException,
+)
 
 
 class DoomTakeCover(gym.Env[NDArray[np.uint8], NDArray[np.float32]]):
@@ -60,31 +73,40 @@ class DoomTakeCover(gym.Env[NDArray[np.uint8], NDArray[np.float32]]):
     ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
         """A new episode; the same seed gives the same episode, frame by frame.
 
-        The seed goes to ViZDoom unchanged (without one it is drawn from `np_random`), and before
-        each episode, as otherwise ViZDoom's random stream simply goes on.
+        The seed goes to ViZDoom unchanged (hashed, if it has more than 32 bits; without one it is
+        drawn from `np_random`), and before each episode, as otherwise ViZDoom's random stream
+        simply goes on.
         """
+        seed = checked_seed(seed)
         super().reset(seed=seed)
+        if seed is None:
+            seed = int(self.np_random.integers(2**31))
         if self.game is None:
             self._start()
-        self.game.set_seed(int(self.np_random.integers(2**31)) if seed is None else seed)
-        self.game.new_episode()
-        self._look()
+        with self._alive():
+            self.game.set_seed(narrowed_seed(seed, SEED_BITS))
+            self.game.new_episode()
+            self._look()
         return self.screen, dict(self.info)
 
     def step(
         self, action: NDArray[np.float32]
     ) -> tuple[NDArray[np.uint8], float, bool, bool, dict[str, Any]]:
         """Play one tic."""
-        if self.game.is_episode_finished():
-            return self.screen, 0.0, True, False, dict(self.info)
-        a = float(action[0])
-        self.game.make_action([a < -1 / 3, a > 1 / 3])
-        terminated = self.game.is_episode_finished()
-        if terminated:  # there is no picture any more, but the last wound can be told
-            health = self.game.get_game_variable(vizdoom.GameVariable.HEALTH)
-            self.info["health"] = float(health)
-        else:
-            self._look()
+        if self.game is None:
+            raise ResetNeeded("call reset() before step()")
+        check_action(self.action_space, action)
+        with self._alive():
+            if self.game.is_episode_finished():
+                return self.screen, 0.0, True, False, dict(self.info)
+            a = float(action[0])
+            self.game.make_action([a < -1 / 3, a > 1 / 3])
+            terminated = self.game.is_episode_finished()
+            if terminated:  # there is no picture any more, but the last wound can be told
+                health = self.game.get_game_variable(vizdoom.GameVariable.HEALTH)
+                self.info["health"] = float(health)
+            else:
+                self._look()
         return self.screen, 1.0, terminated, False, dict(self.info)
 
     def render(self) -> NDArray[np.uint8] | None:
@@ -113,10 +135,24 @@ class DoomTakeCover(gym.Env[NDArray[np.uint8], NDArray[np.float32]]):
         # ViZDoom writes _vizdoom.ini and _vizdoom/ into the folder where it is started.
         folder = tempfile.mkdtemp(prefix="wmlib-doom-")
         game.set_doom_config_path(os.path.join(folder, "_vizdoom.ini"))
-        with contextlib.chdir(folder):
-            game.init()
+        guardian = Guardian(folder)
+        try:
+            with contextlib.chdir(folder):
+                game.init()
+        except CRASHES as error:
+            _end(game, guardian, folder)
+            raise GameDied(f"ViZDoom does not start ({error})") from error
         self.game = game
-        self._end = weakref.finalize(self, _end, game, folder)
+        self._end = weakref.finalize(self, _end, game, guardian, folder)
+
+    @contextlib.contextmanager
+    def _alive(self) -> Iterator[None]:
+        """Turn the death of ViZDoom's process into one clear error; the next reset starts anew."""
+        try:
+            yield
+        except CRASHES as error:
+            self.close()
+            raise GameDied(f"ViZDoom's process has died ({error})") from error
 
     def _look(self) -> None:
         state = self.game.get_state()
@@ -131,11 +167,13 @@ class DoomTakeCover(gym.Env[NDArray[np.uint8], NDArray[np.float32]]):
             self.info |= {"fireballs": len(balls), "fireball_boxes": boxes}
 
 
-def _end(game: vizdoom.DoomGame, folder: str) -> None:
+def _end(game: vizdoom.DoomGame, guardian: Guardian, folder: str) -> None:
     game.close()  # first, as it saves its settings into the folder
+    guardian.dismiss()
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@can_render(DoomTakeCover.metadata)
 def make(render_mode: str | None = None, labels: bool = False) -> gym.Env:
     """`wmlib/DoomTakeCover-v1`: the game with pictures uint8 (64, 64, 3)."""
     return picture(DoomTakeCover(render_mode, labels), ROWS)

@@ -16,6 +16,8 @@ from gymnasium.envs.classic_control.pendulum import PendulumEnv
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
+from wmlib.envs.checks import check_action, checked_seed
+from wmlib.envs.entry import can_render
 from wmlib.envs.pool import WorkerPool
 
 SPREAD = {"x_init": 0.1, "y_init": 0.1}  # radians from straight down, radians per second
@@ -29,11 +31,17 @@ class PendulumHanging(PendulumEnv):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        super().reset(seed=seed, options=SPREAD)
+        super().reset(seed=checked_seed(seed), options=SPREAD)
         self.state[0] += np.pi
         return self._get_obs(), {}
 
+    def step(self, u: NDArray) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
+        check_action(self.action_space, u)
+        observation, reward, terminated, truncated, info = super().step(u)
+        return observation, float(reward), terminated, truncated, info
 
+
+@can_render(PendulumHanging.metadata)
 def make(render_mode: str | None = None) -> gym.Env:
     """`wmlib/PendulumHanging-v1`: observations float32 (3,), torque float32 (1,) in [-2, 2]."""
     if render_mode != "human":

@@ -11,16 +11,23 @@ import os
 import queue
 import signal
 import sys
+import threading
 import time
 import traceback
 import types
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess, parent_process
 from typing import Any, NoReturn
 
 import gymnasium as gym
+import numpy as np
+from gymnasium.error import ResetNeeded
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode
 from gymnasium.vector.async_vector_env import _async_worker
+
+from wmlib.envs.checks import check_action, checked_seeds
+from wmlib.envs.entry import TellsItsLimit
 
 
 def cores() -> int:
@@ -30,17 +37,29 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+class GameDied(RuntimeError):
+    """The process behind a game has ended underneath it; the message is one line."""
+
+
 class WorkerError(RuntimeError):
-    """A worker process failed, died or stopped answering; the pool is closed."""
+    """A worker process failed, died or stopped answering; the pool is closed.
+
+    The message is one line that says which and why; a traceback from the worker is a note to it
+    (Python shows notes below the message).
+    """
 
 
-class WorkerPool(AsyncVectorEnv):
+class WorkerPool(TellsItsLimit, AsyncVectorEnv):
     """`num_envs` copies of the environment `env_id`, each in its own process.
 
     `timeout` is the longest wait, in seconds, for one worker's answer. Other options are passed to
     `gym.make` (also `max_episode_steps`). With `AutoresetMode.DISABLED` an episode that has ended
     stands still (reward 0) until it is reset, so slots that wait cost nothing.
+
+    Bad seeds and actions are refused before any worker hears of them, and the pool plays on.
     """
+
+    _begun = False
 
     def __init__(
         self,
@@ -69,6 +88,21 @@ class WorkerPool(AsyncVectorEnv):
                 [make] * num_envs, context="forkserver", worker=_worker, autoreset_mode=mode
             )
 
+    def reset_async(self, seed: Any = None, options: dict[str, Any] | None = None) -> None:
+        self._assert_is_running()
+        seeds = checked_seeds(seed, self.num_envs)
+        super().reset_async(seeds, None if options is None else dict(options))
+        self._begun = True
+
+    def step_async(self, actions: Any) -> None:
+        self._assert_is_running()
+        if not self._begun:
+            raise ResetNeeded("call reset() before step()")
+        if np.shape(actions)[:1] != (self.num_envs,):
+            raise ValueError(f"actions must be {self.num_envs}, one for each game")
+        check_action(self.action_space, actions)
+        super().step_async(actions)
+
     def _check_spaces(self) -> None:
         # The first thing asked of the workers: from here on their pipes are guarded.
         lines: Any = [_Line(self, i, pipe) for i, pipe in enumerate(self.parent_pipes)]
@@ -81,17 +115,23 @@ class WorkerPool(AsyncVectorEnv):
             self.fail(failed[0], "failed")
 
     def fail(self, index: int, what: str) -> NoReturn:
-        """Close the pool and raise a WorkerError about worker `index` with its traceback."""
+        """Close the pool and raise a WorkerError about worker `index`, with its traceback."""
         process = self.processes[index]
         cause, trace = self._report(index)
-        if trace is None:
+        if isinstance(cause, GameDied):
+            what, why = "lost its game", str(cause)
+        elif cause is not None:
+            why = " ".join(f"{type(cause).__name__}: {cause}".split())
+        else:
             process.join(1.0)  # the exit code comes a moment after the pipe has closed
             code = "still running" if process.exitcode is None else f"exit code {process.exitcode}"
-            trace = f"it left no traceback ({code})"
+            why = f"it left no traceback ({code})"
         with contextlib.suppress(Exception):
             self.close(terminate=True)
-        name = f"worker {index} of {self.num_envs} ({process.name}, pid {process.pid})"
-        raise WorkerError(f"{name} {what}: {trace}") from cause
+        error = WorkerError(f"worker {index} of {self.num_envs} (pid {process.pid}) {what}: {why}")
+        if trace is not None:
+            error.add_note(trace)
+        raise error from cause
 
     def _report(self, index: int) -> tuple[BaseException | None, str | None]:
         """What worker `index` said before it ended: its exception and traceback."""
@@ -172,11 +212,22 @@ class _StandStill(gym.Wrapper):
         return observation, float(reward), terminated, truncated, info
 
 
+def _end_with(parent: BaseProcess) -> None:
+    """End this worker and its game at once when the pool's process is gone, however it went.
+
+    The end of the pipe would be noticed too, but then there are reports to write, and nobody to
+    read them: once the error queue's pipe is full, the worker waits for ever.
+    """
+    parent.join()
+    os.killpg(os.getpid(), signal.SIGKILL)
+
+
 def _worker(index: int, env_fn: Callable[[], gym.Env], pipe: Connection, *rest: Any) -> None:
     """One worker process: Gymnasium's loop, plus a report when the game cannot even start."""
     # A session of its own: Ctrl-C reaches only the parent, which then closes the workers in order,
     # and the parent can end a game that outlived its worker through the process group.
     os.setsid()
+    threading.Thread(target=_end_with, args=[parent_process()], daemon=True).start()
     error_queue = rest[2]
     try:
         env = env_fn()

@@ -12,10 +12,10 @@ import numpy as np
 
 from .car_body import HULL_SHAPES, WHEEL_SHAPE
 from .compilation import compiled
+from .state import ROAD
 
 f32 = np.float32
 GAP2 = f32((0.02 + 10 * np.finfo(f32).eps) ** 2)
-ROAD_GREY = 102
 ZERO, ONE = f32(0), f32(1)
 HULL_SIZES = np.array([len(shape) for shape in HULL_SHAPES])
 HULL_VERTICES = np.zeros((4, 8, 2), f32)
@@ -195,9 +195,10 @@ def touch_tile(state, e, i, quad):
         state.visited_count[e] += 1
         state.reward_sum[e] += 1000.0 / state.n_tiles[e]
     # A tile starts up to 5 shades lighter; anything that touches it, the hull too, resets it.
-    if state.tile_color[e, i, 0] != ROAD_GREY and (touched or hull_touches(quad)):
+    lighter = state.tile_color[e, i, 0] != int(state.colors[e, ROAD, 0])
+    if lighter and (touched or hull_touches(quad)):
         for k in range(3):
-            state.tile_color[e, i, k] = ROAD_GREY
+            state.tile_color[e, i, k] = int(state.colors[e, ROAD, k])
 
 
 @compiled

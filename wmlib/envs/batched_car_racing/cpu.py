@@ -13,7 +13,7 @@ from wmlib.envs.pool import cores
 from . import drawing
 from .compilation import compiled
 from .physics import advance, place_car
-from .state import KEPT, new_state
+from .state import KEPT, State, new_state
 from .track import UNIFORMS, build_track, new_scratch
 
 MIN_CHUNK = 4  # environments a thread takes at least: a call from Python costs about 10 us
@@ -88,6 +88,10 @@ class CpuCars:
 
         self._share(work, len(playing))
 
+    def set_colors(self, e: int, colors: NDArray[np.float64]) -> None:
+        """Give environment `e` colours (3, 3), see `State.colors`; its next reset shows them."""
+        self.state.colors[e] = colors
+
     def steps(self) -> NDArray[np.int32]:
         """Steps since each car's reset (N,)."""
         return self.state.steps
@@ -106,6 +110,10 @@ class CpuCars:
         for name in KEPT:
             getattr(self.state, name)[...] = kept[name]
         self._draw(self.state, 0, len(self.ends), self._scratch(), self.pictures)
+
+    def host_state(self) -> State:
+        """The state in NumPy arrays, to be looked at."""
+        return self.state
 
     def observe(self) -> NDArray[np.uint8]:
         """A copy of the pictures, the caller's to keep."""

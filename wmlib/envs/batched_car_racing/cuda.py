@@ -102,15 +102,19 @@ class CudaCars:
         self._playing.copy_(mask)
         self._draw()
 
-    def step(self, actions: torch.Tensor, playing: torch.Tensor) -> None:
+    def step(self, actions: torch.Tensor | NDArray, playing: torch.Tensor) -> None:
         """One step of the cars that are `playing` (N,); fills `rewards`, `ends`, `pictures`."""
-        self._actions.copy_(actions)
+        self._actions.copy_(torch.as_tensor(actions))
         self._playing.copy_(playing)
         acts, mask, rewards, ends, _ = self._arrays
         advance_cars[_blocks(len(self.ends)), BLOCK, self._stream()](
             self._state, acts, mask, self._tolerance, rewards, ends
         )
         self._draw()
+
+    def set_colors(self, e: int, colors: NDArray[np.float64]) -> None:
+        """Give environment `e` colours (3, 3), see `State.colors`; its next reset shows them."""
+        self._tensors.colors[e] = torch.from_numpy(colors).to(self.device)
 
     def steps(self) -> torch.Tensor:
         """Steps since each car's reset (N,)."""
@@ -132,6 +136,10 @@ class CudaCars:
             getattr(self._tensors, name).copy_(kept[name])
         self._playing.fill_(1)
         self._draw()
+
+    def host_state(self) -> State:
+        """The state in NumPy arrays, to be looked at."""
+        return State(*(t.cpu().numpy() for t in self._tensors))
 
     def observe(self) -> torch.Tensor:
         """The pictures themselves: the next step overwrites them."""

@@ -37,8 +37,6 @@ GROW_DRAW = (f32(0.45), f32(0.5))  # draw.polygon: the car
 
 # Colours are packed as red + green * 2**8 + blue * 2**16.
 BLACK = 0
-FIELD_COLOR = 102 | 204 << 8 | 102 << 16
-GRASS_COLOR = 102 | 230 << 8 | 102 << 16
 WHITE = 255 | 255 << 8 | 255 << 16
 RED = 255
 HULL_COLOR = 204

@@ -15,8 +15,6 @@ from .compilation import compiled
 from .contacts import near
 from .geometry import (
     BLACK,
-    FIELD_COLOR,
-    GRASS_COLOR,
     GRASS_COUNT,
     GROW_DRAW,
     GROW_GFX,
@@ -31,11 +29,12 @@ from .geometry import (
     put_turned,
     view_of,
 )
+from .state import FIELD, GRASS
 
 f32 = np.float32
 
 PLAYFIELD = f32(track.PLAYFIELD)  # half a side
-GRASS = f32(track.PLAYFIELD / GRASS_COUNT)  # side of a light square; they stand one side apart
+SQUARE = f32(track.PLAYFIELD / GRASS_COUNT)  # side of a light square; they stand one side apart
 KERB_WIDTH = f32(track.KERB_WIDTH)
 
 HULL_PARTS = np.array(  # four convex parts, padded to 8 corners; the second ends at the first
@@ -177,21 +176,29 @@ def add_square(x, y, side, camera, outlines, n, color):
 
 
 @compiled
-def add_grass(camera, outlines, n):
+def color_of(state, e, part):
+    """The packed colour of FIELD or GRASS in environment `e`."""
+    colors = state.colors
+    red, green, blue = int(colors[e, part, 0]), int(colors[e, part, 1]), int(colors[e, part, 2])
+    return red | green << 8 | blue << 16
+
+
+@compiled
+def add_grass(camera, outlines, n, color):
     """Append the light squares in view."""
     # A circle around the car that holds the whole view, in squares' numbers.
-    reach = f32(SURFACE_W) / camera.zoom + GRASS
-    first_i = max(int((camera.x - reach + PLAYFIELD) / (2 * GRASS)), 0)
-    last_i = min(int((camera.x + reach + PLAYFIELD) / (2 * GRASS)), GRASS_COUNT - 1)
-    first_j = max(int((camera.y - reach + PLAYFIELD) / (2 * GRASS)), 0)
-    last_j = min(int((camera.y + reach + PLAYFIELD) / (2 * GRASS)), GRASS_COUNT - 1)
+    reach = f32(SURFACE_W) / camera.zoom + SQUARE
+    first_i = max(int((camera.x - reach + PLAYFIELD) / (2 * SQUARE)), 0)
+    last_i = min(int((camera.x + reach + PLAYFIELD) / (2 * SQUARE)), GRASS_COUNT - 1)
+    first_j = max(int((camera.y - reach + PLAYFIELD) / (2 * SQUARE)), 0)
+    last_j = min(int((camera.y + reach + PLAYFIELD) / (2 * SQUARE)), GRASS_COUNT - 1)
     for i in range(first_i, last_i + 1):
-        x = -PLAYFIELD + f32(2 * i) * GRASS
+        x = -PLAYFIELD + f32(2 * i) * SQUARE
         for j in range(first_j, last_j + 1):
-            y = -PLAYFIELD + f32(2 * j) * GRASS
-            half = f32(0.5) * GRASS
-            if in_view(camera, x + half, y + half, GRASS):
-                n = add_square(x, y, GRASS, camera, outlines, n, GRASS_COLOR)
+            y = -PLAYFIELD + f32(2 * j) * SQUARE
+            half = f32(0.5) * SQUARE
+            if in_view(camera, x + half, y + half, SQUARE):
+                n = add_square(x, y, SQUARE, camera, outlines, n, color)
     return n
 
 
@@ -213,8 +220,9 @@ def list_outlines(state, e, outlines, n):
     for w in range(3, -1, -1):
         n = add_wheel(wheel_of(state, e, w), camera, outlines, n)
     n = add_road(state, e, camera, outlines, n)
-    n = add_grass(camera, outlines, n)
+    n = add_grass(camera, outlines, n, color_of(state, e, GRASS))
+    field = color_of(state, e, FIELD)
     if field_fills_view(camera):
-        return n, FIELD_COLOR
+        return n, field
     side = f32(2) * PLAYFIELD
-    return add_square(-PLAYFIELD, -PLAYFIELD, side, camera, outlines, n, FIELD_COLOR), BLACK
+    return add_square(-PLAYFIELD, -PLAYFIELD, side, camera, outlines, n, field), BLACK

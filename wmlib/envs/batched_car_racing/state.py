@@ -12,6 +12,9 @@ import numpy as np
 f32, f64, i32, u8 = np.float32, np.float64, np.int32, np.uint8
 
 DT = 1.0 / 50  # seconds of a step
+# Rows of `State.colors`, and the game's own colours there
+ROAD, FIELD, GRASS = 0, 1, 2
+COLORS = ((102, 102, 102), (102, 204, 102), (102, 230, 102))
 MAX_TILES = 448  # of 100,000 tracks the longest had 405 tiles, five more than 400
 
 
@@ -45,6 +48,7 @@ class State(NamedTuple):
     kerb_on: Annotated[Any, u8, (MAX_TILES,)]  # has this tile a kerb
     kerb_poly: Annotated[Any, f32, (MAX_TILES, 4, 2)]
     kerb_color: Annotated[Any, u8, (MAX_TILES,)]  # 0 white, 1 red
+    colors: Annotated[Any, f64, (3, 3)]  # of road, field, light squares; fractions are cut off
     # The episode.
     steps: Annotated[Any, i32, ()]  # steps since reset (0 in the first picture)
     visited_count: Annotated[Any, i32, ()]
@@ -60,7 +64,9 @@ KEPT = tuple(name for name in State._fields if name != "nearby")
 
 
 def new_state(num_envs: int) -> State:
-    """A state of zeros for `num_envs` cars, on the CPU."""
+    """A state of zeros for `num_envs` cars, on the CPU, with the game's own colours."""
     fields = get_type_hints(State, include_extras=True).items()
     kinds = {name: hint.__metadata__ for name, hint in fields}
-    return State(**{k: np.zeros((num_envs, *shape), t) for k, (t, shape) in kinds.items()})
+    state = State(**{k: np.zeros((num_envs, *shape), t) for k, (t, shape) in kinds.items()})
+    state.colors[:] = COLORS
+    return state

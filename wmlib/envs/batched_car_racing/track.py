@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from .compilation import compiled
+from .state import ROAD
 
 SCALE = 6.0
 CHECKPOINTS = 12
@@ -179,7 +180,7 @@ def lay_tiles(state, e, curve, first, n):
         set_strip(quad, -w, w, curve, p1, p2)
         draw_circle(quad, state.tile_circle[e, i])
         for k in range(3):
-            state.tile_color[e, i, k] = int(102 + 0.01 * (i % 3) * 255)
+            state.tile_color[e, i, k] = int(state.colors[e, ROAD, k] + 0.01 * (i % 3) * 255)
         state.tile_visited[e, i] = 0
         if state.kerb_on[e, i]:
             side = sign(curve[p2, BETA] - curve[p1, BETA])

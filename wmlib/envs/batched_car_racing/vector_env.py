@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from gymnasium import logger
 from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 from gymnasium.spaces import Box
 from gymnasium.utils import seeding
@@ -11,15 +12,26 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from wmlib.envs.checks import checked_mask, checked_seeds
+from wmlib.envs.entry import TellsItsLimit
+
 from .cpu import CpuCars
+from .options import (
+    RENDER_MODES,
+    action_space,
+    check_choices,
+    check_counts,
+    check_lap,
+    continuous_actions,
+    random_colors,
+)
 from .physics import LAP_FINISHED
+from .state import DT
 
 FAST_TOLERANCE = 1e-5  # impulses; the solver stops when none of a round is larger
-SIZES = (64, 96)
-DEVICES = ("cpu", "cuda")
 
 
-class CarRacingBatched(VectorEnv):
+class CarRacingBatched(TellsItsLimit, VectorEnv):
     """N cars on N tracks, stepped and drawn by compiled code.
 
     Observations: uint8 (N, 64, 64, 3), the picture of `wmlib/CarRacing-v3`, or with `size=96` the
@@ -33,6 +45,10 @@ class CarRacingBatched(VectorEnv):
     With `AutoresetMode.DISABLED` an episode that has ended stands still (reward 0) until it is
     reset. Without a seed an environment continues its own random stream, as Gymnasium's does (on
     CUDA each track uses up a fixed amount of it, so later tracks differ from Gymnasium's).
+
+    Gymnasium's own options: `continuous=False` (five actions), `domain_randomize` (colours that
+    change with each reset, unless `options["randomize"]` is False), `lap_complete_percent`.
+    `render_mode="rgb_array"` makes `render` give Gymnasium's large pictures (400, 600, 3).
     """
 
     def __init__(
@@ -44,35 +60,38 @@ class CarRacingBatched(VectorEnv):
         max_episode_steps: int | None = 1000,
         size: int = 64,
         threads: int | None = None,
+        render_mode: str | None = None,
+        continuous: bool = True,
+        domain_randomize: bool = False,
+        lap_complete_percent: float = 0.95,
     ) -> None:
-        _check_count("num_envs", num_envs)
-        if threads is not None:
-            _check_count("threads", threads)
-        if max_episode_steps is not None:
-            _check_count("max_episode_steps", max_episode_steps)
-        if size not in SIZES:
-            raise ValueError(f"size must be 64 or 96, got {size!r}")
         device = str(device)  # a torch.device is as good
-        if device not in DEVICES:
-            raise ValueError(f"device must be one of {', '.join(DEVICES)}, got {device!r}")
-        if exact and device == "cuda":
-            raise ValueError(
-                "exact=True needs device='cpu': CUDA's fused multiply-add rounds differently"
-            )
+        check_counts(num_envs=num_envs, threads=threads, max_episode_steps=max_episode_steps)
+        check_choices(size, device, exact, render_mode)
+        check_lap(lap_complete_percent)
         self.num_envs = int(num_envs)
         self.autoreset_mode = AutoresetMode(autoreset_mode)
-        self.metadata = {"autoreset_mode": self.autoreset_mode, "render_modes": []}
+        self.metadata = {
+            "autoreset_mode": self.autoreset_mode,
+            "render_modes": list(RENDER_MODES),
+            "render_fps": round(1 / DT),
+        }
+        self.render_mode = render_mode
+        self.continuous, self.domain_randomize = bool(continuous), bool(domain_randomize)
         self.single_observation_space = Box(0, 255, (size, size, 3), np.uint8)
-        self.single_action_space = Box(
-            np.array([-1, 0, 0], np.float32), np.array([1, 1, 1], np.float32)
-        )
+        self.single_action_space = action_space(self.continuous)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self._max_steps = max_episode_steps if max_episode_steps is not None else 2**31 - 1
         self.emits_torch = device == "cuda"
         tolerance = 0.0 if exact else FAST_TOLERANCE
         self._cars = _make_cars(device, self.num_envs, size, tolerance, threads)
-        self._generators: list[np.random.Generator] = []
+        # Each environment's random stream and the seed that it began with, from the first need on
+        self._streams: list[tuple[np.random.Generator, int]] = []
+        self._begun = False
+        self._screen: Any = None  # made by the first `render`
+        if self.domain_randomize:
+            self._paint(np.ones(self.num_envs, bool))
         self._terminated = self._cars.ends != 0
         self._truncated = self._cars.ends != 0
 
@@ -88,19 +107,16 @@ class CarRacingBatched(VectorEnv):
         mask, the observations and seeds of the other environments stay as they are.
         """
         self._check_open()
-        seeds = self._seeds(seed)
-        mask = self._checked_mask(options)
-        if not self._generators and not mask.all():
+        seeds = checked_seeds(seed, self.num_envs)
+        mask = checked_mask(options, self.num_envs)
+        if not self._begun and not mask.all():
             raise ResetNeeded("the first reset must be of all environments, without a mask")
-        fresh = {
-            e: seeding.np_random(seeds[e])[0]
-            for e in np.flatnonzero(mask).tolist()
-            if seeds[e] is not None or not self._generators
-        }  # all of them, before anything is changed: a bad seed raises here
-        kept = dict(enumerate(self._generators))
-        self._generators = list((kept | fresh).values())
+        for e in np.flatnonzero(mask).tolist():
+            if seeds[e] is not None:
+                self._all_streams()[e] = seeding.np_random(seeds[e])
+        self._begun = True
         mask = self._cars.to_mask(mask)
-        self._start(mask)
+        self._start(mask, (options or {}).get("randomize", True))
         return self._cars.observe(), self._telemetry(mask)
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
@@ -109,10 +125,11 @@ class CarRacingBatched(VectorEnv):
         Infos: `speed` (units per second), `tiles` (share of the track visited), and where an
         episode is terminated `lap_finished`; each with its mask `_speed`, ...
         """
-        self._check_open()
-        if not self._generators:
-            raise ResetNeeded("call reset() before step()")
-        actions = self._cars.check_actions(actions)
+        self._check_begun("step")
+        if not self.continuous:
+            actions = continuous_actions(_host(actions), self.num_envs)
+        else:
+            actions = self._cars.check_actions(actions)
         ended = self._terminated | self._truncated
         # Asked before the cars move: on a GPU an answer waits for all the work that is queued.
         start_again = self.autoreset_mode == AutoresetMode.NEXT_STEP and bool(ended.any())
@@ -142,9 +159,7 @@ class CarRacingBatched(VectorEnv):
 
         Not in it are the random streams that unseeded resets draw from.
         """
-        self._check_open()
-        if not self._generators:
-            raise ResetNeeded("call reset() before snapshot()")
+        self._check_begun("snapshot")
         ended = {"terminated": self._terminated & True, "truncated": self._truncated & True}
         return self._cars.snapshot() | ended
 
@@ -157,11 +172,49 @@ class CarRacingBatched(VectorEnv):
         own = self._cars.snapshot() | {"terminated": self._terminated, "truncated": self._truncated}
         if {k: v.shape for k, v in own.items()} != {k: v.shape for k, v in kept.items()}:
             raise ValueError(f"not a snapshot of {self.num_envs} games of this version")
-        if not self._generators:
-            self._generators = [seeding.np_random(None)[0] for _ in range(self.num_envs)]
+        self._begun = True
         self._terminated, self._truncated = kept["terminated"] & True, kept["truncated"] & True
         self._cars.restore(kept)
         return self._cars.observe()
+
+    def render(self) -> tuple[NDArray[np.uint8], ...] | None:  # type: ignore[override]
+        """What each game shows now, large: N pictures uint8 (400, 600, 3), without skid marks.
+
+        Gymnasium's own code draws them, some milliseconds each.
+        """
+        self._check_begun("render")
+        if self.render_mode is None:
+            logger.warn('render() shows something after make_vec(..., render_mode="rgb_array")')
+            return None
+        if self._screen is None:
+            from .screen import Screen  # imported only here: it needs Box2D and pygame
+
+            self._screen = Screen()
+        state = self._cars.host_state()
+        return tuple(self._screen.draw(state, e) for e in range(self.num_envs))
+
+    @property
+    def np_random_seed(self) -> tuple[int, ...]:  # type: ignore[override]
+        """The seed that each environment's random stream began with."""
+        return tuple(seed for _, seed in self._all_streams())
+
+    @property  # type: ignore[misc]
+    def np_random(self) -> tuple[np.random.Generator, ...]:  # type: ignore[override]
+        """Each environment's random stream."""
+        return tuple(self._generators())
+
+    def _all_streams(self) -> list[tuple[np.random.Generator, int]]:
+        if not self._streams:
+            self._streams = [seeding.np_random(None) for _ in range(self.num_envs)]
+        return self._streams
+
+    def _generators(self) -> list[np.random.Generator]:
+        return [generator for generator, _ in self._all_streams()]
+
+    def _check_begun(self, what: str) -> None:
+        self._check_open()
+        if not self._begun:
+            raise ResetNeeded(f"call reset() before {what}()")
 
     def _check_open(self) -> None:
         if self.closed:
@@ -171,11 +224,19 @@ class CarRacingBatched(VectorEnv):
         """End the worker threads."""
         self._cars.close()
 
-    def _start(self, mask: Any) -> None:
+    def _start(self, mask: Any, randomize: bool = True) -> None:
         """Begin new episodes where `mask` (N,) is True."""
-        self._cars.reset(mask, self._generators)
+        if self.domain_randomize and randomize:
+            self._paint(_host(mask))
+        self._cars.reset(mask, self._generators())
         self._terminated = self._terminated & ~mask
         self._truncated = self._truncated & ~mask
+
+    def _paint(self, mask: NDArray[np.bool_]) -> None:
+        """Draw new colours for the environments set in `mask` from their random streams."""
+        generators = self._generators()
+        for e in np.flatnonzero(mask):
+            self._cars.set_colors(e, random_colors(generators[e]))
 
     def _telemetry(self, mask: Any) -> dict[str, Any]:
         """What the picture hides, as `wmlib/CarRacing-v3` tells it, valid where `mask` is True."""
@@ -196,40 +257,6 @@ class CarRacingBatched(VectorEnv):
             "final_info": final,
             "_final_info": done,
         }
-
-    def _seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
-        """One seed, or None, for each environment."""
-        if seed is None:
-            return [None] * self.num_envs
-        if isinstance(seed, int | np.integer):
-            return [int(seed) + e for e in range(self.num_envs)]
-        if not isinstance(seed, Sequence | np.ndarray):
-            raise ValueError(f"seed must be an integer, a sequence or None, got {seed!r}")
-        if len(seed) != self.num_envs:
-            raise ValueError(f"seed must have {self.num_envs} entries, got {len(seed)}")
-        return [None if s is None else int(s) for s in seed]
-
-    def _checked_mask(self, options: dict[str, Any] | None) -> NDArray[np.bool_]:
-        """The reset mask (N,) on the CPU, a copy; all True without one."""
-        if not isinstance(options, dict | None):
-            raise ValueError(f"options must be a dictionary or None, got {options!r}")
-        mask = _host((options or {}).get("reset_mask"))
-        if mask is None:
-            return np.ones(self.num_envs, bool)
-        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
-            raise ValueError("options['reset_mask'] must be a boolean array")
-        if mask.shape != (self.num_envs,):
-            raise ValueError(
-                f"options['reset_mask'] must have shape ({self.num_envs},), got {mask.shape}"
-            )
-        if not mask.any():
-            raise ValueError("options['reset_mask'] must be True somewhere")
-        return mask.copy()
-
-
-def _check_count(name: str, value: Any) -> None:
-    if not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
 
 
 def _host(array: Any) -> Any:
