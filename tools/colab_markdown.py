@@ -16,7 +16,7 @@ LABEL = re.compile(r"^:label: (\S+)$|^\$\$ *\((\S+)\)$", re.M)
 EXERCISE = re.compile(r"^[`:]{3,}\{exercise(?:-start)?\}.*\n(?::.*\n)*?:label: (\S+)", re.M)
 
 
-def plain(markdown: str, repository: str) -> str:
+def plain(markdown: str, repository: str | None) -> str:
     """The Markdown of one cell without MyST syntax; `repository` is where pictures are found."""
     lines, out = markdown.split("\n"), []
     while lines:
@@ -35,7 +35,7 @@ def plain(markdown: str, repository: str) -> str:
     return "\n".join(out)
 
 
-def _directive(name: str, argument: str, body: list[str], repository: str) -> str:
+def _directive(name: str, argument: str, body: list[str], repository: str | None) -> str:
     """One directive as Markdown; unknown ones keep their text."""
     options = {}
     while body and (match := re.match(r"^:([\w-]+): *(.*)$", body[0])):
@@ -66,7 +66,7 @@ def _directive(name: str, argument: str, body: list[str], repository: str) -> st
     return f"> **{title}.**\n>\n{quoted}"
 
 
-def _roles(line: str, repository: str) -> str:
+def _roles(line: str, repository: str | None) -> str:
     """Replace the roles of one line: citations, equations, glued numbers, links to pages."""
     line = re.sub(r"\{cite:([pt])\}`([^`]+)`", lambda m: _citations(m[2], m[1] == "p"), line)
     line = re.sub(r"\{eq\}`([^`]+)`", lambda m: f"({equations().get(m[1], '?')})", line)
@@ -78,12 +78,15 @@ def _roles(line: str, repository: str) -> str:
     return re.sub(r"(!\[[^\]]*\])\(([^)]+)\)", lambda m: f"{m[1]}({_web(m[2], repository)})", line)
 
 
-def _web(path: str, repository: str) -> str:
-    """Address of a picture of the repository: Colab does not see the files beside a notebook."""
-    if path.startswith("http"):
+def _web(path: str, repository: str | None) -> str:
+    """Address of a picture of the repository: Colab does not see the files beside a notebook.
+
+    Without a repository the path stays, which is right for a clone. HEAD is the default branch.
+    """
+    if path.startswith("http") or repository is None:
         return path
     inside = path.strip().lstrip("./")
-    return f"{repository.replace('github.com', 'raw.githubusercontent.com')}/main/{inside}"
+    return f"{repository.replace('github.com', 'raw.githubusercontent.com')}/HEAD/{inside}"
 
 
 @cache

@@ -1,0 +1,1 @@
+"""What the chapters use, and nothing else in wmlib does."""
