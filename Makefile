@@ -19,7 +19,7 @@ $(STAMP): requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-# The set-up cells, the folded flashcards and the notebooks beside the chapters are generated.
+# The folded flashcards and the notebooks beside the chapters are generated.
 sync: setup
 	$(BIN)/python tools/sync_notebooks.py
 

@@ -31,7 +31,8 @@ NOT_FOUND = """<!doctype html>
 <meta name="viewport" content="width=device-width"><meta name="robots" content="noindex">
 <style>
   :root {{ color-scheme: light dark; }}
-  body {{ font: 1.1rem/1.5 Georgia, serif; max-width: 34rem; margin: 18vh auto; padding: 0 1.2rem; }}
+  body {{ font: 1.1rem/1.5 Georgia, serif; max-width: 34rem; margin: 18vh auto;
+    padding: 0 1.2rem; }}
   h1 {{ font-size: 1.7rem; }} a {{ color: inherit; }}
 </style></head><body>
 <h1>There is no such page</h1>

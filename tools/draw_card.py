@@ -27,8 +27,8 @@ CARD = """<style>
   .film {{ width: 530px; }}
 </style>
 <div class="words"><img src="data:image/svg+xml;base64,{logo}"><h1>World Models</h1>
-<p>An agent that learns a model of its world, dreams in it, and learns to act in the dream.</p></div>
-<img class="film" src="data:image/png;base64,{film}">"""
+<p>An agent that learns a model of its world, dreams in it, and learns to act in the dream.</p>
+</div><img class="film" src="data:image/png;base64,{film}">"""
 
 
 def encoded(data: bytes) -> str:
