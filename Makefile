@@ -1,4 +1,4 @@
-# make book | test | test-fast | lint | sync | clean. Needs only Python >= 3.11 and a network.
+# make book | test | test-fast | test-slow | test-book | lint | sync | clean. Needs only Python >= 3.11 and a network.
 # On Linux plain PyPI serves torch with CUDA (several GB). For the CPU build:
 #   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make book
 PYTHON ?= python3
@@ -7,7 +7,7 @@ BIN := .venv/bin
 export OMP_WAIT_POLICY ?= PASSIVE
 STAMP := .venv/.installed
 
-.PHONY: setup sync book test test-fast lint clean
+.PHONY: setup sync book test test-fast test-slow test-book lint clean
 
 setup: $(STAMP)
 
@@ -44,6 +44,15 @@ test: lint
 
 test-fast: setup
 	$(BIN)/python -m pytest -m "not slow and not nightly and not browser"
+
+# The rest of `make test` in two parts, for machines that run them side by side.
+BOOK_TESTS := tests/test_book.py tests/test_browser.py tests/test_publication.py
+
+test-slow: setup
+	$(BIN)/python -m pytest -m "slow and not nightly and not browser" $(BOOK_TESTS:%=--ignore=%)
+
+test-book: setup
+	$(BIN)/python -m pytest -m "slow and not nightly" $(BOOK_TESTS)
 
 clean:
 	rm -rf _build build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache

@@ -1,4 +1,4 @@
-"""Run notebooks as Colab would: `python tools/run_like_colab.py --python COLAB/bin/python [NAME …]`.
+"""Run notebooks as Colab would: `python tools/run_like_colab.py --python COLAB/bin/python welcome`.
 
 The other Python holds exactly what .github/colab.txt lists. Each notebook (default: all) is written
 with its set-up cell, opened in an empty folder and run from top to bottom. The set-up cell finds
@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 
 import nbformat
 from jupyter_client.manager import AsyncKernelManager

@@ -9,9 +9,10 @@ from importlib.metadata import version
 if "google.colab" in sys.modules:
     pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
     sources = [
-        "wmlib=={version}",  # the release; else the repository, at its tag or as it is
+        "{url}/releases/download/v{version}/wmlib-{version}-py3-none-any.whl",
         "git+{url}@v{version}",
         "git+{url}",
+        "wmlib=={version}",
     ]
     if all(subprocess.run([*pip, source], capture_output=True).returncode for source in sources):
         sys.exit("{advice}")

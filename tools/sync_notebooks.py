@@ -30,12 +30,17 @@ def version() -> str:
 
 
 def setup_cell(home: str | None) -> str:
-    """The code of the set-up cell, with the address `home` of the repository or without one."""
+    """The code of the set-up cell, with the address `home` of the repository or without one.
+
+    A repository installs its own release, so that a fork never gets another's code by the name.
+    """
     code = (ROOT / "tools/setup_cell.py").read_text(encoding="utf-8").rstrip()
-    if home is None:
-        code = re.sub(r'^ *"git\+\{url\}.*\n', "", code, flags=re.M)
-    tried = f"PyPI and {home} do not answer" if home else "PyPI does not answer"
-    advice = f"{tried}. Try again later, or upload a clone of the book and pip install it."
+    other = r'"wmlib==' if home else r'"(?:git\+)?\{url\}'
+    code = re.sub(rf"^ *{other}.*\n", "", code, flags=re.M)
+    advice = (
+        f"wmlib {version()} was not found at {home or 'PyPI'}. "
+        "Try again later, or upload a clone of the book and pip install it."
+    )
     for word, value in {"url": home or "", "version": version(), "advice": advice}.items():
         code = code.replace(f"{{{word}}}", value)
     return code
