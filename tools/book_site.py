@@ -20,7 +20,8 @@ ABOUT = (
 )
 CARD = "card.png"  # bookassets/, by tools/draw_card.py
 CARD_ALT = "World Models: a car on its track and a room in Doom, real, as V keeps them, dreamed."
-LONGEST = 200
+SHORTEST, LONGEST = 40, 200  # letters of a description
+FORMULA = "\0"
 ICONS = (
     ("icon", "favicon-32.png", ' type="image/png" sizes="32x32"'),
     ("icon", "favicon.ico", ' sizes="16x16 32x32 48x48"'),
@@ -59,16 +60,19 @@ def know_the_address(app: Sphinx, config: Config) -> None:
 
 
 def describe(doctree: nodes.document | None) -> str:
-    """A page's first sentences, or the book's."""
+    """A page's first sentences, up to the first formula, or else the book's."""
     for paragraph in doctree.findall(nodes.paragraph) if doctree else ():
-        text = " ".join(
-            node.astext()
+        if isinstance(paragraph.parent, nodes.citation):
+            continue
+        text = "".join(
+            FORMULA if isinstance(node.parent, nodes.math) else node.astext()
             for node in paragraph.findall(nodes.Text)
-            if not isinstance(node.parent, nodes.math)
         )
         text = re.sub(r"^Question\.\s*", "", re.sub(r"\s+", " ", text)).strip()
-        text = re.sub(r" (?=[.,;:?!)])", "", text)
-        if len(text) >= 40:
+        if FORMULA in text:
+            text = re.split(r"(?<=[.?!]) (?=[^.?!]*$)", text[: text.index(FORMULA)])[0]
+            text = text if text.endswith((".", "?", "!")) else ""
+        if len(text) >= SHORTEST:
             return text if len(text) <= LONGEST else text[:LONGEST].rsplit(" ", 1)[0] + " …"
     return ABOUT
 

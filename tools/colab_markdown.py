@@ -8,6 +8,7 @@ import re
 from functools import cache
 from pathlib import Path
 
+from book_references import label, tell_apart
 from pybtex.database import parse_file
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -129,19 +130,13 @@ def exercises() -> dict[str, str]:
 @cache
 def _bibliography() -> dict[str, str]:
     """Citation key -> 'Ha and Schmidhuber, 2018'."""
-    names = {}
-    for key, entry in parse_file(str(ROOT / "references.bib")).entries.items():
-        last = [
-            " ".join(person.last_names).replace("{", "").replace("}", "")
-            for person in entry.persons.get("author", [])
-        ]
-        who = " and ".join(last) if len(last) < 3 else f"{last[0]} et al."
-        names[key] = re.sub(r'\\"(\w)', "\\1\u0308", who) + f", {entry.fields['year']}"
-    return names
+    entries = parse_file(str(ROOT / "references.bib")).entries
+    tell_apart(entries)
+    return {key: label(entry) for key, entry in entries.items()}
 
 
 def _citations(keys: str, in_brackets: bool) -> str:
     texts = [_bibliography().get(key.strip(), key) for key in keys.split(",")]
     if in_brackets:
         return f"({'; '.join(texts)})"
-    return "; ".join(re.sub(r", (\d{4})$", r" (\1)", text) for text in texts)
+    return "; ".join(re.sub(r", (\d{4}\w?)$", r" (\1)", text) for text in texts)
