@@ -46,7 +46,7 @@ test-fast: setup
 	$(BIN)/python -m pytest -m "not slow and not nightly and not browser"
 
 # The rest of `make test` in two parts, for machines that run them side by side.
-BOOK_TESTS := tests/test_book.py tests/test_browser.py tests/test_publication.py
+BOOK_TESTS := tests/test_book.py tests/test_browser.py tests/test_site.py
 
 test-slow: setup
 	$(BIN)/python -m pytest -m "slow and not nightly and not browser" $(BOOK_TESTS:%=--ignore=%)

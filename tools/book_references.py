@@ -55,7 +55,10 @@ class AuthorAndYear(PlainStyle):
 def setup(app: Sphinx) -> dict[str, Any]:
     """Make the style known under the name that stands in _config.yml."""
     pybtex.plugin.register_plugin("pybtex.style.formatting", "author_and_year", AuthorAndYear)
+    # After sphinxcontrib.bibtex, which reads the file in the same event.
     app.connect(
-        "builder-inited", lambda app: tell_apart(app.env.get_domain("cite").bibdata.data.entries)
+        "builder-inited",
+        lambda app: tell_apart(app.env.get_domain("cite").bibdata.data.entries),
+        priority=900,
     )
     return {"parallel_read_safe": True, "parallel_write_safe": True}
