@@ -95,7 +95,7 @@ def test_notebooks_in_the_tree_are_the_same_in_every_fork(name, monkeypatch):
     here = generated(page)[page.with_suffix(".ipynb")]
     assert here == page.with_suffix(".ipynb").read_text("utf-8")
     published = notebook(page, synced_page(page), HOME)
-    assert f"git+{HOME}@v{version()}" in published
+    assert f"{HOME}/archive/HEAD.tar.gz" in published
     pictures = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", published)
     assert pictures
     for picture in pictures:
@@ -137,7 +137,8 @@ def play_cell(home, monkeypatch, succeed_at):
 
 def test_the_cell_takes_its_own_release_then_the_tag_then_the_repository(monkeypatch, capsys):
     wheel = f"{HOME}/releases/download/v{version()}/wmlib-{version()}-py3-none-any.whl"
-    sources = [wheel, f"git+{HOME}@v{version()}", f"git+{HOME}"]
+    tag, newest = (f"{HOME}/archive/{what}.tar.gz" for what in (f"refs/tags/v{version()}", "HEAD"))
+    sources = [wheel, tag, newest]
     for place in range(3):
         tried = play_cell(HOME, monkeypatch, place)
         assert tried == [*sources[: place + 1], "wmlib.book.colab"]

@@ -1,5 +1,6 @@
 """The built pages as a site, by two light pages: one of a fork, one of a copy without a home."""
 
+import os
 import re
 import threading
 from functools import partial
@@ -17,6 +18,9 @@ from test_browser import CHROMIUM, QuietHandler
 FORK = {"GITHUB_REPOSITORY": BOOK_OF_THE_TESTS, "BOOK_SITE": ""}
 NOWHERE = {"GITHUB_REPOSITORY": "", "GIT_DIR": "/nonexistent", "BOOK_SITE": ""}
 pytestmark = pytest.mark.slow
+needs_chromium = pytest.mark.skipif(
+    not CHROMIUM and not os.environ.get("CI"), reason="needs Chromium"
+)
 
 
 def build_site(tmp_path_factory, page, **environment):
@@ -122,6 +126,7 @@ def open_site(homeless):
 
 
 @pytest.mark.browser
+@needs_chromium
 def test_the_tab_key_skips_formulas(open_site):
     browser, site = open_site
     tab = browser.new_page()
@@ -133,6 +138,7 @@ def test_the_tab_key_skips_formulas(open_site):
 
 
 @pytest.mark.browser
+@needs_chromium
 def test_search_excerpts_are_prose(open_site):
     browser, site = open_site
     tab = browser.new_page()

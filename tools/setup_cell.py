@@ -10,8 +10,8 @@ if "google.colab" in sys.modules:
     pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
     sources = [
         "{url}/releases/download/v{version}/wmlib-{version}-py3-none-any.whl",
-        "git+{url}@v{version}",
-        "git+{url}",
+        "{url}/archive/refs/tags/v{version}.tar.gz",
+        "{url}/archive/HEAD.tar.gz",
         "wmlib=={version}",
     ]
     if all(subprocess.run([*pip, source], capture_output=True).returncode for source in sources):

@@ -35,7 +35,7 @@ def setup_cell(home: str | None) -> str:
     A repository installs its own release, so that a fork never gets another's code by the name.
     """
     code = (ROOT / "tools/setup_cell.py").read_text(encoding="utf-8").rstrip()
-    other = r'"wmlib==' if home else r'"(?:git\+)?\{url\}'
+    other = '"wmlib==' if home else r'"\{url\}'
     code = re.sub(rf"^ *{other}.*\n", "", code, flags=re.M)
     advice = (
         f"wmlib {version()} was not found at {home or 'PyPI'}. "
