@@ -13,8 +13,10 @@ from build_page import build
 from conftest import BOOK_OF_THE_TESTS
 from PIL import Image
 from playwright.sync_api import sync_playwright
+from sync_notebooks import notebook, synced_page
 from test_browser import CHROMIUM, QuietHandler
 
+ROOT = Path(__file__).resolve().parents[1]
 FORK = {"GITHUB_REPOSITORY": BOOK_OF_THE_TESTS, "BOOK_SITE": ""}
 NOWHERE = {"GITHUB_REPOSITORY": "", "GIT_DIR": "/nonexistent", "BOOK_SITE": ""}
 pytestmark = pytest.mark.slow
@@ -71,6 +73,14 @@ def test_a_forks_page_links_to_the_fork(fork):
         f"colab.research.google.com/github/{BOOK_OF_THE_TESTS}/blob/notebooks" in u for u in ours
     )
     assert [url for url in ours if BOOK_OF_THE_TESTS not in url] == []
+
+
+def test_the_download_is_the_notebook_that_colab_opens(fork):
+    html = (fork / "chapters/welcome.html").read_text("utf-8")
+    assert '_sources/chapters/welcome.ipynb"' in html
+    page = ROOT / "chapters/welcome.md"
+    expected = notebook(page, synced_page(page), f"https://github.com/{BOOK_OF_THE_TESTS}")
+    assert (fork / "_sources/chapters/welcome.ipynb").read_text("utf-8") == expected
 
 
 def test_a_page_without_an_address_says_so(homeless):

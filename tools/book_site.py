@@ -13,6 +13,7 @@ import address
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sync_notebooks import notebook, synced_page
 
 ABOUT = (
     "A book that takes apart and rebuilds World Models (Ha and Schmidhuber, 2018): an agent that "
@@ -128,9 +129,20 @@ def write_extra_pages(app: Sphinx, error: Exception | None) -> None:
     )
 
 
+def write_notebooks(app: Sphinx, error: Exception | None) -> None:
+    """What the download button gives: the notebook that Colab opens, not the page's source."""
+    if error or app.builder.format != "html":
+        return
+    for download in Path(app.outdir).glob("_sources/chapters/*.ipynb"):
+        page = address.ROOT / "chapters" / f"{download.stem}.md"
+        content = notebook(page, synced_page(page), address.repository())
+        download.write_text(content, encoding="utf-8")
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the extension; the address must be known before the theme asks for it."""
     app.connect("config-inited", know_the_address, priority=100)
     app.connect("html-page-context", dress_page, priority=980)
     app.connect("build-finished", write_extra_pages)
+    app.connect("build-finished", write_notebooks)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
