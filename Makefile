@@ -1,4 +1,4 @@
-# make book | test | test-fast | lint | sync | clean. Needs only Python >= 3.11 and a network.
+# make book | test | test-fast | test-slow | test-book | lint | sync | clean. Needs only Python >= 3.11 and a network.
 # On Linux plain PyPI serves torch with CUDA (several GB). For the CPU build:
 #   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make book
 PYTHON ?= python3
@@ -7,7 +7,7 @@ BIN := .venv/bin
 export OMP_WAIT_POLICY ?= PASSIVE
 STAMP := .venv/.installed
 
-.PHONY: setup sync book test test-fast lint clean
+.PHONY: setup sync book test test-fast test-slow test-book lint clean
 
 setup: $(STAMP)
 
@@ -19,7 +19,7 @@ $(STAMP): requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-# The set-up cells, the folded flashcards and the notebooks beside the chapters are generated.
+# The folded flashcards and the notebooks beside the chapters are generated.
 sync: setup
 	$(BIN)/python tools/sync_notebooks.py
 
@@ -45,6 +45,15 @@ test: lint
 
 test-fast: setup
 	$(BIN)/python -m pytest -m "not slow and not nightly and not browser"
+
+# The rest of `make test` in two parts, for machines that run them side by side.
+BOOK_TESTS := tests/book/test_book.py tests/book/test_browser.py tests/book/test_site.py
+
+test-slow: setup
+	$(BIN)/python -m pytest -m "slow and not nightly and not browser" $(BOOK_TESTS:%=--ignore=%)
+
+test-book: setup
+	$(BIN)/python -m pytest -m "slow and not nightly" $(BOOK_TESTS)
 
 clean:
 	rm -rf _build build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+BOOK_OF_THE_TESTS = "reader/a-fork"  # the repository that built pages link to
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))  # the book's tools are scripts, not a package
 
@@ -15,5 +16,7 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from build_page import build
 
     out = tmp_path_factory.mktemp("book") / "out"
-    assert build(out) == 0, "the book does not build: see the warnings above"
+    assert build(out, GITHUB_REPOSITORY=BOOK_OF_THE_TESTS) == 0, (
+        "the book does not build: see the warnings above"
+    )
     return out / "_build" / "html"

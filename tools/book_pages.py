@@ -1,11 +1,14 @@
 """A small Sphinx extension: pages load nothing that the book does not use; numbers are well set.
 
 Jupyter Book always adds Thebe, which points every page at a CDN; the book runs without a kernel, so
-its scripts are taken out again. Python prints negative numbers with a hyphen, and a line may break
-within "81 ± 3"; prose has a minus sign and spaces that hold.
+its scripts are taken out again, MathJax where there is no formula and FontAwesome's script
+everywhere (the icons come from its fonts). Python prints negative numbers with a hyphen, and a line
+may break within "81 ± 3"; prose has a minus sign and spaces that hold.
 """
 
 import re
+import shutil
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -13,6 +16,7 @@ from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 VERBATIM = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.raw)
+ICON_SCRIPT = re.compile(r"<script[^>]*fontawesome[^>]*></script>\n?")
 HOLD = "\N{NO-BREAK SPACE}"
 
 
@@ -40,21 +44,50 @@ class SetNumbers(SphinxPostTransform):
                 text.parent.replace(text, nodes.Text(better))
 
 
-def drop_thebe(
-    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object
+def has_formulas(doctree: nodes.document | None) -> bool:
+    """Whether MathJax has anything to do; a widget may set formulas of its own."""
+    if doctree is None:
+        return False
+    return any(
+        isinstance(node, nodes.math | nodes.math_block)
+        or (isinstance(node, nodes.raw) and "jupyter.widget-view" in node.astext())
+        for node in doctree.findall()
+    )
+
+
+def drop_scripts(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
-    """Remove the Thebe scripts from a page that is about to be written."""
+    """Remove Thebe, and MathJax where it is idle, from a page that is about to be written."""
+    idle = ("thebe",) if has_formulas(doctree) else ("thebe", "mathjax")
     for kind in ("script_files", "css_files"):
         files = context.get(kind, [])
         files[:] = [
             item
             for item in files
-            if "thebe" not in f"{item} {getattr(item, 'attributes', '')}".lower()
+            if not any(word in f"{item} {getattr(item, 'attributes', '')}".lower() for word in idle)
         ]
+    if page == "search":
+        app.add_js_file("search-excerpts.js", priority=900)
+
+
+def drop_icon_script(app: Sphinx, error: Exception | None) -> None:
+    """FontAwesome's script (1.4 MB) stands in the theme's template: out of the written pages."""
+    if error or app.builder.format != "html":
+        return
+    for page in Path(app.outdir).rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        if "fontawesome" in text:
+            page.write_text(ICON_SCRIPT.sub("", text), encoding="utf-8")
+    for script in Path(app.outdir).glob("_static/vendor/fontawesome/*/js"):
+        shutil.rmtree(script)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the extension; late, after the other extensions have added their files."""
-    app.connect("html-page-context", drop_thebe, priority=990)
+    app.setup_extension("book_site")
+    app.setup_extension("book_references")
+    app.connect("html-page-context", drop_scripts, priority=990)
+    app.connect("build-finished", drop_icon_script)
     app.add_post_transform(SetNumbers)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -4,6 +4,7 @@ Unlike `make book` nothing is taken from the execution cache, which does not not
 wmlib. A page goes to _build/page-NAME/; links to other pages are then missing, so it only warns.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -14,8 +15,11 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def build(out: Path, page: str | None = None) -> int:
-    """Execute and build everything (warnings are errors) or one page into `out`; the exit code."""
+def build(out: Path, page: str | None = None, **environment: str) -> int:
+    """Execute and build everything (warnings are errors) or one page into `out`; the exit code.
+
+    `environment` is added to the process's, for example GITHUB_REPOSITORY (see address.py).
+    """
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
@@ -41,7 +45,7 @@ def build(out: Path, page: str | None = None) -> int:
         "--all",
         *flags,
     ]
-    return subprocess.run(command, cwd=ROOT).returncode
+    return subprocess.run(command, cwd=ROOT, env=os.environ | environment).returncode
 
 
 def main(page: str) -> int:

@@ -8,6 +8,7 @@ import re
 from functools import cache
 from pathlib import Path
 
+from book_references import label, tell_apart
 from pybtex.database import parse_file
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -16,7 +17,7 @@ LABEL = re.compile(r"^:label: (\S+)$|^\$\$ *\((\S+)\)$", re.M)
 EXERCISE = re.compile(r"^[`:]{3,}\{exercise(?:-start)?\}.*\n(?::.*\n)*?:label: (\S+)", re.M)
 
 
-def plain(markdown: str, repository: str) -> str:
+def plain(markdown: str, repository: str | None) -> str:
     """The Markdown of one cell without MyST syntax; `repository` is where pictures are found."""
     lines, out = markdown.split("\n"), []
     while lines:
@@ -35,7 +36,7 @@ def plain(markdown: str, repository: str) -> str:
     return "\n".join(out)
 
 
-def _directive(name: str, argument: str, body: list[str], repository: str) -> str:
+def _directive(name: str, argument: str, body: list[str], repository: str | None) -> str:
     """One directive as Markdown; unknown ones keep their text."""
     options = {}
     while body and (match := re.match(r"^:([\w-]+): *(.*)$", body[0])):
@@ -66,7 +67,7 @@ def _directive(name: str, argument: str, body: list[str], repository: str) -> st
     return f"> **{title}.**\n>\n{quoted}"
 
 
-def _roles(line: str, repository: str) -> str:
+def _roles(line: str, repository: str | None) -> str:
     """Replace the roles of one line: citations, equations, glued numbers, links to pages."""
     line = re.sub(r"\{cite:([pt])\}`([^`]+)`", lambda m: _citations(m[2], m[1] == "p"), line)
     line = re.sub(r"\{eq\}`([^`]+)`", lambda m: f"({equations().get(m[1], '?')})", line)
@@ -78,12 +79,15 @@ def _roles(line: str, repository: str) -> str:
     return re.sub(r"(!\[[^\]]*\])\(([^)]+)\)", lambda m: f"{m[1]}({_web(m[2], repository)})", line)
 
 
-def _web(path: str, repository: str) -> str:
-    """Address of a picture of the repository: Colab does not see the files beside a notebook."""
-    if path.startswith("http"):
+def _web(path: str, repository: str | None) -> str:
+    """Address of a picture of the repository: Colab does not see the files beside a notebook.
+
+    Without a repository the path stays, which is right for a clone. HEAD is the default branch.
+    """
+    if path.startswith("http") or repository is None:
         return path
     inside = path.strip().lstrip("./")
-    return f"{repository.replace('github.com', 'raw.githubusercontent.com')}/main/{inside}"
+    return f"{repository.replace('github.com', 'raw.githubusercontent.com')}/HEAD/{inside}"
 
 
 @cache
@@ -126,19 +130,13 @@ def exercises() -> dict[str, str]:
 @cache
 def _bibliography() -> dict[str, str]:
     """Citation key -> 'Ha and Schmidhuber, 2018'."""
-    names = {}
-    for key, entry in parse_file(str(ROOT / "references.bib")).entries.items():
-        last = [
-            " ".join(person.last_names).replace("{", "").replace("}", "")
-            for person in entry.persons.get("author", [])
-        ]
-        who = " and ".join(last) if len(last) < 3 else f"{last[0]} et al."
-        names[key] = re.sub(r'\\"(\w)', "\\1\u0308", who) + f", {entry.fields['year']}"
-    return names
+    entries = parse_file(str(ROOT / "references.bib")).entries
+    tell_apart(entries)
+    return {key: label(entry) for key, entry in entries.items()}
 
 
 def _citations(keys: str, in_brackets: bool) -> str:
     texts = [_bibliography().get(key.strip(), key) for key in keys.split(",")]
     if in_brackets:
         return f"({'; '.join(texts)})"
-    return "; ".join(re.sub(r", (\d{4})$", r" (\1)", text) for text in texts)
+    return "; ".join(re.sub(r", (\d{4}\w?)$", r" (\1)", text) for text in texts)

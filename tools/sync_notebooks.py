@@ -1,42 +1,49 @@
 """Bring the generated parts of the book up to date: `make sync`, or one page: `… 04_vision`.
 
-For each chapters/*.md: write the set-up cell (with the repository's address from _config.yml) and
-the flashcards (from flashcards.yml) into the page, then the notebook beside it that Colab opens.
-Running it twice changes nothing; a test runs it and compares.
+For each chapters/*.md: write the flashcards (from flashcards.yml) into the page, then the notebook
+beside it, with a set-up cell in front. Running it twice changes nothing; a test compares.
+
+The notebooks in the tree know no repository's address, so that they are the same in every fork.
+`--publish FOLDER` writes those that Colab opens, which know it, into FOLDER/chapters.
 """
 
 import re
 import sys
 from pathlib import Path
 
+import address
 import jupytext
 import nbformat
 import yaml
 from colab_markdown import plain
 
 ROOT = Path(__file__).resolve().parents[1]
-SETUP = re.compile(
-    r"```\{code-cell\} ipython3\n:tags: \[skip-execution, hide-input\]\n.*?\n```\n", re.S
-)
-PROMPT = ":mystnb: {code_prompt_show: For Colab, code_prompt_hide: For Colab}"
 CARDS = re.compile(r"<!-- flashcards: (begin|all) -->\n.*?<!-- flashcards: end -->\n", re.S)
+TITLE = re.compile(r"\A(# .+)\n*")
 
 
-def repository() -> str:
-    """The repository's address, which stands in _config.yml alone."""
-    return yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
-
-
-def setup_cell() -> str:
-    """The set-up cell as it stands on every page, in MyST."""
+def version() -> str:
+    """The package's version, as wmlib/__init__.py has it."""
     found = re.search(r'__version__ = "(.+)"', (ROOT / "wmlib/__init__.py").read_text())
     assert found, "wmlib/__init__.py has no __version__"
-    code = (ROOT / "tools/setup_cell.py").read_text()
-    code = code.replace("{url}", repository()).replace("{version}", found[1])
-    return (
-        f"```{{code-cell}} ipython3\n:tags: [skip-execution, hide-input]\n{PROMPT}\n\n"
-        f"{code.rstrip()}\n```\n"
+    return found[1]
+
+
+def setup_cell(home: str | None) -> str:
+    """The code of the set-up cell, with the address `home` of the repository or without one.
+
+    A repository installs its own release, so that a fork never gets another's code by the name.
+    """
+    code = (ROOT / "tools/setup_cell.py").read_text(encoding="utf-8").rstrip()
+    other = '"wmlib==' if home else r'"\{url\}'
+    code = re.sub(rf"^ *{other}.*\n", "", code, flags=re.M)
+    advice = (
+        f"wmlib {version()} was not found at {home or 'PyPI'}. "
+        "Try again later, or upload a clone of the book and pip install it."
     )
+    for word, value in {"url": home or "", "version": version(), "advice": advice}.items():
+        code = code.replace(f"{{{word}}}", value)
+    return code
 
 
 def load_cards() -> list[dict[str, str]]:
@@ -71,32 +78,54 @@ def page_cards(page: str, scope: str) -> str:
 def synced_page(path: Path) -> str:
     """The Markdown of a page with its generated parts fresh."""
     text = path.read_text(encoding="utf-8")
-    text, found = SETUP.subn(lambda _: setup_cell(), text, count=1)
-    if not found:
-        raise SystemExit(f"{path.name}: no set-up cell (see tools/CHAPTER_TEMPLATE.md)")
     return CARDS.sub(lambda match: page_cards(path.stem, match[1]), text)
 
 
-def notebook(path: Path, text: str) -> str:
-    """The output-free notebook of a page, as JSON; cell ids count up, so they never jump."""
+def notebook(path: Path, text: str, home: str | None = None) -> str:
+    """The output-free notebook of a page, as JSON; cell ids count up, so they never jump.
+
+    Title, set-up cell, the rest. Colab folds the set-up cell (`cellView`).
+    """
     book = jupytext.reads(text, fmt="md:myst")
     book.metadata = {"kernelspec": book.metadata["kernelspec"]}
+    first = book.cells[0]
+    title = TITLE.match(first["source"])
+    if first["cell_type"] != "markdown" or not title:
+        raise SystemExit(f"{path.name}: a page begins with its title (tools/CHAPTER_TEMPLATE.md)")
+    first["source"] = first["source"][title.end() :]
+    setup = nbformat.v4.new_code_cell(setup_cell(home), metadata={"cellView": "form"})
+    rest = book.cells if first["source"] else book.cells[1:]
+    book.cells = [nbformat.v4.new_markdown_cell(title[1]), setup, *rest]
     for number, cell in enumerate(book.cells):
         cell["id"] = f"{path.stem[:40]}-{number:03d}"
         if cell["cell_type"] == "markdown":
-            cell["source"] = plain(cell["source"], repository())
+            cell["source"] = plain(cell["source"], home)
     nbformat.validate(book)
     return nbformat.writes(book) + "\n"
 
 
 def generated(path: Path) -> dict[Path, str]:
-    """File -> content of everything that belongs to one page."""
+    """File -> content of everything in the tree that belongs to one page."""
     text = synced_page(path)
     return {path: text, path.with_suffix(".ipynb"): notebook(path, text)}
 
 
+def publish(folder: Path) -> None:
+    """Write the notebooks that Colab opens, with this repository's address, into `folder`."""
+    home = address.repository()
+    if home is None:
+        raise SystemExit("no repository on GitHub: set GITHUB_REPOSITORY=owner/name, or `origin`")
+    (folder / "chapters").mkdir(parents=True, exist_ok=True)
+    for path in sorted((ROOT / "chapters").glob("*.md")):
+        target = folder / "chapters" / f"{path.stem}.ipynb"
+        target.write_text(notebook(path, synced_page(path), home), encoding="utf-8")
+    print(f"wrote {len(list((folder / 'chapters').glob('*.ipynb')))} notebooks to {folder}")
+
+
 def main(names: list[str]) -> None:
     """Rewrite what is out of date in the named pages (default: all) and say so."""
+    if names[:1] == ["--publish"]:
+        return publish(Path(names[1]))
     for path in sorted((ROOT / "chapters").glob("*.md")):
         if names and path.stem not in names:
             continue

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from book_pages import well_set
+from conftest import BOOK_OF_THE_TESTS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "chapters").glob("*.md"))
@@ -50,10 +51,6 @@ def cells(page: Path) -> list[str]:
     return [re.sub(r"\A(:\w+:.*\n)*", "", cell).strip("\n") for cell in found]
 
 
-def repository() -> str:
-    return yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
-
-
 def test_every_page_is_in_the_table_of_contents():
     listed = re.findall(r"chapters/(\w+)", (ROOT / "_toc.yml").read_text())
     assert sorted(listed) == [page.stem for page in PAGES]
@@ -75,35 +72,6 @@ def test_figure_files_are_in_sync(tmp_path):
     for name, drawing in FIGURES.items():
         drawing.save(tmp_path / "new.svg")
         assert (tmp_path / "new.svg").read_bytes() == (FOLDER / f"{name}.svg").read_bytes(), name
-
-
-def test_set_up_cell_is_the_same_on_all_pages_and_spares_torch():
-    first = {cells(page)[0] for page in PAGES}
-    assert len(first) == 1
-    code = first.pop()
-    assert f"git+{repository()}@v" in code
-    assert '"torch"' in code.split("package =")[0], "torch is not among what pip must keep"
-    assert "pip install torch" not in code
-
-
-def test_the_address_stands_in_one_place():
-    tracked = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split("\0")
-    name = repository().split("github.com/")[1]
-    holders = [
-        path
-        for path in tracked
-        if path
-        and not path.startswith(("chapters/", "bookassets/vendor/"))
-        and (ROOT / path).is_file()
-        and name in (ROOT / path).read_text(errors="ignore")
-    ]
-    assert holders == ["_config.yml"]
 
 
 def test_each_question_is_answered_exactly_once():
@@ -266,10 +234,9 @@ def test_every_figure_has_alt_text(book):
 @pytest.mark.slow
 @pytest.mark.timeout(2400)
 def test_colab_buttons_open_the_notebook_of_the_page(book):
-    where = repository().split("github.com/")[1]
+    colab = f"https://colab.research.google.com/github/{BOOK_OF_THE_TESTS}/blob/notebooks/chapters"
     for name, html in built_pages(book).items():
-        link = f"https://colab.research.google.com/github/{where}/blob/main/chapters/{name}.ipynb"
-        assert link in html, name
+        assert f"{colab}/{name}.ipynb" in html, name
 
 
 @pytest.mark.slow

@@ -30,13 +30,6 @@ from wmlib.envs.checks import check_action, checked_seeds
 from wmlib.envs.entry import TellsItsLimit
 
 
-def cores() -> int:
-    """The processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # not on macOS
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 class GameDied(RuntimeError):
     """The process behind a game has ended underneath it; the message is one line."""
 

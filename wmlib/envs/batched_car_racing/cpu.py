@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wmlib.envs.pool import cores
+from wmlib.device import cores
 
 from . import drawing
 from .compilation import compiled
