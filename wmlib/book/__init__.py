@@ -1,0 +1,1 @@
+"""What only the book needs; nothing in the library imports it."""

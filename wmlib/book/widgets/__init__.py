@@ -1,0 +1,1 @@
+"""Live widgets: one source for the book's pages, JupyterLab and Colab (see README.md here)."""
