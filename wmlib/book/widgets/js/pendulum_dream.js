@@ -82,6 +82,8 @@ export class PendulumDream {
     this.memory = memory;
     this.chance = chance;
     this.tau = tau;
+    this.z = new Float64Array(3);
+    this.state = memory.empty();
     this.reset();
   }
 
@@ -89,9 +91,17 @@ export class PendulumDream {
   reset() {
     const { starts, startLogVariance } = this.memory.w;
     const first = 3 * Math.floor(this.chance.uniform() * (starts.length / 3));
-    const deviation = Math.exp(startLogVariance / 2);
-    this.z = Float64Array.from({ length: 3 }, (_, i) =>
-      starts[first + i] + deviation * this.chance.normal());
+    this.begin(starts.slice(first, first + 3), startLogVariance);
+  }
+
+  /**
+   * Begin at a given z, blurred a little as all that M has learned from.
+   * @param {ArrayLike<number>} z
+   * @param {number} logVariance
+   */
+  begin(z, logVariance) {
+    const deviation = Math.exp(logVariance / 2);
+    this.z = Float64Array.from(z, (zi) => zi + deviation * this.chance.normal());
     this.state = this.memory.empty();
   }
 
