@@ -14,8 +14,8 @@ class TimeLine(LiveWidget, module="time_line"):
 
     dream = traitlets.Bool(False).tag(sync=True)
     """whether M takes the place of V"""
-    stage = traitlets.Int(0).tag(sync=True)
-    """how many of the step's arrows have been drawn"""
+    stage = traitlets.Int(6).tag(sync=True)
+    """how far the step has come; the last stage (6, in a dream 4) shows all of it"""
 
     def __init__(self, caption: str = "", **traits: object) -> None:
         drawing = schematics.timeline(dream=bool(traits.get("dream", False)))

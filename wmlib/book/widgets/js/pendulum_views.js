@@ -54,7 +54,7 @@ function drawTorque(/** @type {CanvasRenderingContext2D} */ g, /** @type {number
  * @param {{real: number[], dream: number[]}} heights
  */
 export function drawHeights(g, w, h, colours, heights) {
-  const box = { x: 58, y: 10, w: w - 66, h: h - 36 };
+  const box = { x: 58, y: 10, w: w - 74, h: h - 36 };
   const at = drawAxes(g, box, { from: 0, to: 200, ticks: [0, 50, 100, 150, 200], name: "" },
     { from: -1.2, to: 1.2, ticks: [-1, 1], name: "", show: (v) => (v > 0 ? "up" : "hanging") }, colours);
   drawText(g, "step", box.x + box.w - 22, box.y + box.h - 6, colours, { align: "right" });

@@ -118,12 +118,12 @@ function renderTimeLine({ model, el }) {
     art.setAttribute("aria-label", `Time line, ${model.get("dream") ? "dream" : "game"}: ${lines()[stage]}`);
     story.textContent = `${stage + 1} of ${lines().length}. ${lines()[stage]}`;
     back.disabled = stage === 0;
-    next.disabled = stage === lines().length - 1;
+    next.textContent = stage === lines().length - 1 ? "From the start" : "Next ›";
     tick.set(model.get("dream"));
   };
   const move = (/** @type {number} */ by) => {
     const stage = Math.min(model.get("stage"), lines().length - 1) + by;
-    model.set("stage", Math.min(Math.max(stage, 0), lines().length - 1));
+    model.set("stage", Math.max(stage % lines().length, 0)); // after the last comes the first
     model.save_changes();
   };
   const back = makeButton("‹ Back", () => move(-1)), next = makeButton("Next ›", () => move(1));
