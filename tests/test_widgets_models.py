@@ -11,9 +11,12 @@ import pytest
 import torch
 
 from wmlib import credit
+from wmlib.book.widgets.pendulum_lab import packed_round
 from wmlib.configs import EvolveConfig
 from wmlib.evolution import start_search
 from wmlib.iterative import published_round
+from wmlib.report import PUBLISHED
+from wmlib.runs import read_json
 
 JS = Path(__file__).resolve().parents[1] / "wmlib/book/widgets/js"
 NODE = shutil.which("node")
@@ -27,6 +30,7 @@ def run_js(modules: dict[str, str], body: str, data: object = None) -> object:
     )
     script = (
         f"{imports}import {{ readFileSync }} from 'node:fs';\n"
+        "import { runInNewContext } from 'node:vm';\n"
         "const data = JSON.parse(readFileSync(0, 'utf8'));\n"
         f"const main = () => {{ {body} }};\n"
         "const plain = (k, v) => ArrayBuffer.isView(v) ? Array.from(v) : v;\n"
@@ -387,3 +391,115 @@ def test_the_dream_draws_what_memory_predicts(tau):
     assert (np.abs(drawn[:, :3].mean(0) - mu) < 5 * deviation / math.sqrt(4000)).all()
     np.testing.assert_allclose(drawn[:, :3].std(0), deviation, rtol=0.06)
     np.testing.assert_allclose(drawn[:, 3], float(out.reward), rtol=1e-4)
+
+
+def packed(number):
+    return packed_round(f"round {number}", published_round(number))
+
+
+def test_packed_weights_are_the_packages_and_lose_only_float16():
+    agent = published_round(4)
+    told = run_js(
+        {"pendulum_round.js": "unpackedRound"},
+        "const { memory, controller } = unpackedRound(data);"
+        "return { ...memory.w, units: memory.units, controller };",
+        packed(4),
+    )
+    assert told["units"] == 48
+    for name, numbers in memory_for_js(agent.memory).items():
+        np.testing.assert_allclose(told[name], numbers, rtol=1e-3, atol=1e-7)
+    np.testing.assert_allclose(told["controller"], agent.params, rtol=1e-3, atol=1e-7)
+    np.testing.assert_allclose(told["starts"], agent.starts[0].flatten(), rtol=1e-3, atol=1e-4)
+
+
+def test_published_controller_gets_in_the_browser_what_it_gets_in_python():
+    """Returns of the C of the last round: 48 episodes of the real game, 200 dreams of M."""
+    real, dreamed = run_js(
+        {"pendulum_round.js": "unpackedRound", "dream_evolution.js": "DreamEvolution, realReturn"},
+        "const { memory, controller } = unpackedRound(data);"
+        "const evolution = new DreamEvolution(memory, 1, 1), seeds = [...Array(200).keys()];"
+        "return [seeds.slice(0, 48).map((seed) => realReturn(controller, seed)),"
+        " seeds.map((seed) => evolution.dreamed(controller, seed))];",
+        packed(4),
+    )
+    agent = published_round(4)
+    score = read_json(PUBLISHED / "pendulum/tiny/rounds.json")["rounds"][-1]
+    error = math.hypot(np.std(real) / math.sqrt(48), score["real_sem"])
+    assert abs(np.mean(real) - score["real_return"]) < 4 * error
+    dream = agent.dream(200, 1.0, max_episode_steps=150)
+    features, _ = dream.reset(seed=1)
+    returns = np.zeros(200)
+    for _ in range(150):
+        features, reward, *_ = dream.step(agent.act(features))
+        returns += reward
+    error = math.hypot(returns.std(), np.std(dreamed)) / math.sqrt(200)
+    assert abs(np.mean(dreamed) - returns.mean()) < 4 * error
+
+
+def test_a_controller_evolves_in_the_dream_and_the_same_seed_repeats_it():
+    rows, again = run_js(
+        {"pendulum_round.js": "unpackedRound", "dream_evolution.js": "DreamEvolution"},
+        "const { memory } = unpackedRound(data);"
+        "const run = () => { const evolution = new DreamEvolution(memory, 3, 1);"
+        " while (evolution.rows.length < 12) evolution.work.next();"
+        " return [evolution.rows, evolution.best]; };"
+        "return [run(), run()];",
+        packed(1),
+    )
+    assert rows == again
+    rows, best = rows
+    assert np.mean([r["dream"] for r in rows[-3:]]) > np.mean([r["dream"] for r in rows[:3]])
+    assert (best["generation"], best["dream"]) == (10, rows[9]["dream"])
+
+
+# --- flashcards -----------------------------------------------------------------------------------
+
+
+def cards_js(body: str, data: object = None) -> object:
+    """Run `body` after the page's own cards.js, without a page."""
+    script = JS.parents[3] / "bookassets/cards.js"
+    return run_js(
+        {},
+        "const context = { data, console };"
+        f"return runInNewContext(readFileSync({json.dumps(str(script))}, 'utf8') +"
+        f" ';(() => {{ ' + {json.dumps(body)} + ' }})()', context);",
+        data,
+    )
+
+
+def test_cards_come_back_later_the_better_they_were_known():
+    rated = cards_js(
+        "const day = CARD_DAY, life = (ratings) => { let card; let now = 0; const days = [];"
+        " for (const rating of ratings) { card = ratedCard(card, rating, now);"
+        "  days.push((card.due - now) / day); now = card.due; } return days; };"
+        "return [life(Array(8).fill('good')), life(Array(4).fill('easy')),"
+        " life(['good', 'good', 'hard', 'again', 'hard', 'hard'])];"
+    )
+    assert rated == [
+        [1, 3, 7, 16, 35, 90, 90, 90],
+        [3, 16, 90, 90],
+        [1, 3, 3, 0, 1, 1],
+    ]
+
+
+def test_due_cards_come_first_and_other_peoples_text_is_left_out():
+    due, kept, words = cards_js(
+        "const kept = readCards(data.text);"
+        "return [dueCards(['new', 'a', 'b', 'later'], kept, 1000), kept,"
+        " [0, 1, 16].map((days) => untilDue(days * CARD_DAY + 5, 5))];",
+        {
+            "text": json.dumps(
+                {
+                    "a": {"box": 1, "due": 900},
+                    "b": {"box": 2, "due": 500},
+                    "later": {"box": 1, "due": 5000},
+                    "bad": {"box": 99, "due": 1},
+                    "worse": "text",
+                }
+            )
+        },
+    )
+    assert due == ["b", "a", "new"]
+    assert sorted(kept) == ["a", "b", "later"]
+    assert words == ["again today", "again tomorrow", "again in 16 days"]
+    assert cards_js("return [readCards(null), readCards('no json'), readCards('[1]')];") == [{}] * 3

@@ -6,6 +6,7 @@ import { PendulumDream } from "./pendulum_dream.js";
 
 export const GENERATIONS = 50;
 const CANDIDATES = 32, EPISODES = 4, DREAM_STEPS = 150, REAL_STEPS = 200;
+const CHOSEN_AMONG_EVERY = 10, CHOSEN_BY = 8, LAST_WORD = 16; // generations; dreams; episodes
 
 /** @typedef {import("./pendulum_dream.js").PendulumMemory} PendulumMemory */
 /** @typedef {{generation: number, dream: number, real: number}} GenerationRow rewards per step of the cloud's mean */
@@ -23,16 +24,20 @@ export class DreamEvolution {
     this.search = new CmaEs(new Float64Array(C_PARAMETERS), 1, CANDIDATES, new Chance(seed));
     /** @type {GenerationRow[]} */
     this.rows = [];
+    /** The mean that did best in its dreams, as the package chooses it; at the end it is C. */
+    this.best = { params: new Float64Array(C_PARAMETERS), generation: 0, dream: -Infinity };
+    /** @type {GenerationRow | null} what the chosen C gets, once all is done */
+    this.result = null;
     this.work = this.generations();
   }
 
   get finished() {
-    return this.rows.length >= GENERATIONS;
+    return this.result !== null;
   }
 
-  /** C as it is now: the cloud's mean. */
+  /** C as it is now: the cloud's mean, at the end the chosen one. */
   get controller() {
-    return this.search.mean;
+    return this.finished ? this.best.params : this.search.mean;
   }
 
   /**
@@ -58,18 +63,27 @@ export class DreamEvolution {
         costs.push(-total / EPISODES);
       }
       this.search.tell(costs);
-      this.rows.push({ generation, ...this.score(generation) });
+      const mean = this.search.mean, candidate = generation % CHOSEN_AMONG_EVERY === 0;
+      const row = { generation, ...this.score(mean, candidate ? CHOSEN_BY : EPISODES, generation) };
+      this.rows.push(row);
+      if (candidate && row.dream > this.best.dream) this.best = { params: mean.slice(), generation, dream: row.dream };
       yield;
     }
+    this.result = { generation: this.best.generation, ...this.score(this.best.params, LAST_WORD, GENERATIONS + 1) };
   }
 
-  /** The cloud's mean in its dream and in the real game: rewards per step over four episodes each. */
-  score(/** @type {number} */ generation) {
+  /**
+   * A C in its dream and in the real game: rewards per step.
+   * @param {ArrayLike<number>} params
+   * @param {number} episodes of each
+   * @param {number} generation
+   */
+  score(params, episodes, generation) {
     let dream = 0, real = 0;
-    for (let k = 0; k < EPISODES; k++) {
-      const seed = 500 + 1000 * this.seed + EPISODES * generation + k;
-      dream += this.dreamed(this.controller, seed) / (EPISODES * DREAM_STEPS);
-      real += realReturn(this.controller, seed) / (EPISODES * REAL_STEPS);
+    for (let k = 0; k < episodes; k++) {
+      const seed = 500 + 1000 * this.seed + LAST_WORD * generation + k;
+      dream += this.dreamed(params, seed) / (episodes * DREAM_STEPS);
+      real += realReturn(params, seed) / (episodes * REAL_STEPS);
     }
     return { dream, real };
   }

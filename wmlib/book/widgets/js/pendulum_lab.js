@@ -88,7 +88,7 @@ function renderPendulumLab({ model, el }) {
   const worker = makeClock({ el, rate: () => 60, step: () => {}, playing: false, draw: () => {
     const before = evolution.rows.length;
     evolution.goOn(12);
-    if (evolution.rows.length === before) return;
+    if (evolution.rows.length === before && !evolution.finished) return;
     surfaces[3].redraw();
     report();
   } });
@@ -108,7 +108,7 @@ function renderPendulumLab({ model, el }) {
     if (done) worker.pause();
     evolving.textContent = worker.playing() ? "Pause evolving" : evolution && !done ? "Go on evolving" : "Evolve a C in this dream";
     note.textContent = evolutionTold(evolution);
-    const last = evolution && evolution.rows[evolution.rows.length - 1];
+    const last = evolution && (evolution.result ?? evolution.rows[evolution.rows.length - 1]);
     if (last) tell({ dream_reward: last.dream, real_reward: last.real, ...(done ? { evolved: Array.from(evolution.controller) } : {}) });
   };
   const play = (/** @type {boolean} */ on) => {
@@ -163,10 +163,12 @@ function evolutionTold(/** @type {DreamEvolution | null} */ evolution) {
   const last = evolution.rows[evolution.rows.length - 1];
   if (!last) return "The first generation dreams.";
   const number = (/** @type {number} */ x) => x.toFixed(1).replace("-", "−");
-  const now = `Generation ${last.generation} of ${GENERATIONS}: this C gets ${number(last.dream)} a step in its dream, ${number(last.real)} in the game.`;
-  if (!evolution.finished) return now;
-  if (last.dream - last.real > 1) return `${now} The dream promises more than the game pays: M is wrong where this C goes.`;
-  return `${now} The dream tells the truth.`;
+  const gets = (/** @type {{dream: number, real: number}} */ row) => `gets ${number(row.dream)} a step in its dream, ${number(row.real)} in the game.`;
+  const { result } = evolution;
+  if (!result) return `Generation ${last.generation} of ${GENERATIONS}: the cloud's mean ${gets(last)}`;
+  const end = `The C of generation ${result.generation}, which did best in its dreams, ${gets(result)}`;
+  if (result.dream - result.real > 1) return `${end} The dream promises more than the game pays: M is wrong where this C goes.`;
+  return result.dream < -7 ? `${end} In this dream nothing better was found.` : `${end} The dream told the truth.`;
 }
 
 /** Listeners that push while an arrow key is held, except where the key moves something else. */
