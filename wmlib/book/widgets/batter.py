@@ -1,5 +1,7 @@
 """The batter of chapter 1: who still hits when the picture is old or the spin is strange?"""
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import traitlets
@@ -22,7 +24,7 @@ class Batter(LiveWidget, module="batter"):
     """share of pitches that each batter hits: no model, straight line, given physics, learned
     model; told by the browser"""
 
-    def __init__(self, **traits: object) -> None:
+    def __init__(self, **traits: Any) -> None:
         super().__init__(still=_still(), **traits)
 
 

@@ -1,5 +1,7 @@
 """The credit explorer of chapter 2: what a late bell costs a learner."""
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import traitlets
@@ -22,7 +24,7 @@ class CreditExplorer(LiveWidget, module="credit_explorer"):
     """episodes for which REINFORCE's noise equals its signal; told by the browser"""
     price_evolution = traitlets.Float().tag(sync=True)
 
-    def __init__(self, **traits: object) -> None:
+    def __init__(self, **traits: Any) -> None:
         super().__init__(still=_still(), **traits)
 
 

@@ -1,5 +1,7 @@
 """The evolution explorer of chapter 6: CMA-ES on a landscape over two parameters."""
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import traitlets
@@ -26,7 +28,7 @@ class EvolutionExplorer(LiveWidget, module="evolution_explorer"):
     mean = traitlets.List(traitlets.Float()).tag(sync=True)
     best = traitlets.Float().tag(sync=True)
 
-    def __init__(self, **traits: object) -> None:
+    def __init__(self, **traits: Any) -> None:
         super().__init__(still=_still(), **traits)
 
 

@@ -65,9 +65,7 @@ def packed_round(name: str, agent: Agent) -> dict[str, Any]:
     """M, C and the starts of a round's dreams, as `js/pendulum_round.js` reads them."""
     memory = agent.memory
     parts = [
-        memory.lstm.weight_ih_l0,
-        memory.lstm.weight_hh_l0,
-        memory.lstm.bias_ih_l0,
+        *memory.lstm.all_weights[0][:3],  # the fourth, a second bias, is zero
         memory.output.weight,
         memory.output.bias,
         agent.params,

@@ -1,5 +1,7 @@
 """The time line of chapter 5: who is computed when, one arrow at a time."""
 
+from typing import Any
+
 import traitlets
 
 from wmlib import schematics
@@ -17,6 +19,6 @@ class TimeLine(LiveWidget, module="time_line"):
     stage = traitlets.Int(6).tag(sync=True)
     """how far the step has come; the last stage (6, in a dream 4) shows all of it"""
 
-    def __init__(self, caption: str = "", **traits: object) -> None:
+    def __init__(self, caption: str = "", **traits: Any) -> None:
         drawing = schematics.timeline(dream=bool(traits.get("dream", False)))
         super().__init__(still=still(drawing.svg(), ALT, caption), **traits)
