@@ -1,7 +1,8 @@
-"""The book's live widgets: in the built pages (no kernel), JupyterLab and Colab; see README.md."""
+"""Live widgets: one source for the book's pages, JupyterLab and Colab (see README.md here)."""
 
 from wmlib.book.widgets.batter import Batter
 from wmlib.book.widgets.credit_explorer import CreditExplorer
+from wmlib.book.widgets.dream_player import DreamPlayer
 from wmlib.book.widgets.evolution_explorer import EvolutionExplorer
 from wmlib.book.widgets.pendulum_lab import PendulumLab
 from wmlib.book.widgets.picture_slider import PictureSlider, slider, slider_grid
@@ -10,6 +11,7 @@ from wmlib.book.widgets.time_line import TimeLine
 __all__ = [
     "Batter",
     "CreditExplorer",
+    "DreamPlayer",
     "EvolutionExplorer",
     "PendulumLab",
     "PictureSlider",
