@@ -22,7 +22,7 @@ class CheatingMeter(LiveWidget, module="cheating_meter"):
     taus = traitlets.List(traitlets.Float()).tag(sync=True)
     controllers = traitlets.List(traitlets.Unicode()).tag(sync=True)
     """which C acts at each temperature"""
-    real = traitlets.List().tag(sync=True)
+    real = traitlets.List(traitlets.List(traitlets.Float())).tag(sync=True)
     """for each C the mean, standard error and number of its stored lives in the real game"""
     pictures = traitlets.List(traitlets.Unicode()).tag(sync=True)
     """what each dream shows before it runs"""
@@ -30,7 +30,7 @@ class CheatingMeter(LiveWidget, module="cheating_meter"):
     playing = traitlets.Bool(True).tag(sync=True)
     fireballs = traitlets.List(traitlets.Float()).tag(sync=True)
     """mean number of fireballs in view in each dream so far"""
-    lives = traitlets.List().tag(sync=True)
+    lives = traitlets.List(traitlets.List(traitlets.Int())).tag(sync=True)
     """lengths of the lives that have ended, for each dream"""
 
     def __init__(self, seed: int = 0) -> None:

@@ -25,7 +25,7 @@ class LatentExplorer(LiveWidget, module="latent_explorer"):
     task = traitlets.Unicode().tag(sync=True)
     frames = traitlets.List(traitlets.Unicode()).tag(sync=True)
     """real frames as data: URLs"""
-    codes = traitlets.List().tag(sync=True)
+    codes = traitlets.List(traitlets.List(traitlets.Float())).tag(sync=True)
     """V's mean of z for each of them"""
     dimensions = traitlets.List(traitlets.Int()).tag(sync=True)
     """those that tell something, the most telling first"""
