@@ -90,6 +90,7 @@ function renderEvolutionExplorer({ model, el }) {
 function beginSearch(/** @type {import("./landscapes.js").Landscape} */ landscape, /** @type {number} */ sigma,
   /** @type {number} */ population, /** @type {number} */ seed) {
   const es = new CmaEs(landscape.start, sigma, population, new Chance(seed));
+  /** @type {Search} */
   const search = { es, points: [], costs: [], means: [], best: [] };
   lookAround(search, landscape);
   return search;
