@@ -136,7 +136,7 @@ function renderPendulumLab({ model, el }) {
     redraw();
   };
   const changeWho = () => { who.set(model.get("who")); worlds.hang(); redraw(); };
-  const root = make("div", { class: "wm-live", ...pushKeys(push) },
+  const root = make("div", { class: "wm-live", "data-lm-suppress-shortcuts": "true", ...pushKeys(push) }, // else JupyterLab takes the keys
     make("div", { class: "wm-row" }, which.el, who.el),
     make("div", { class: "wm-two", tabindex: 0, role: "group", "aria-label": "Two pendulums; the arrow keys push them" },
       surfaces[0].el, surfaces[1].el),

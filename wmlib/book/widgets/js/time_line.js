@@ -140,6 +140,7 @@ function renderTimeLine({ model, el }) {
     move(by);
   };
   el.append(make("div", { class: "wm-live", tabindex: 0, role: "group", onkeydown: keys,
+    "data-lm-suppress-shortcuts": "true", // in JupyterLab the arrow keys would choose another cell
     "aria-label": "Time line; the arrow keys go forwards and back" },
     art, story, make("div", { class: "wm-row" }, back, next, tick.el)));
   show();
