@@ -48,7 +48,7 @@ export function makeRisk() {
       line(g, logits.map((logit, i) => [from + (right * (i + 1)) / REMEMBERED, top(up(logit))]), colours.dream, 2);
     },
   });
-  const head = make("div", { class: "wm-head" }, make("span", {}, "Risk of death, as M predicts it"), value);
+  const head = make("div", { class: "wm-head" }, make("span", {}, "Risk of death, says M"), value);
   return {
     el: make("div", { class: "wm-gauge" }, head, surface.el),
     add(logit) {
