@@ -1,22 +1,20 @@
 """The flashcards' spaced repetition: the page's own script, under Node."""
 
 import json
+from pathlib import Path
 
-from javascript import JS, needs_node, run_js
+from run_js import needs_node, run_js
+
+ROOT = Path(__file__).resolve().parents[1]
 
 pytestmark = needs_node
 
 
 def cards_js(body: str, data: object = None) -> object:
-    """Run `body` after the page's own cards.js, without a page."""
-    script = JS.parents[3] / "bookassets/cards.js"
-    return run_js(
-        {},
-        "const context = { data, console };"
-        f"return runInNewContext(readFileSync({json.dumps(str(script))}, 'utf8') +"
-        f" ';(() => {{ ' + {json.dumps(body)} + ' }})()', context);",
-        data,
-    )
+    """What `body` returns, run beside the page's own cards.js, without a page."""
+    script = (ROOT / "bookassets/cards.js").read_text(encoding="utf-8")
+    code = f"{script}\nconst data = given.data;\nanswer((() => {{ {body} }})());\n"
+    return run_js(code, data=data)
 
 
 def test_cards_come_back_later_the_better_they_were_known():
