@@ -226,7 +226,7 @@ function renderMixtureExplorer({ model, el }) {
     move();
   };
   el.append(make("div", { class: "wm-live wm-mixture" },
-    make("div", { class: "wm-pair" }, ...pictures.map((one) => one.el)), plot.el,
+    make("div", { class: "wm-moments" }, ...pictures.map((one) => one.el)), plot.el,
     make("div", {}, trace.el, make("div", { class: "wm-row" }, moment.el, tau.el),
       make("div", { class: "wm-row" }, dimension.el, again), note)));
   const callOff = whenNear(el, start);
