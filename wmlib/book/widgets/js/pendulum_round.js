@@ -24,5 +24,6 @@ export function unpackedRound({ units, weights }) {
   const weight_ih = take(16 * units), weight_hh = take(4 * units * units), bias = take(4 * units);
   const output = take(10 * units), outputBias = take(10), controller = take(C_PARAMETERS);
   const starts = take(all.length - at);
-  return { memory: new PendulumMemory({ weight_ih, weight_hh, bias, output, outputBias, starts, startLogVariance: -8 }), controller };
+  const arrays = { weight_ih, weight_hh, bias, output, outputBias, starts, startLogVariance: -8 };
+  return { memory: new PendulumMemory(arrays), controller };
 }
