@@ -1,6 +1,7 @@
 """Live widgets: one source for the book's pages, JupyterLab and Colab (see README.md here)."""
 
 from wmlib.book.widgets.batter import Batter
+from wmlib.book.widgets.bundle import listing
 from wmlib.book.widgets.cheating_meter import CheatingMeter
 from wmlib.book.widgets.credit_explorer import CreditExplorer
 from wmlib.book.widgets.dream_player import DreamPlayer
@@ -22,6 +23,7 @@ __all__ = [
     "PendulumLab",
     "PictureSlider",
     "TimeLine",
+    "listing",
     "slider",
     "slider_grid",
 ]

@@ -4,7 +4,7 @@ import { make, makeButton, makeChoice, makeSlider } from "./controls.js";
 import { line } from "./gauges.js";
 import { makeMemory } from "./memory.js";
 import { sampleMixture, temper } from "./mixture.js";
-import { bytesOf, loadNetwork, readNetwork } from "./networks.js";
+import { breathe, bytesOf, loadNetwork, readNetwork } from "./networks.js";
 import { normals, STREAMS, uniforms } from "./noise.js";
 import { makeDecoder, paint, SIDE } from "./vision.js";
 import { whenNear } from "./agent.js";
@@ -51,7 +51,7 @@ export async function alongEpisode(memory, z, a) {
     const action = Array.from(a.subarray(t * nA, (t + 1) * nA));
     state = memory.advance(z.subarray(t * nZ, (t + 1) * nZ), action, t === 0 ? 1 : 0, state);
     said.push(memory.predict(state));
-    if (t % 10 === 9) await new Promise((resolve) => setTimeout(resolve)); // the page may answer
+    if (t % 10 === 9) await breathe();
   }
   return said;
 }
