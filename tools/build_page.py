@@ -24,7 +24,8 @@ def build(out: Path, page: str | None = None, **environment: str) -> int:
     out.mkdir(parents=True)
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     config["execute"]["execute_notebooks"] = "force"
-    config["sphinx"]["local_extensions"] = {"book_pages": str(ROOT / "tools")}
+    names = config["sphinx"]["local_extensions"]
+    config["sphinx"]["local_extensions"] = dict.fromkeys(names, str(ROOT / "tools"))
     (out / "_config.yml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     toc, flags = ROOT / "_toc.yml", ["-W", "--keep-going", "-n"]
     if page:

@@ -54,7 +54,8 @@ def load_cards() -> list[dict[str, str]]:
 def folded_cards(cards: list[dict[str, str]]) -> str:
     """Questions as folded blocks of plain HTML and Markdown, which Colab shows as well."""
     return "".join(
-        f'<details class="wm-card"><summary>{card["question"].strip()}</summary>\n\n'
+        f'<details class="wm-card" data-card="{card["id"]}">'
+        f"<summary>{card['question'].strip()}</summary>\n\n"
         f"{card['answer'].strip()}\n\n</details>\n\n"
         for card in cards
     )
@@ -72,7 +73,9 @@ def page_cards(page: str, scope: str) -> str:
             assert title, f"chapters/{chapter}.md has no title"
             body += f"## {title[1]}\n\n"
             body += folded_cards([card for card in load_cards() if card["chapter"] == chapter])
-    return f"<!-- flashcards: {scope} -->\n\n{body}<!-- flashcards: end -->\n"
+    # cards.js puts its bar into this place, whose height the style sheet keeps free for it.
+    bar = '<div class="wm-cards-place"></div>\n\n' if body else ""
+    return f"<!-- flashcards: {scope} -->\n\n{bar}{body}<!-- flashcards: end -->\n"
 
 
 def synced_page(path: Path) -> str:

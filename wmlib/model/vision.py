@@ -137,8 +137,10 @@ def kl_to_standard_normal(mu: Tensor, logvar: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def decode_pictures(vision: VAE, z: Tensor) -> np.ndarray:
+def decode_pictures(vision: "Vision", z: Tensor) -> np.ndarray:
     """(N, 64, 64, 3) uint8 pictures of latents (N, N_z)."""
+    if not isinstance(vision, VAE):
+        raise ValueError("z is a state of the game here: no V makes a picture of it")
     pictures = vision.decode(z).float().permute(0, 2, 3, 1)
     return (pictures.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
 

@@ -111,6 +111,6 @@ class DreamEnv(FeatureVectorEnv):
     @torch.no_grad()
     def render(self) -> np.ndarray:  # type: ignore[override]
         """(N, 64, 64, 3) uint8: what V's decoder makes of the dreamed z."""
-        if not isinstance(self.mind.vision, VAE):
+        if self.mind.vision is None:
             raise ValueError("this dream was made without V: pass vision= to see it")
         return decode_pictures(self.mind.vision, self.z)

@@ -1,0 +1,83 @@
+// Small HTML controls with labels, shared by all widgets.
+
+/**
+ * An element: `make("p", { class: "note" }, "text", child)`. Attributes that start with "on" are
+ * listeners; true and false set or leave out an attribute.
+ * @param {string} tag
+ * @param {Object<string, any>} [attributes]
+ * @param {...(Node | string)} children
+ * @returns {any}
+ */
+export function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value != null) element.setAttribute(name, String(value));
+  }
+  element.append(...children);
+  return element;
+}
+
+/**
+ * A labelled slider; `set` moves it without calling `onInput`.
+ * @param {{label: string, min: number, max: number, step: number, value: number,
+ *   show?: (value: number) => string, onInput: (value: number) => void, hint?: string}} options
+ * @returns {{el: HTMLElement, input: HTMLInputElement, set: (value: number) => void}}
+ */
+export function makeSlider({ label, min, max, step, value, show = String, onInput, hint = "" }) {
+  const output = make("output");
+  const input = make("input", { type: "range", min, max, step, title: hint || null });
+  const tell = () => {
+    output.textContent = show(Number(input.value));
+    input.setAttribute("aria-valuetext", output.textContent);
+  };
+  const set = (/** @type {number} */ number) => {
+    input.value = String(number);
+    tell();
+  };
+  input.addEventListener("input", () => {
+    tell();
+    onInput(Number(input.value));
+  });
+  set(value);
+  const el = make("label", { class: "wm-slider" }, make("span", {}, label), input, output);
+  return { el, input, set };
+}
+
+/**
+ * A button.
+ * @param {string} text
+ * @param {() => void} onClick
+ * @param {string} [hint]
+ * @returns {HTMLButtonElement}
+ */
+export function makeButton(text, onClick, hint = "") {
+  return make("button", { type: "button", class: "wm-button", onclick: onClick, title: hint || null }, text);
+}
+
+/**
+ * A labelled choice among named values.
+ * @param {{label: string, options: [string, string][], value: string,
+ *   onChange: (value: string) => void}} options pairs of (value, what the reader sees)
+ * @returns {{el: HTMLElement, set: (value: string) => void}}
+ */
+export function makeChoice({ label, options, value, onChange }) {
+  const items = options.map(([key, text]) => make("option", { value: key }, text));
+  const select = make("select", { onchange: () => onChange(select.value) }, ...items);
+  select.value = value;
+  const set = (/** @type {string} */ key) => (select.value = key);
+  return { el: make("label", { class: "wm-choice" }, make("span", {}, label), select), set };
+}
+
+/**
+ * A labelled tick box.
+ * @param {{label: string, value: boolean, onChange: (value: boolean) => void}} options
+ * @returns {{el: HTMLElement, set: (value: boolean) => void}}
+ */
+export function makeTick({ label, value, onChange }) {
+  const input = make("input", { type: "checkbox", onchange: () => onChange(input.checked) });
+  input.checked = value;
+  const set = (/** @type {boolean} */ on) => (input.checked = on);
+  return { el: make("label", { class: "wm-tick" }, input, make("span", {}, label)), set };
+}
