@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# System packages for the tests: Chromium (browser tests), ffmpeg (films), make, venv. Debian/Ubuntu.
+# System packages for the tests, on Debian/Ubuntu: Chromium (browser tests), ffmpeg (films), make,
+# venv, Node.js (the page's JavaScript) and lld (its linker makes the car's WebAssembly).
 set -euo pipefail
 
 missing=()
@@ -7,6 +8,8 @@ have() { command -v "$1" >/dev/null 2>&1; }
 have chromium || have chromium-browser || have google-chrome || missing+=(chromium)
 have ffmpeg || missing+=(ffmpeg)
 have make || missing+=(make)
+have node || missing+=(nodejs)
+have wasm-ld || missing+=(lld)
 have git || missing+=(git)
 python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 
