@@ -1,0 +1,144 @@
+// Network files: where they come from, and what lies in them (written by weights.py).
+import { makeKernels, RESERVED } from "./kernels.js";
+
+/**
+ * A file in memory: what is known about the network, and its arrays.
+ * @typedef {{facts: any, arrays: Object<string, {values: Float32Array, shape: number[]}>}} NetworkFile
+ */
+
+/**
+ * float16 as a number: sign, 5 bits of exponent, 10 of fraction.
+ * @param {number} bits
+ */
+export function fromHalf(bits) {
+  const sign = bits & 0x8000 ? -1 : 1, exponent = (bits >> 10) & 31, fraction = bits & 1023;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 31) return fraction ? NaN : sign * Infinity;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+/**
+ * Read a file.
+ * @param {Uint8Array} bytes
+ * @returns {NetworkFile}
+ */
+export function readNetwork(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const first = 4 + view.getUint32(0, true);
+  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, first)));
+  const every = Float32Array.from({ length: 65536 }, (_, bits) => fromHalf(bits));
+  /** @type {NetworkFile["arrays"]} */
+  const arrays = {};
+  for (const [name, { shape, at }] of Object.entries(header.arrays)) {
+    const count = shape.reduce((/** @type {number} */ a, /** @type {number} */ b) => a * b, 1);
+    const values = new Float32Array(count);
+    for (let i = 0; i < count; i++) values[i] = every[view.getUint16(first + at + 2 * i, true)];
+    arrays[name] = { values, shape };
+  }
+  return { facts: header.facts, arrays };
+}
+
+/**
+ * The kernels with a memory that holds all layers of a file, and `extra` floats.
+ * @param {NetworkFile} file
+ * @param {number} extra
+ * @param {(size: number) => any} [make] the plain kernels, for those who want to compare
+ * @returns {Promise<import("./kernels.js").Kernels>}
+ */
+export async function kernelsFor(file, extra, make = makeKernels) {
+  const arrays = Object.values(file.arrays);
+  const weights = arrays.reduce((sum, { values }) => sum + values.length + 4, 0);
+  return make(RESERVED + 4 * (weights + extra));
+}
+
+/**
+ * A layer in the kernels' memory.
+ * @param {NetworkFile} file
+ * @param {string} name
+ * @param {import("./kernels.js").Kernels} kernels
+ * @returns {import("./kernels.js").Layer}
+ */
+export function placeLayer({ arrays }, name, kernels) {
+  const place = (/** @type {string} */ part) => {
+    const { values } = arrays[`${name}.${part}`], memory = kernels.floats(values.length);
+    memory.set(values);
+    return memory;
+  };
+  return { w: place("weight"), bias: place("bias") };
+}
+
+/**
+ * Bytes out of base64 without holding up the page: the browser decodes a data: URL by itself.
+ * @param {string} text
+ * @returns {Promise<Uint8Array>}
+ */
+export async function fromBase64(text) {
+  const answer = await fetch(`data:application/octet-stream;base64,${text}`);
+  return new Uint8Array(await answer.arrayBuffer());
+}
+
+/**
+ * The bytes of a trait: a DataView in Jupyter, {base64} on a page.
+ * @param {any} value
+ * @returns {Promise<Uint8Array>}
+ */
+export async function bytesOf(value) {
+  if (value.base64 !== undefined) return fromBase64(value.base64);
+  return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+}
+
+/**
+ * The network `name` of a widget. A page loads it by a script, which also works from file:// and
+ * which all widgets of the page share; in Jupyter the kernel sends it.
+ * @param {any} model
+ * @param {string} name such as "doom_take_cover.memory"
+ * @returns {Promise<NetworkFile>}
+ */
+export async function loadNetwork(model, name) {
+  const bytes = model.isStatic ? await fromPage(name) : await fromKernel(model, name);
+  return readNetwork(bytes);
+}
+
+/**
+ * @param {any} model
+ * @param {string} name
+ * @returns {Promise<Uint8Array>}
+ */
+function fromKernel(model, name) {
+  return new Promise((resolve) => {
+    const listen = (/** @type {any} */ message, /** @type {DataView[]} */ buffers) => {
+      if (message.network !== name) return;
+      model.off("msg:custom", listen);
+      const { buffer, byteOffset, byteLength } = buffers[0];
+      resolve(new Uint8Array(buffer.slice(byteOffset, byteOffset + byteLength)));
+    };
+    model.on("msg:custom", listen);
+    model.send({ need: name });
+  });
+}
+
+/**
+ * The script _static/wm/NAME.js calls wmNetwork(NAME, base64).
+ * @param {string} name
+ * @returns {Promise<Uint8Array>}
+ */
+function fromPage(name) {
+  const shared = /** @type {any} */ (window);
+  shared.wmNetworks ??= {};
+  shared.wmNetworks[name] ??= new Promise((resolve, reject) => {
+    const root = document.documentElement.dataset.content_root ?? "./";
+    const script = document.createElement("script");
+    shared.wmNetwork = (/** @type {string} */ key, /** @type {string} */ text) => {
+      shared.wmNetworks[`${key}:text`] = text;
+    };
+    script.src = `${root}_static/wm/${name}.js`;
+    script.onload = () => {
+      resolve(fromBase64(shared.wmNetworks[`${name}:text`]));
+      delete shared.wmNetworks[`${name}:text`];
+      script.remove();
+    };
+    script.onerror = () => reject(new Error(`the weights ${name} cannot be loaded`));
+    document.head.append(script);
+  });
+  return shared.wmNetworks[name];
+}
