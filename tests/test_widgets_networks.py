@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -10,8 +11,7 @@ from run_js import needs_node, run_js
 
 import wmlib
 from wmlib import noise, samples
-from wmlib.book.widgets import kernels, weights
-from wmlib.dream import CHOICE_NOISE, START_NOISE, Z_NOISE, features
+from wmlib.book.widgets import dreams, kernels, weights
 from wmlib.mixture import sample_mixture
 from wmlib.probes import load_probe
 
@@ -203,33 +203,13 @@ answer(given.seeds.map((seed) => {
 """
 
 
-@torch.no_grad()
-def torch_dream(agent, seed, tau, steps):
-    """The same dream in torch, in float32: its z, actions and end logits, until it ends."""
-    task, memory, (mu, logvar) = agent.task, agent.memory, agent.starts
-    seeds, n_z = torch.tensor([seed]), memory.n_z
-    now = torch.zeros(1, dtype=torch.long)
-    pick = int(noise.uniform(seeds, now, 1, START_NOISE) * weights.STARTS)
-    z = mu[pick] + torch.exp(0.5 * logvar[pick]) * noise.normal(seeds, now, n_z, Z_NOISE)
-    state, rows = memory.initial_state(1), [(z[0], None, None)]
-    for t in range(1, steps + 1):
-        action = agent.act(features(task, z, state))
-        out, state = memory.step(z, action, torch.tensor([float(t == 1)]), state)
-        u, eps = noise.uniform_and_normal(seeds, now + t, n_z, (CHOICE_NOISE, Z_NOISE))
-        z = sample_mixture(out.logpi, out.mu, out.logstd, tau, u, eps)
-        rows.append((z[0], action[0], out.end_logit))
-        if out.end_logit is not None and float(out.end_logit) > 0:
-            break
-    return rows
-
-
 @pytest.mark.parametrize("tau", [0.1, 1.0])
 def test_a_seed_dreams_the_same_dream_as_in_torch(agent, memory_bytes, tau):
     steps, seeds = 60, [3, 4]
     params = agent.params.tolist()
     got = run_js(DREAM, file=memory_bytes, params=params, seeds=seeds, tau=tau, steps=steps)
     for seed, dream in zip(seeds, got):
-        rows = torch_dream(agent, seed, tau, steps)
+        rows = list(islice(dreams.dream(agent, seed, tau), steps + 1))
         assert len(dream["steps"]) == len(rows)
         for (z, *rest), (z_, *rest_) in zip(dream["steps"][:21], rows):
             assert close(z, z_, 1e-2), "20 steps apart already"

@@ -4,6 +4,7 @@ It writes one script, one style sheet and one file for each network into _static
 the pages, and turns each widget view of a notebook into a place for that script.
 """
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,14 @@ from sphinx.application import Sphinx
 from wmlib.book.widgets.base import CSS
 from wmlib.book.widgets.bundle import for_page
 from wmlib.book.widgets.page import with_places, without_live
+from wmlib.book.widgets.sources import shipped
 
 FOLDER = "wm"
+NETWORKS = {
+    "car_racing": ("controllers", "memory", "decoder"),
+    "doom_take_cover": ("controllers", "memory", "decoder", "probe"),
+}
+"""The networks that pages load, by task."""
 STATES = "application/vnd.jupyter.widget-state+json"
 
 
@@ -39,10 +46,27 @@ def write_shared_files(app: Sphinx, error: Exception | None) -> None:
     """Write what all pages share, after the last page."""
     if error is not None or app.builder.format != "html":
         return
-    folder = Path(app.outdir) / "_static" / FOLDER
+    write_folder(Path(app.outdir) / "_static" / FOLDER)
+
+
+def write_folder(folder: Path) -> None:
+    """The script, the styles and the networks that all pages share."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "widgets.js").write_text(for_page(), encoding="utf-8")
     (folder / "widgets.css").write_text(CSS.read_text(encoding="utf-8"), encoding="utf-8")
+    for name, content in network_scripts().items():
+        (folder / name).write_text(content, encoding="ascii")
+
+
+def network_scripts() -> dict[str, str]:
+    """By file name the scripts that bring the packaged networks to a page, also over file://."""
+    scripts = {}
+    for task, roles in NETWORKS.items():
+        files = shipped(task)[1]
+        for role in roles:
+            code = base64.b64encode(files[role]).decode()
+            scripts[f"{task}.{role}.js"] = f'wmNetwork("{task}.{role}", "{code}");\n'
+    return scripts
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

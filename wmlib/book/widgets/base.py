@@ -28,8 +28,8 @@ class LiveWidget(anywidget.AnyWidget):
     """which module of `js/` draws this widget"""
     still = traitlets.Unicode().tag(sync=True)
     """HTML that stands in the widget's place until it runs: a picture and its caption"""
-    networks = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    """names of the network files that the widget needs, such as "doom_take_cover.memory\""""
+    networks = traitlets.Dict().tag(sync=True)
+    """by role ("memory", "decoder", …) the name of the file that the browser loads"""
 
     _module_name = ""
 

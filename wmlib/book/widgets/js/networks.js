@@ -26,13 +26,14 @@ export function readNetwork(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const first = 4 + view.getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, first)));
-  const every = Float32Array.from({ length: 65536 }, (_, bits) => fromHalf(bits));
+  const halves = new Uint16Array(bytes.slice(first).buffer), every = new Float32Array(65536);
+  for (let bits = 0; bits < every.length; bits++) every[bits] = fromHalf(bits);
   /** @type {NetworkFile["arrays"]} */
   const arrays = {};
   for (const [name, { shape, at }] of Object.entries(header.arrays)) {
     const count = shape.reduce((/** @type {number} */ a, /** @type {number} */ b) => a * b, 1);
-    const values = new Float32Array(count);
-    for (let i = 0; i < count; i++) values[i] = every[view.getUint16(first + at + 2 * i, true)];
+    const values = new Float32Array(count), from = at / 2;
+    for (let i = 0; i < count; i++) values[i] = every[halves[from + i]];
     arrays[name] = { values, shape };
   }
   return { facts: header.facts, arrays };

@@ -1,0 +1,66 @@
+// An agent in the browser: V's decoder, M and the controllers, loaded one after the other.
+import { makeController } from "./controller.js";
+import { makeDream } from "./dream.js";
+import { makeMemory } from "./memory.js";
+import { loadNetwork } from "./networks.js";
+import { makeDecoder } from "./vision.js";
+
+/**
+ * @typedef {(features: Float32Array) => number[]} Act
+ * @typedef {{facts: any, decode: (z: ArrayLike<number>) => Float32Array,
+ *   newDream: () => import("./dream.js").Dream, names: [string, string][],
+ *   controller: (name: string) => Act}} BrowserAgent
+ */
+
+/**
+ * Load what a dream needs, telling `progress` what it is waiting for.
+ * @param {any} model its trait `networks` names the files: {memory, decoder, controllers}
+ * @param {(text: string) => void} progress
+ * @returns {Promise<BrowserAgent>}
+ */
+export async function loadAgent(model, progress) {
+  const names = model.get("networks");
+  progress("loading C …");
+  const controllers = await loadNetwork(model, names.controllers);
+  progress("loading M …");
+  const file = await loadNetwork(model, names.memory);
+  const memory = await makeMemory(file);
+  await breathe();
+  progress("loading V's decoder …");
+  const decode = await makeDecoder(await loadNetwork(model, names.decoder));
+  await breathe();
+  progress("");
+  /** @type {[string, string, string][]} */
+  const known = controllers.facts.controllers;
+  return {
+    facts: memory.facts,
+    decode,
+    newDream: () => makeDream(memory, file),
+    names: known.map(([name, label]) => [name, label]),
+    controller(name) {
+      const [key, , kind] = known.find((entry) => entry[0] === name) ?? known[0];
+      return makeController(memory.facts, kind, controllers.arrays[key].values);
+    },
+  };
+}
+
+/** Let the page answer the reader before the next piece of work. */
+function breathe() {
+  return new Promise((resolve) => setTimeout(resolve));
+}
+
+/**
+ * Run `start` when the element comes near the screen, once.
+ * @param {Element} el
+ * @param {() => void} start
+ * @returns {() => void} what calls it off
+ */
+export function whenNear(el, start) {
+  const watcher = new IntersectionObserver((entries) => {
+    if (!entries.some((entry) => entry.isIntersecting)) return;
+    watcher.disconnect();
+    start();
+  }, { rootMargin: "400px" });
+  watcher.observe(el);
+  return () => watcher.disconnect();
+}

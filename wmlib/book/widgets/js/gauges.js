@@ -1,0 +1,99 @@
+// Gauges beside a dream: the risk that M predicts, and what the car's pedals and wheel do.
+import { makeSurface } from "./canvas.js";
+import { make } from "./controls.js";
+
+const LOW = -10, HIGH = 4; // log-odds at the ends of the risk's scale
+const REMEMBERED = 175; // steps of the trace: five seconds of Doom
+
+/**
+ * A probability in words, exact where it is small.
+ * @param {number} logit
+ */
+export function showRisk(logit) {
+  const percent = 100 / (1 + Math.exp(-logit));
+  return percent < 0.1 ? "< 0.1 %" : `${percent < 10 ? percent.toFixed(1) : Math.round(percent)} %`;
+}
+
+/**
+ * The risk of death: a bar now and a trace of the last steps, on a scale of log-odds, with a line
+ * at one half, where M ends the dream.
+ * @returns {{el: HTMLElement, add: (logit: number) => void, clear: () => void, redraw: () => void,
+ *   stop: () => void}}
+ */
+export function makeRisk() {
+  /** @type {number[]} */
+  let logits = [];
+  const value = make("output", { class: "wm-numbers" }, "–");
+  const up = (/** @type {number} */ logit) => Math.min(1, Math.max(0, (logit - LOW) / (HIGH - LOW)));
+  const surface = makeSurface({
+    label: "The risk of death over the last five seconds",
+    ratio: 3.2,
+    draw(g, width, height, colours) {
+      const bar = 14, right = width - bar - 8, top = (/** @type {number} */ x) => height - 1 - x * (height - 2);
+      const half = top(up(0));
+      g.font = `12px ${colours.font}`;
+      g.fillStyle = colours.muted;
+      g.fillText("50 %: M ends the dream", 4, half - 4);
+      g.fillText("0.1 %", 4, top(up(-6.9)) - 4);
+      g.strokeStyle = colours.line;
+      g.strokeRect(0.5, 0.5, right - 1, height - 1);
+      g.strokeRect(right + 8.5, 0.5, bar - 1, height - 1);
+      line(g, [[0, top(up(-6.9))], [right, top(up(-6.9))]], colours.line, 1);
+      line(g, [[0, half], [width, half]], colours.muted, 1);
+      if (!logits.length) return;
+      const now = logits[logits.length - 1];
+      g.fillStyle = colours.dream;
+      g.fillRect(right + 9, top(up(now)), bar - 2, height - 1 - top(up(now)));
+      const from = right - (right * logits.length) / REMEMBERED;
+      line(g, logits.map((logit, i) => [from + (right * (i + 1)) / REMEMBERED, top(up(logit))]), colours.dream, 2);
+    },
+  });
+  const head = make("div", { class: "wm-head" }, make("span", {}, "Risk of death, as M predicts it"), value);
+  return {
+    el: make("div", { class: "wm-gauge" }, head, surface.el),
+    add(logit) {
+      logits.push(logit);
+      if (logits.length > REMEMBERED) logits.shift();
+    },
+    clear: () => { logits = []; },
+    redraw() {
+      value.textContent = logits.length ? showRisk(logits[logits.length - 1]) : "–";
+      surface.redraw();
+    },
+    stop: surface.stop,
+  };
+}
+
+/**
+ * @param {CanvasRenderingContext2D} g
+ * @param {number[][]} points
+ * @param {string} colour
+ * @param {number} width
+ */
+export function line(g, points, colour, width) {
+  g.beginPath();
+  points.forEach(([x, y], i) => (i ? g.lineTo(x, y) : g.moveTo(x, y)));
+  Object.assign(g, { strokeStyle: colour, lineWidth: width });
+  g.stroke();
+}
+
+/**
+ * Steer, gas and brake as bars.
+ * @returns {{el: HTMLElement, show: (action: number[]) => void}}
+ */
+export function makePedals() {
+  const rows = ["steer", "gas", "brake"].map((name) => {
+    const fill = make("i"), value = make("output", { class: "wm-numbers" }, "0.00");
+    const el = make("div", { class: "wm-bar" }, make("span", {}, name), make("b", {}, fill), value);
+    return { el, show(/** @type {number} */ amount) {
+      const size = 50 * Math.abs(amount), steers = name === "steer";
+      fill.style.left = steers ? `${amount < 0 ? 50 - size : 50}%` : "0";
+      fill.style.width = `${steers ? size : 2 * size}%`;
+      value.textContent = amount.toFixed(2).replace("-", "−");
+    } };
+  });
+  return {
+    el: make("div", { class: "wm-gauge" }, ...rows.map((row) => row.el)),
+    show: (action) => rows.forEach((row, i) => row.show(action[i] ?? 0)),
+  };
+}

@@ -1,0 +1,81 @@
+"""Where a widget's networks come from: the package's weights, a run folder, or an agent."""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from torch import Tensor
+
+from wmlib.agent import Agent, load_agent, load_pretrained, pretrained_folder
+from wmlib.book.widgets.weights import NetworkFiles, files_of
+from wmlib.controller import load_controllers
+from wmlib.presets import Task, get_task
+from wmlib.probes import load_probe
+
+Chosen = dict[str, tuple[str, str, Tensor]]
+"""Controllers by name: (what the reader is told, kind, parameters)."""
+
+TEMPERATURES = (0.1, 0.5, 1.0, 1.3)
+"""Those at which the cheating meter's controllers learned."""
+
+_CAR = {
+    "early": ("controllers/cooled_late", "generation_00005", "after 5 generations"),
+    "middle": ("controllers/cooled_late", "generation_00015", "after 15 generations"),
+    "z_only": ("controllers/z_only", "params", "without memory (z alone)"),
+}
+_DOOM = {
+    f"tau_{tau:.2f}": (f"controllers/tau_{tau:.2f}_seed_0", "params", f"learned at τ = {tau:g}")
+    for tau in TEMPERATURES
+}
+SHOWN = {"car_racing": _CAR, "doom_take_cover": _DOOM}
+"""By task and name: folder, vector in it, label of the packaged controllers besides `published`."""
+
+
+def shipped_controllers(task: Task) -> Chosen:
+    """The packaged controllers that the widgets offer; the first one is the published C."""
+    folder = pretrained_folder(task.name)
+    main, vectors, _ = load_controllers(folder / "controller/controller.safetensors", task)
+    chosen: Chosen = {"published": ("published", main.kind, vectors["params"])}
+    for name, (place, vector, label) in SHOWN[task.name].items():
+        shape, vectors, _ = load_controllers(folder / place / "controller.safetensors", task)
+        chosen[name] = (label, shape.kind, vectors[vector])
+    return chosen
+
+
+def own_controllers(agent: Agent) -> Chosen:
+    """All vectors of an agent's controller file: the chosen one, then the generations."""
+    kind, vectors = agent.controller.kind if agent.controller else "linear", agent.controllers or {}
+    names = sorted(vectors, key=lambda name: name != "params")
+    return {
+        n: ("the chosen C" if n == "params" else n.replace("_", " "), kind, vectors[n])
+        for n in names
+    }
+
+
+@cache
+def shipped(task_name: str) -> tuple[Agent, NetworkFiles]:
+    """The published agent of a task and its files, made once."""
+    task = get_task(task_name)
+    agent = load_pretrained(task.name)
+    probe = load_probe("fireballs") if task.name == "doom_take_cover" else None
+    return agent, files_of(agent, shipped_controllers(task), probe)
+
+
+def find_networks(
+    task: str, weights: str | Path | Agent, roles: tuple[str, ...]
+) -> tuple[Agent, Mapping[str, bytes], dict[str, str]]:
+    """An agent, its files by the names that the browser asks for, and those names by role.
+
+    `weights` is "pretrained", a run folder, or an agent.
+    """
+    if isinstance(weights, Agent):
+        agent, files, prefix = weights, files_of(weights, own_controllers(weights)), "own"
+    elif str(weights) == "pretrained":
+        agent, files = shipped(task)
+        prefix = task
+    else:
+        agent = load_agent(weights, task)
+        files, prefix = files_of(agent, own_controllers(agent)), "own"
+    names = {role: f"{prefix}.{role}" for role in roles}
+    makers = {name: (lambda role=role: files[role]) for role, name in names.items()}
+    return agent, NetworkFiles(makers), names
