@@ -51,7 +51,7 @@ def play(agent, seeds, most=1000, tell=False):
 
 
 def test_the_first_steps_are_pythons(agent):
-    """V sees the same, M remembers the same, C does the same (up to the bfloat16 that torch may use)."""
+    """V sees the same, M remembers the same, C does the same, up to torch's bfloat16."""
     [played] = play(agent, [FIRST_SEED], most=25, tell=True)
     world = agent.real(1, 1000, "batched")
     features, _ = world.reset(seed=[FIRST_SEED])

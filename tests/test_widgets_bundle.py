@@ -51,15 +51,11 @@ def test_nothing_happens_at_the_top_level(module):
 
 @needs_node
 @pytest.mark.parametrize("module", bundle.widget_modules())
-def test_bundle_is_an_anywidget_module(module):
-    check = (
-        "const url = 'data:text/javascript;base64,' + process.argv[1];"
-        "import(url).then(m => console.log(typeof m.default.render))"
-    )
-    import base64
-
-    code = base64.b64encode(bundle.for_jupyter(module).encode()).decode()
-    assert node("-e", check, code) == "function"
+def test_bundle_is_an_anywidget_module(module, tmp_path):
+    path = tmp_path / "widget.mjs"
+    path.write_text(bundle.for_jupyter(module), encoding="utf-8")
+    check = "import(process.argv[1]).then(m => console.log(typeof m.default.render))"
+    assert node("-e", check, str(path)) == "function"
 
 
 @needs_node

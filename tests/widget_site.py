@@ -46,6 +46,7 @@ def every_widget() -> dict[str, list[Widget]]:
     return {
         "doom": [widgets.DreamPlayer("doom_take_cover")],
         "car": [widgets.DreamPlayer("car_racing")],
+        "real": [widgets.RealAndDream()],
     }
 
 

@@ -1,5 +1,6 @@
 """Live widgets: one source for the book's pages, JupyterLab and Colab (see README.md here)."""
 
 from wmlib.book.widgets.dream_player import DreamPlayer
+from wmlib.book.widgets.real_and_dream import RealAndDream
 
-__all__ = ["DreamPlayer"]
+__all__ = ["DreamPlayer", "RealAndDream"]
