@@ -47,6 +47,7 @@ def every_widget() -> dict[str, list[Widget]]:
         "doom": [widgets.DreamPlayer("doom_take_cover")],
         "car": [widgets.DreamPlayer("car_racing")],
         "real": [widgets.RealAndDream()],
+        "race": [widgets.CarRace()],
     }
 
 
