@@ -7,14 +7,14 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import av
-import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
-from wmlib import interact, plots, schematics
+from wmlib import plots, schematics
+from wmlib.book import widgets
 
 DRAWINGS = {
     "map": schematics.vmc_map(),
@@ -135,35 +135,34 @@ def pictures(n: int) -> list[np.ndarray]:
     return [np.full((8, 8, 3), 10 * k, np.uint8) for k in range(n)]
 
 
-def test_slider_is_linked_in_the_browser_to_its_pictures(monkeypatch):
-    links, jslink = [], widgets.jslink
-    monkeypatch.setattr(widgets, "jslink", lambda *ends: links.append(jslink(*ends)))
-    box = interact.slider("τ", [0.5, 1.0, 1.3], pictures(3), alt="Three grey squares.", start=1)
-    chooser, stack = box.children[1:]
-    assert [(link.source, link.target) for link in links] == [
-        ((chooser, "index"), (stack, "selected_index"))
-    ]
-    assert chooser.index == stack.selected_index == 1
-    assert [label for label, _ in chooser.options] == ["0.5", "1", "1.3"]
-    assert len({child.value for child in stack.children}) == 3
-    assert all('alt="Three grey squares."' in child.value for child in stack.children)
+def test_slider_holds_all_pictures_and_shows_one():
+    box = widgets.slider("τ", [0.5, 1.0, 1.3], pictures(3), alt="Three grey squares.", start=1)
+    assert (box.labels, box.options, box.index) == (["τ"], [["0.5", "1", "1.3"]], [1])
+    assert len(set(box.pictures)) == 3
+    assert all('alt="Three grey squares."' in picture for picture in box.pictures)
+    assert box.pictures[1] in box.still
+    assert "τ 1<" in box.still
 
 
-def test_slider_grid_turns_every_row():
-    rows = [pictures(3), pictures(3)]
-    box = interact.slider_grid(
+def test_slider_grid_shows_the_picture_of_row_and_column():
+    rows = [pictures(3), [p + 100 for p in pictures(3)]]
+    box = widgets.slider_grid(
         "dimension", [4, 7], "z", [-1.0, 0.0, 1.0], rows, alt="Six grey squares.", start=(1, 2)
     )
-    row, column, outer = box.children[1:]
-    assert (row.index, column.index, outer.selected_index) == (1, 2, 1)
-    assert [stack.selected_index for stack in outer.children] == [2, 2]
+    assert (box.index, len(box.pictures)) == ([1, 2], 6)
+    assert box.pictures[5] in box.still
+    assert plots.picture_url(rows[1][2]) in box.pictures[5]
 
 
 def test_slider_wants_a_picture_for_each_value():
     with pytest.raises(ValueError, match="3 values but 2 pictures"):
-        interact.slider("τ", [1, 2, 3], pictures(2), alt="Three grey squares.")
+        widgets.slider("τ", [1, 2, 3], pictures(2), alt="Three grey squares.")
+    with pytest.raises(ValueError, match="each row needs 2"):
+        widgets.slider_grid("a", [1], "b", [1, 2], [pictures(3)], alt="Three grey squares.")
     with pytest.raises(ValueError, match="alt="):
-        interact.slider("τ", [1, 2], pictures(2), alt="")
+        widgets.slider("τ", [1, 2], pictures(2), alt="")
+    with pytest.raises(ValueError, match="start"):
+        widgets.slider("τ", [1, 2], pictures(2), alt="Three grey squares.", start=2)
 
 
 @pytest.mark.parametrize("name", DRAWINGS)

@@ -172,7 +172,7 @@ class TestInTheBrowser:
         tab.locator(".wm-stage[role=application]").focus()
         tab.keyboard.press("w")
         tab.wait_for_function(
-            "document.querySelector('.wm-story').innerText.startsWith('M has dreamed for 0.')"
+            "document.querySelector('.wm-told').innerText.startsWith('M has dreamed for 0.')"
         )
         tab.locator("input[type=number]").fill("10003")
         tab.keyboard.press("Enter")

@@ -269,3 +269,38 @@ def test_compiled_kernels_are_those_of_the_source():
     assert f'"{kernels.digest()}"' in text, "stale: python -m wmlib.book.widgets.kernels"
     if shutil.which("clang") and shutil.which("wasm-ld"):
         assert len(kernels.build()) > 1000
+
+
+LIVES = """
+import { readNetwork } from "./networks.js";
+import { makeMemory } from "./memory.js";
+import { makeDream } from "./dream.js";
+import { makeController } from "./controller.js";
+import { makeProbe } from "./probe.js";
+import { makeLives } from "./cheating_meter.js";
+const file = readNetwork(given.memory), memory = await makeMemory(file);
+const agent = { facts: memory.facts, newDream: () => makeDream(memory, file),
+  controller: () => makeController(memory.facts, "linear", given.params) };
+const probe = makeProbe(readNetwork(given.probe));
+answer(given.taus.map((tau) => given.seeds.map((seed) => {
+  const lives = makeLives(agent, probe, "params", tau, seed);
+  for (let t = 0; t < given.steps && !lives.dream.ended; t++) lives.step();
+  return lives.average;
+})));
+"""
+
+
+def test_temperature_changes_the_dream_fireballs_vanish_when_it_is_cold():
+    """Over 20 seeded dreams, by the probe: the same in the browser's code as chapter 9 says."""
+    agent = wmlib.load_pretrained("doom_take_cover")
+    cold, hot = run_js(
+        LIVES,
+        memory=weights.memory_file(agent.task, agent.memory, agent.starts),
+        probe=weights.probe_file(load_probe("fireballs")),
+        params=agent.params.tolist(),
+        taus=[0.1, 1.3],
+        seeds=list(range(100, 120)),
+        steps=150,
+    )
+    assert np.mean(hot) > 2 * np.mean(cold)
+    assert np.mean(hot) > 0.1

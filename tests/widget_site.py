@@ -18,10 +18,11 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>{name}</title>
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="_static/book.css"><link rel="stylesheet" href="_static/wm/widgets.css">
-<style>body {{ background: var(--wm-paper); color: var(--wm-ink); margin: 1rem; font-family: system-ui }}
+<style>body {{ background: var(--wm-paper); color: var(--wm-ink); margin: 1rem }}
 main {{ max-width: 44rem; margin: auto }} .far {{ height: 2400px }}</style>
 <script defer src="_static/wm/widgets.js"></script></head>
-<body><main><p>Before.</p>{places}<p id="after">After.</p><div class="far"></div></main></body></html>
+<body><main><p>Before.</p>{places}<p id="after">After.</p><div class="far"></div></main>
+</body></html>
 """
 
 
@@ -45,6 +46,9 @@ def every_widget() -> dict[str, list[Widget]]:
 
     return {
         "doom": [widgets.DreamPlayer("doom_take_cover")],
+        "meter": [widgets.CheatingMeter()],
+        "latent": [widgets.LatentExplorer(task) for task in ("car_racing", "doom_take_cover")],
+        "mixture": [widgets.MixtureExplorer(task) for task in ("doom_take_cover", "car_racing")],
         "car": [widgets.DreamPlayer("car_racing")],
         "real": [widgets.RealAndDream()],
         "race": [widgets.CarRace()],

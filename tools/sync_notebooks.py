@@ -47,7 +47,8 @@ def load_cards() -> list[dict[str, str]]:
 def folded_cards(cards: list[dict[str, str]]) -> str:
     """Questions as folded blocks of plain HTML and Markdown, which Colab shows as well."""
     return "".join(
-        f'<details class="wm-card"><summary>{card["question"].strip()}</summary>\n\n'
+        f'<details class="wm-card" data-card="{card["id"]}">'
+        f"<summary>{card['question'].strip()}</summary>\n\n"
         f"{card['answer'].strip()}\n\n</details>\n\n"
         for card in cards
     )

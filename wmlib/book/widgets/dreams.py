@@ -48,7 +48,9 @@ def dream(agent: Agent, seed: int, tau: float, params: Tensor | None = None) -> 
             return
 
 
-def picture(agent: Agent, seed: int, tau: float, step: int) -> np.ndarray:
+def picture(
+    agent: Agent, seed: int, tau: float, step: int, params: Tensor | None = None
+) -> np.ndarray:
     """uint8 (64, 64, 3): the dream of a seed after `step` steps (or at its end, if earlier)."""
-    *_, moment = islice(dream(agent, seed, tau), step + 1)
+    *_, moment = islice(dream(agent, seed, tau, params), step + 1)
     return decode_pictures(agent.vision, moment.z[None])[0]

@@ -28,8 +28,9 @@ def is_live(state: Mapping[str, Any]) -> bool:
 def place(module: str, traits: Mapping[str, Any], still: str = "") -> str:
     """The HTML in which the page's script starts the widget `module` with these traits."""
     data = json.dumps(traits, sort_keys=True).replace("</", "<\\/")
+    task = f' data-task="{html.escape(traits["task"])}"' if "task" in traits else ""
     return (
-        f'<div class="wm-place" data-widget="{html.escape(module)}">{still}'
+        f'<div class="wm-place" data-widget="{html.escape(module)}"{task}>{still}'
         f'<script type="application/json">{data}</script></div>'
     )
 

@@ -43,7 +43,7 @@ function verdict(/** @type {import("./car_game.js").CarGame} */ mine, /** @type 
 /** @param {{model: any, el: HTMLElement}} view */
 function renderCarRace({ model, el }) {
   const stage = makeStage({ label: RACE_LABEL, still: stillOf(model, el), focus: true });
-  stage.el.classList.add("wm-real");
+  stage.el.classList.add("wm-stage-real");
   const canvas = /** @type {HTMLCanvasElement} */ (stage.el.querySelector("canvas"));
   canvas.classList.add("wm-wide");
   const hands = makeHands(stage.el, true), board = makeBoard(), pedals = makePedals();

@@ -31,7 +31,7 @@ function makeStages(/** @type {string} */ still) {
   };
   const row = make("div", { class: "wm-three" });
   for (const [key, stage] of Object.entries(stages)) {
-    if (key !== "dreamed") stage.el.classList.add("wm-real");
+    if (key !== "dreamed") stage.el.classList.add("wm-stage-real");
     const title = make("div", { class: "wm-title" }, names[/** @type {keyof names} */ (key)]);
     row.append(make("div", { class: `wm-third wm-third-${key}` }, title, stage.el));
   }
@@ -76,7 +76,7 @@ function tellNumbers(/** @type {any} */ game, /** @type {import("./pair.js").Pai
 function renderRealAndDream({ model, el }) {
   const stages = makeStages(stillOf(model, el)), hands = makeHands(stages.real.el, true);
   const drift = makeDrift(model.get("unrelated")), pedals = makePedals();
-  const numbers = make("p", { class: "wm-numbers wm-count" }, "…"), story = make("p", { class: "wm-numbers wm-story" }, "");
+  const numbers = make("p", { class: "wm-numbers wm-count" }, "…"), story = make("p", { class: "wm-numbers wm-told" }, "");
   const canvas = /** @type {HTMLCanvasElement} */ (stages.real.el.querySelector("canvas"));
   let rest = 0, stopped = false, woken = true, sharp = true, ready = false;
   /** @type {any} the driver, its mind, the game, and the game and the dream together */

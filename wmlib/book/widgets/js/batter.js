@@ -1,0 +1,149 @@
+// Chapter 1: how old may the picture be, and how strange the spin, for a batter who still hits?
+import { make, makeButton, makeSlider } from "./controls.js";
+import { makeSurface } from "./canvas.js";
+import { makeClock, wantsStillness } from "./clock.js";
+import { drawAxes, drawDot, drawText, strokePath } from "./chart.js";
+import { Chance } from "./chance.js";
+import { BATTERS, FLIGHT_TIME, PITCH, contacts, heightAt, lookAt, lookTimes, practise, swings, throwPitches } from "./pitches.js";
+
+const NEW_PITCHES = 1000;
+const SLOWER = 8; // the flight is shown so many times slower
+const FILM_RATE = 60;
+
+/** @typedef {import("./canvas.js").Colours} Colours */
+/** @typedef {{ball: import("./pitches.js").Ball, times: number[], seen: number[], swung: number[], now: number}} Throw */
+
+/**
+ * Traits: `age` (seconds between a picture and the swing that it guides), `spin` of the pitches,
+ * `practised` (the spin that the learned model has watched), and `contact`, the four shares.
+ * @param {{model: any, el: HTMLElement}} view
+ */
+function renderBatter({ model, el }) {
+  const chance = new Chance(12);
+  /** @type {Float64Array} */ let learned;
+  /** @type {Throw} */ let thrown;
+  const throwOne = () => {
+    const [ball] = throwPitches(1, model.get("spin"), chance), times = lookTimes(model.get("age"));
+    const seen = lookAt(ball, times, chance);
+    thrown = { ball, times, seen, swung: swings(times, seen, learned), now: FLIGHT_TIME };
+  };
+  const flight = makeSurface({ ratio: 2.1, label: "The ball's path and where each batter expects it",
+    draw: (g, w, h, colours) => drawFlight(g, w, h, colours, thrown) });
+  const bars = makeSurface({ ratio: 4, label: "Share of pitches that each batter hits",
+    draw: (g, w, h, colours) => drawContact(g, w, h, colours, model.get("contact")) });
+  const clock = makeClock({ el, rate: () => FILM_RATE, playing: false, draw: flight.redraw, step: () => {
+    thrown.now = Math.min(thrown.now + 1 / (FILM_RATE * SLOWER), FLIGHT_TIME);
+    if (thrown.now === FLIGHT_TIME) clock.pause();
+  } });
+  const note = make("p", { class: "wm-note wm-numbers", role: "status" });
+  const update = () => {
+    clock.pause();
+    learned = practise(1000, model.get("practised"), model.get("age"), new Chance(1));
+    const found = contacts(throwPitches(NEW_PITCHES, model.get("spin"), new Chance(2)), model.get("age"), learned, new Chance(3));
+    model.set("contact", found.shares);
+    model.save_changes();
+    throwOne();
+    age.set(model.get("age"));
+    spin.set(model.get("spin"));
+    const practisedNow = Math.abs(model.get("practised") - model.get("spin")) < 0.25;
+    note.textContent = `Off by, on average: ${BATTERS.map((name, i) => `${name} ${(100 * found.errors[i]).toFixed(0)} cm`).join(", ")}. ` +
+      (practisedNow ? "The learned model has watched a thousand pitches like these."
+        : `The learned model has only watched spin ${signed(model.get("practised"))}, and does not know that these are others.`);
+    flight.redraw();
+    bars.redraw();
+  };
+  const change = (/** @type {string} */ name, /** @type {number} */ value) => { model.set(name, value); model.save_changes(); };
+  const age = makeSlider({ label: "age of the picture", min: 0, max: 0.2, step: 0.01, value: model.get("age"),
+    show: (v) => `${v.toFixed(2)} s`, onInput: (v) => change("age", v) });
+  const spin = makeSlider({ label: "spin of the pitches", min: -6, max: 6, step: 0.5, value: model.get("spin"),
+    show: signed, hint: "metres per second squared; above 0: back spin holds the ball up", onInput: (v) => change("spin", v) });
+  const pitch = makeButton("Throw", () => {
+    throwOne();
+    thrown.now = wantsStillness() ? FLIGHT_TIME : 0;
+    flight.redraw();
+    if (thrown.now === 0) clock.play();
+  }, `One pitch, ${SLOWER} times slower`);
+  const train = makeButton("Practise this spin", () => change("practised", model.get("spin")), "The learned model watches a thousand pitches with this spin");
+  const watched = ["change:age", "change:spin", "change:practised"];
+  for (const event of watched) model.on(event, update);
+  el.append(make("div", { class: "wm-live" },
+    make("div", { class: "wm-row" }, age.el, spin.el), flight.el, bars.el,
+    make("div", { class: "wm-row" }, pitch, train), note));
+  update();
+  return () => {
+    for (const event of watched) model.off(event, update);
+    for (const part of [clock, flight, bars]) part.stop();
+  };
+}
+
+/** A spin with its sign. */
+function signed(/** @type {number} */ value) {
+  return value > 0 ? `+${value}` : `${value}`.replace("-", "−");
+}
+
+/** Blue: the real ball. Orange: what each batter imagines, and the old picture in the head. */
+function drawFlight(/** @type {CanvasRenderingContext2D} */ g, /** @type {number} */ w, /** @type {number} */ h,
+  /** @type {Colours} */ colours, /** @type {Throw} */ { ball, times, seen, swung, now }) {
+  const box = { x: 34, y: 24, w: w - 34 - (w < 420 ? 91 : 107), h: h - 64 };
+  const at = drawAxes(g, box,
+    { from: 0, to: PITCH.distance, ticks: [0, 5, 10, 15], name: "metres from the pitcher" },
+    { from: 0, to: 2.2, ticks: [0, 1, 2], name: "height (m)" }, colours);
+  const commit = PITCH.speed * (FLIGHT_TIME - PITCH.swing);
+  g.strokeStyle = colours.muted;
+  g.setLineDash([3, 3]);
+  strokePath(g, [[at.x(commit), box.y + 6], [at.x(commit), box.y + box.h]]);
+  g.setLineDash([]);
+  drawText(g, "the swing begins", at.x(commit), box.y + 4, colours, { align: "center" });
+  g.strokeStyle = colours.real;
+  g.lineWidth = 2;
+  const path = Array.from({ length: 61 }, (_, i) => (now * i) / 60);
+  strokePath(g, path.map((t) => [at.x(PITCH.speed * t), at.y(heightAt(t, ball))]));
+  times.forEach((t, i) => t <= now && drawDot(g, at.x(PITCH.speed * t), at.y(seen[i]), 3, { fill: colours.real }));
+  if (now >= FLIGHT_TIME - PITCH.swing) drawGuesses(g, at, colours, { times, seen, swung });
+  const flying = now < FLIGHT_TIME;
+  drawDot(g, at.x(PITCH.speed * now), at.y(heightAt(now, ball)), flying ? 6 : 7, { fill: colours.real });
+}
+
+const DASHES = [[2, 3], [7, 4], [8, 3, 2, 3], []];
+
+/** From the last look to the plate: a line for each batter, named where it ends. */
+function drawGuesses(/** @type {CanvasRenderingContext2D} */ g, /** @type {any} */ at,
+  /** @type {Colours} */ colours, /** @type {{times: number[], seen: number[], swung: number[]}} */ { times, seen, swung }) {
+  const last = times.length - 1, ahead = FLIGHT_TIME - times[last];
+  const slope = (seen[last] - seen[last - 4]) / (times[last] - times[last - 4]);
+  g.strokeStyle = colours.dream;
+  g.lineWidth = 1.8;
+  swung.forEach((y, i) => {
+    const steep = i < 2 ? (y - seen[last]) / ahead : slope;
+    const bend = (y - seen[last] - steep * ahead) / ahead ** 2;
+    g.setLineDash(DASHES[i]);
+    strokePath(g, Array.from({ length: 31 }, (_, k) => {
+      const t = (ahead * k) / 30;
+      return [at.x(PITCH.speed * (times[last] + t)), at.y(seen[last] + steep * t + bend * t * t)];
+    }));
+  });
+  g.setLineDash([]);
+  // Names at the right, moved apart where they would overprint.
+  const names = swung.map((y, i) => ({ y: at.y(y) + 4, i })).sort((a, b) => a.y - b.y);
+  names.forEach((name, k) => { if (k) name.y = Math.max(name.y, names[k - 1].y + 15); });
+  for (const { y, i } of names) drawText(g, BATTERS[i], at.x(PITCH.distance) + 13, y, colours, { colour: colours.dream });
+}
+
+/** Bars of contact. */
+function drawContact(/** @type {CanvasRenderingContext2D} */ g, /** @type {number} */ w, /** @type {number} */ h,
+  /** @type {Colours} */ colours, /** @type {number[]} */ shares) {
+  const left = 100, full = w - left - 48, step = (h - 22) / 4;
+  drawText(g, `share of ${NEW_PITCHES.toLocaleString("en-US")} new pitches hit (within 5 cm)`, 0, 14, colours, {});
+  BATTERS.forEach((name, i) => {
+    const y = 22 + step * i, middle = y + step / 2 + 4;
+    drawText(g, name, left - 8, middle, colours, { align: "right", colour: colours.ink });
+    g.fillStyle = colours.line;
+    g.fillRect(left, y + 3, full, step - 6);
+    g.fillStyle = colours.muted;
+    g.fillRect(left, y + 3, full * shares[i], step - 6);
+    drawText(g, `${(100 * shares[i]).toFixed(0)} %`, left + full + 8, middle, colours, { colour: colours.ink });
+  });
+}
+
+const batter = { render: renderBatter };
+export default batter;

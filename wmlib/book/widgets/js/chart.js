@@ -1,0 +1,79 @@
+// Axes, lines and labels of small charts on a canvas.
+
+/** @typedef {import("./canvas.js").Colours} Colours */
+/** @typedef {{from: number, to: number, log?: boolean, ticks: number[], name: string,
+ *   show?: (value: number) => string}} Axis */
+
+/**
+ * A chart's frame: draws both axes and returns where a point lies.
+ * @param {CanvasRenderingContext2D} g
+ * @param {{x: number, y: number, w: number, h: number}} box the inside of the axes, in CSS pixels
+ * @param {Axis} across
+ * @param {Axis} up
+ * @param {Colours} colours
+ * @returns {{x: (value: number) => number, y: (value: number) => number}}
+ */
+export function drawAxes(g, box, across, up, colours) {
+  const place = (/** @type {Axis} */ axis, /** @type {number} */ v) => axis.log
+    ? Math.log(v / axis.from) / Math.log(axis.to / axis.from)
+    : (v - axis.from) / (axis.to - axis.from);
+  const x = (/** @type {number} */ v) => box.x + box.w * place(across, v);
+  const y = (/** @type {number} */ v) => box.y + box.h * (1 - place(up, v));
+  g.strokeStyle = colours.line;
+  g.lineWidth = 1;
+  for (const v of up.ticks) strokePath(g, [[box.x, y(v)], [box.x + box.w, y(v)]]);
+  g.strokeStyle = colours.muted;
+  strokePath(g, [[box.x, box.y], [box.x, box.y + box.h], [box.x + box.w, box.y + box.h]]);
+  for (const v of across.ticks)
+    drawText(g, (across.show ?? String)(v), x(v), box.y + box.h + 15, colours, { align: "center" });
+  for (const v of up.ticks)
+    drawText(g, (up.show ?? String)(v), box.x - 6, y(v) + 4, colours, { align: "right" });
+  drawText(g, across.name, box.x + box.w, box.y + box.h + 32, colours, { align: "right" });
+  drawText(g, up.name, box.x, box.y - 9, colours, {});
+  return { x, y };
+}
+
+/**
+ * @param {CanvasRenderingContext2D} g
+ * @param {number[][]} points pairs of x and y
+ */
+export function strokePath(g, points) {
+  g.beginPath();
+  points.forEach(([x, y], i) => (i ? g.lineTo(x, y) : g.moveTo(x, y)));
+  g.stroke();
+}
+
+/**
+ * @param {CanvasRenderingContext2D} g
+ * @param {string} text
+ * @param {number} x
+ * @param {number} y of the base line
+ * @param {Colours} colours
+ * @param {{align?: CanvasTextAlign, colour?: string, size?: number, bold?: boolean}} style
+ */
+export function drawText(g, text, x, y, colours, { align = "left", colour = colours.muted, size = 13, bold = false }) {
+  g.font = `${bold ? 600 : 400} ${size}px ${colours.font}`;
+  g.textAlign = align;
+  g.fillStyle = colour;
+  g.fillText(text, x, y);
+}
+
+/**
+ * @param {CanvasRenderingContext2D} g
+ * @param {number} x
+ * @param {number} y
+ * @param {number} radius
+ * @param {{fill?: string, stroke?: string}} paint
+ */
+export function drawDot(g, x, y, radius, { fill, stroke }) {
+  g.beginPath();
+  g.arc(x, y, radius, 0, 2 * Math.PI);
+  if (fill) { g.fillStyle = fill; g.fill(); }
+  if (stroke) { g.strokeStyle = stroke; g.stroke(); }
+}
+
+/** Numbers as one reads them: 12,400 and 3.1 and 0.042. */
+export function readable(/** @type {number} */ value) {
+  if (Math.abs(value) >= 100) return Math.round(value).toLocaleString("en-US");
+  return Number(value.toPrecision(2)).toString().replace("-", "−");
+}
