@@ -71,11 +71,13 @@ def test_a_woken_dream_is_near_and_then_they_part(agent):
     assert np.mean(later) > level / 2, "nobody tells the dream where the road goes"
     for row, before in zip(rows[101:300], rows[100:299]):
         assert row["awakeFor"] == before["awakeFor"] + 1
-        if before["parted"] is None:
-            assert row["parted"] == (row["awakeFor"] if row["apart"] > level else None)
-        else:
-            assert row["parted"] == before["parted"]
-    assert rows[299]["parted"] is not None
+        assert row["parted"] == before["parted"] or before["parted"] is None
+    parted = rows[299]["parted"]
+    apart = [row["apart"] for row in rows[99 + parted : 104 + parted]]  # five looks from then on
+    assert min(apart) > level
+    assert rows[98 + parted]["apart"] <= level
+    assert all(row["parted"] is None for row in rows[100 : 103 + parted])
+    assert rows[103 + parted]["parted"] == parted
     # Waking touches only the dream.
     assert run_js(PAIR, **files, **given, wake=[])["score"] == played["score"]
 

@@ -29,7 +29,6 @@ export function makeDrift(unrelated) {
       const right = Math.max(last, SHOWN);
       const x = (/** @type {number} */ step) => width * (1 - (right - step) / SHOWN);
       const y = (/** @type {number} */ apart) => height - 2 - (height - 4) * Math.min(1, apart / MOST_APART);
-      g.font = `12px ${colours.font}`;
       g.strokeStyle = colours.line;
       g.strokeRect(0.5, 0.5, width - 1, height - 1);
       line(g, [[0, y(unrelated)], [width, y(unrelated)]], colours.muted, 1);
@@ -43,13 +42,9 @@ export function makeDrift(unrelated) {
         g.arc(x(step), y(apart), 4.5, 0, 2 * Math.PI);
         g.fill();
       }
-      const level = "as far as two unrelated moments";
-      Object.assign(g, { fillStyle: colours.muted, strokeStyle: colours.card, lineWidth: 4, lineJoin: "round" });
-      g.strokeText(level, 6, y(unrelated) - 5); // a halo, so that it can be read over the trace
-      g.fillText(level, 6, y(unrelated) - 5);
     },
   });
-  const title = make("span", {}, "How far the dream is from the game (● they part, | M is woken)");
+  const title = make("span", {}, "How far apart they are · line: two unrelated moments · ● they part");
   return {
     el: make("div", { class: "wm-gauge" }, make("div", { class: "wm-head" }, title, value), surface.el),
     add(moment) {

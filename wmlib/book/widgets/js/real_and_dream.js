@@ -64,12 +64,12 @@ function makeControls(model, on) {
 
 /** What the numbers under the pictures say. */
 function tellNumbers(/** @type {any} */ game, /** @type {import("./pair.js").Pair} */ pair) {
-  const { steps, score, tiles, speed } = game.telemetry();
+  const { steps, score, tiles } = game.telemetry();
   const dreaming = pair.parted === null
     ? `M has dreamed for ${(pair.awakeFor / RATE).toFixed(1)} s and is still close`
-    : `M dreams: they parted ${(pair.parted / RATE).toFixed(1)} s after it was woken`;
+    : `The two parted ${(pair.parted / RATE).toFixed(1)} s after M was woken`;
   return [`step ${steps} · return ${score.toFixed(0)} · ${Math.round(100 * tiles)} % of the tiles`
-    .replace("-", "−"), `${dreaming} · speed ${speed.toFixed(0)}`];
+    .replace("-", "−"), dreaming];
 }
 
 /** @param {{model: any, el: HTMLElement}} view */
