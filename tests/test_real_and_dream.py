@@ -105,7 +105,7 @@ def folder(tmp_path_factory):
     from widget_site import every_widget, write_site
 
     path = tmp_path_factory.mktemp("site")
-    write_site(path, {"real": every_widget()["real"]})
+    write_site(path, {name: every_widget()[name] for name in ("real", "race")})
     return path
 
 
@@ -118,13 +118,14 @@ def open_real(folder):
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
 
-        def open_(width=1280, **options):
+        def open_(width=1280, name="real", **options):
             tab = browser.new_page(viewport={"width": width, "height": 1000}, **options)
             tab.set_default_timeout(60_000)
             tab.on("pageerror", lambda error: problems.append(f"error: {error}"))
             tab.on("console", lambda message: problems.append(message.text))
-            tab.goto(f"{folder.as_uri()}/real.html")
-            tab.wait_for_function("document.querySelector('.wm-count').innerText.startsWith('st')")
+            tab.goto(f"{folder.as_uri()}/{name}.html")
+            if name == "real":
+                wait_for_step(tab, 0)
             return tab
 
         yield open_
@@ -218,3 +219,25 @@ class TestInTheBrowser:
         stopped = step(tab)
         tab.wait_for_timeout(500)
         assert step(tab) == stopped, "off the screen it stands still"
+
+    def test_a_race_with_the_gas_held_down(self, open_real):
+        tab = open_real(name="race")
+        tab.wait_for_function(
+            "document.querySelector('.wm-line').innerText.startsWith('An arrow key')"
+        )
+        tab.wait_for_timeout(300)
+        board = tab.locator(".wm-board")
+        assert board.inner_text().count("0.0 s") == 2, "nobody drives before the reader does"
+        tab.locator(".wm-stage").focus()
+        tab.keyboard.down("ArrowUp")
+        tab.wait_for_function(
+            "document.querySelector('.wm-line').innerText.endsWith(': the agent wins.')"
+        )
+        tab.keyboard.up("ArrowUp")
+        mine, its = (
+            int(n.replace("−", "-")) for n in re.findall(r"\t(−?\d+)\t", board.inner_text())
+        )
+        assert mine < 200 < 700 < its
+        tab.wait_for_timeout(1600)
+        tab.get_by_role("button", name="Again").click()
+        assert board.inner_text().count("0.0 s") == 2

@@ -163,36 +163,74 @@ def test_a_new_build_computes_the_same(tmp_path: Path, whole_episodes):
     assert_same(modules, tmp_path, whole_episodes)
 
 
-@pytest.mark.slow
-@pytest.mark.browser
-@pytest.mark.skipif(not CHROMIUM and not os.environ.get("CI"), reason="needs Chromium")
-def test_chromium_plays_the_same(committed: Path):
-    from playwright.sync_api import sync_playwright
+in_chromium = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM and not os.environ.get("CI"), reason="needs Chromium"),
+]
 
-    episode = record(12, "driver", exact=True)
-    played = """async ({ seed, actions }) => {
-      const [{ CAR_RACING }, { compileCarGame }] =
-        await Promise.all(["car_racing_wasm", "car_game"].map((name) => import(`/${name}.js`)));
-      const game = (await compileCarGame(CAR_RACING))({ exact: true });
-      game.reset(seed);
-      const rewards = actions.map((action) => game.step(...action).reward);
-      return { rewards, end: game.end, picture: [...game.draw()] };
-    }"""
-    server = ThreadingHTTPServer(
-        ("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(committed))
-    )
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+
+class TestInChromium:
+    pytestmark = in_chromium
+
+    @pytest.fixture
+    def page(self, committed: Path):
+        """A page that may import the modules."""
+        from playwright.sync_api import sync_playwright
+
+        handler = partial(SimpleHTTPRequestHandler, directory=str(committed))
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
             page = browser.new_page()
             page.goto(f"http://127.0.0.1:{server.server_port}/package.json")
-            argument = {"seed": episode.seed, "actions": episode.actions.tolist()}
-            result = page.evaluate(played, argument)
+            yield page
             browser.close()
-    finally:
         server.shutdown()
-    assert result["rewards"] == episode.rewards
-    assert result["end"] == "lap"
-    difference = np.array(result["picture"]) - episode.pictures[-1].reshape(-1).astype(int)
-    assert np.abs(difference).mean() <= 0.01
+
+    def test_it_plays_the_same(self, page):
+        episode = record(12, "driver", exact=True)
+        played = """async ({ seed, actions }) => {
+          const [{ CAR_RACING }, { compileCarGame }] =
+            await Promise.all(["car_racing_wasm", "car_game"].map((name) => import(`/${name}.js`)));
+          const game = (await compileCarGame(CAR_RACING))({ exact: true });
+          game.reset(seed);
+          const rewards = actions.map((action) => game.step(...action).reward);
+          return { rewards, end: game.end, picture: [...game.draw()] };
+        }"""
+        argument = {"seed": episode.seed, "actions": episode.actions.tolist()}
+        result = page.evaluate(played, argument)
+        assert result["rewards"] == episode.rewards
+        assert result["end"] == "lap"
+        difference = np.array(result["picture"]) - episode.pictures[-1].reshape(-1).astype(int)
+        assert np.abs(difference).mean() <= 0.01
+
+    @pytest.mark.parametrize("steps", [20, 90])  # while the game zooms in, and after
+    def test_a_ghost_stands_where_its_car_stands(self, page, steps: int):
+        """Drawn over its own car, the ghost covers the red hull and hardly anything else."""
+        drawn = """async (steps) => {
+          const names = ["car_racing_wasm", "car_game", "car_picture", "ghost"];
+          const [{ CAR_RACING }, { compileCarGame }, { drawRoad }, { drawGhost }] =
+            await Promise.all(names.map((name) => import(`/${name}.js`)));
+          const game = (await compileCarGame(CAR_RACING))();
+          game.reset(3);
+          for (let t = 0; t < steps; t++) game.step(t % 40 < 20 ? 0.5 : -0.2, 0.3, 0);
+          const g = new OffscreenCanvas(1200, 840).getContext("2d");
+          const look = () => [...g.getImageData(0, 0, 1200, 840).data];
+          drawRoad(game, g, 1200, 840);
+          const before = look();
+          drawGhost(game, game, g, 1200, 840);
+          const after = look(), red = [], changed = [];
+          for (let i = 0; i < before.length; i += 4) {
+            const place = [(i / 4) % 1200, Math.floor(i / 4 / 1200)];
+            if (before[i] > 180 && before[i + 1] < 40) red.push(place);
+            if (before[i] !== after[i]) changed.push(place);
+          }
+          return { red, changed };
+        }"""
+        result = page.evaluate(drawn, steps)
+        red, changed = np.array(result["red"]), np.array(result["changed"])
+        red = red[(np.abs(red - (600, 720)) < 60).all(1)]  # kerbs are red, too
+        assert np.abs(red.mean(0) - changed.mean(0)).max() < 2.5
+        assert np.abs(np.ptp(red, 0) - np.ptp(changed, 0)).max() < 12  # of up to 50

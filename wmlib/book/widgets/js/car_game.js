@@ -74,7 +74,8 @@ export class CarGame {
     if (!Number.isSafeInteger(seed) || seed < 0)
       throw new Error(`a seed is a whole number from 0 on, got ${seed}`);
     const next = uniformNumbers(seed);
-    do this.memory.uniforms.forEach((_, i, array) => { array[i] = next(); });
+    const { uniforms } = this.memory;
+    do for (let i = 0; i < uniforms.length; i++) uniforms[i] = next();
     while (!this.code.reset()); // one track in fourteen does not close: then the next numbers
     this.score = 0;
     this.end = "";

@@ -47,45 +47,48 @@ function renderCarRace({ model, el }) {
   const canvas = /** @type {HTMLCanvasElement} */ (stage.el.querySelector("canvas"));
   canvas.classList.add("wm-wide");
   const hands = makeHands(stage.el, true), board = makeBoard(), pedals = makePedals();
-  let running = false, stopped = false;
-  /** @type {any} the reader's game, the agent's with its V and M, and its C */
-  let mine, its, act;
+  let running = false, stopped = false, drawnWidth = 0; // 0: what is seen is old
+  /** @type {{mine: import("./car_game.js").CarGame, its: import("./seen_game.js").SeenGame, act: import("./agent.js").Act} | undefined} */
+  let cars;
 
   const map = makeSurface({
     label: "The road from above with both cars",
     ratio: 1.3,
-    draw: (g, width, height, colours) => mine && drawMap(mine, its.game, g, width, height, colours),
+    draw: (g, width, height, colours) => cars && drawMap(cars.mine, cars.its.game, g, width, height, colours),
   });
-  const tell = () => { if (mine) model.save_changes(); };
+  const tell = () => { if (cars) model.save_changes(); };
   const setSeed = (/** @type {number} */ value) => { model.set("seed", value); tell(); };
   const restart = () => {
-    if (!mine) return;
+    if (!cars) return;
     const seed = model.get("seed");
     number.value = String(seed);
-    mine.reset(seed);
-    its.reset(seed);
-    running = false;
+    cars.mine.reset(seed);
+    cars.its.reset(seed);
+    [running, drawnWidth] = [false, 0];
     stage.say("An arrow key or a finger starts the race");
     draw();
   };
   const step = () => {
-    if (!mine) return;
     running ||= hands.acting();
-    if (!running) return;
-    if (!mine.end) mine.step(...hands.action());
+    if (!cars || !running) return;
+    const { mine, its, act } = cars, [steer, gas, brake] = hands.action();
+    if (!mine.end) mine.step(steer, gas, brake);
     for (let i = 0; i < (mine.end ? HURRY : 1) && !its.game.end; i++) its.act(act(its.features()));
     if (!mine.end || !its.game.end) return;
-    running = false;
+    [running, drawnWidth] = [false, 0];
     stage.say(verdict(mine, its.game));
     Object.entries({ your_return: mine.score, agent_return: its.game.score }).forEach(([name, value]) => model.set(name, value));
     tell();
   };
   const draw = () => {
-    if (!mine) return;
+    if (!cars) return;
+    const { mine, its } = cars;
     if (running) stage.say(mine.end ? "The agent drives its lap to the end …" : "");
     const width = Math.round(canvas.clientWidth * (window.devicePixelRatio || 1)), height = Math.round(width / SHAPE);
+    if (!running && width === drawnWidth) return; // nothing has moved
+    drawnWidth = width;
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-    const g = canvas.getContext("2d");
+    const g = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
     drawRoad(mine, g, width, height);
     drawGhost(its.game, mine, g, width, height);
     stage.actor(running && !mine.end ? "You drive" : "", true);
@@ -106,9 +109,8 @@ function renderCarRace({ model, el }) {
       const driver = await loadDriver(model, stage.say);
       if (stopped) return;
       const mind = await driver.mind("published");
-      act = mind.act;
-      its = makeSeenGame(driver.makeGame(), driver.encode, mind.memory);
-      mine = driver.makeGame();
+      const its = makeSeenGame(driver.makeGame(), driver.encode, mind.memory);
+      cars = { mine: driver.makeGame(), its, act: mind.act };
     } catch (error) {
       stage.say(String(error instanceof Error ? error.message : error));
       return;

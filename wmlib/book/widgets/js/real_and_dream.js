@@ -63,7 +63,7 @@ function makeControls(model, on) {
 }
 
 /** What the numbers under the pictures say. */
-function tellNumbers(/** @type {any} */ game, /** @type {import("./pair.js").Pair} */ pair) {
+function tellNumbers(/** @type {import("./car_game.js").CarGame} */ game, /** @type {import("./pair.js").Pair} */ pair) {
   const { steps, score, tiles } = game.telemetry();
   const dreaming = pair.parted === null
     ? `M has dreamed for ${(pair.awakeFor / RATE).toFixed(1)} s and is still close`
@@ -78,23 +78,27 @@ function renderRealAndDream({ model, el }) {
   const drift = makeDrift(model.get("unrelated")), pedals = makePedals();
   const numbers = make("p", { class: "wm-numbers wm-count" }, "…"), story = make("p", { class: "wm-numbers wm-told" }, "");
   const canvas = /** @type {HTMLCanvasElement} */ (stages.real.el.querySelector("canvas"));
-  let rest = 0, stopped = false, woken = true, sharp = true, ready = false;
-  /** @type {any} the driver, its mind, the game, and the game and the dream together */
-  let driver, mind, game, seen, pair;
+  let rest = 0, stopped = false, woken = true, sharp = true;
+  /** @type {import("./driver.js").Driver | undefined} */
+  let driver;
+  /** @type {import("./car_game.js").CarGame | undefined} */
+  let game;
+  /** @type {{mind: import("./driver.js").Mind, seen: import("./seen_game.js").SeenGame, pair: import("./pair.js").Pair} | undefined} */
+  let drive;
 
-  const tell = () => { if (ready) model.save_changes(); };
+  const tell = () => { if (drive) model.save_changes(); };
   const set = (/** @type {string} */ name) => (/** @type {any} */ value) => { model.set(name, value); tell(); };
   const restart = () => {
-    if (!ready) return;
-    pair.reset(model.get("seed"));
+    if (!drive) return;
+    drive.pair.reset(model.get("seed"));
     [rest, woken] = [0, true];
     drift.clear();
     stages.real.say("");
     draw();
   };
   const wake = () => {
-    if (!ready) return;
-    pair.wake();
+    if (!drive) return;
+    drive.pair.wake();
     woken = true;
   };
   const next = () => set("seed")(model.get("seed") + 1); // its listener restarts
@@ -109,7 +113,8 @@ function renderRealAndDream({ model, el }) {
   });
 
   const step = () => {
-    if (!ready) return;
+    if (!drive || !game) return;
+    const { mind, seen, pair } = drive;
     if (game.end) {
       if (--rest <= 0) next();
       return;
@@ -126,8 +131,8 @@ function renderRealAndDream({ model, el }) {
     if (seen.step % KERNEL_EVERY === 0 || end) tell();
   };
   const draw = () => {
-    if (!ready) return;
-    const before = pair.parted;
+    if (!drive || !game) return;
+    const { seen, pair } = drive, before = pair.parted;
     pair.look();
     if (!game.end) drift.add({ step: seen.step, apart: pair.apart, woken, parted: before === null && pair.parted !== null });
     woken = false;
@@ -146,17 +151,15 @@ function renderRealAndDream({ model, el }) {
   const obey = () => {
     const playing = model.get("playing");
     controls.pause.textContent = playing ? "Pause" : "Play";
-    if (ready && playing) clock.play();
+    if (drive && playing) clock.play();
     else clock.pause();
   };
   const choose = async () => {
-    if (!driver) return;
+    if (!driver || !game) return;
     const name = model.get("controller"), chosen = await driver.mind(name);
     if (stopped || name !== model.get("controller")) return; // chosen anew meanwhile
-    mind = chosen;
-    seen = makeSeenGame(game, driver.encode, mind.memory);
-    pair = makePair(seen, mind.newDream(), driver.decode, model.get("unrelated"));
-    ready = true;
+    const seen = makeSeenGame(game, driver.encode, chosen.memory);
+    drive = { mind: chosen, seen, pair: makePair(seen, chosen.newDream(), driver.decode, model.get("unrelated")) };
     restart();
     obey();
   };

@@ -13,7 +13,7 @@ export function showGame(canvas, game, sharp, ratio = 1) {
   const width = sharp ? Math.round(canvas.clientWidth * (window.devicePixelRatio || 1)) : SIDE;
   const height = Math.round(width / ratio);
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-  const g = canvas.getContext("2d");
+  const g = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   if (sharp) {
     drawRoad(game, g, width, height);
     return;
