@@ -1,22 +1,24 @@
 """The flashcards' spaced repetition: the page's own script, under Node."""
 
 import json
+import os
+import shutil
+from pathlib import Path
 
-from javascript import JS, needs_node, run_js
+import pytest
+from run_js import needs_node, run_js
 
+ROOT = Path(__file__).resolve().parents[1]
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 pytestmark = needs_node
 
 
 def cards_js(body: str, data: object = None) -> object:
-    """Run `body` after the page's own cards.js, without a page."""
-    script = JS.parents[3] / "bookassets/cards.js"
-    return run_js(
-        {},
-        "const context = { data, console };"
-        f"return runInNewContext(readFileSync({json.dumps(str(script))}, 'utf8') +"
-        f" ';(() => {{ ' + {json.dumps(body)} + ' }})()', context);",
-        data,
-    )
+    """What `body` returns, run beside the page's own cards.js, without a page."""
+    script = (ROOT / "bookassets/cards.js").read_text(encoding="utf-8")
+    code = f"{script}\nconst data = given.data;\nanswer((() => {{ {body} }})());\n"
+    return run_js(code, data=data)
 
 
 def test_cards_come_back_later_the_better_they_were_known():
@@ -55,3 +57,65 @@ def test_due_cards_come_first_and_other_peoples_text_is_left_out():
     assert sorted(kept) == ["a", "b", "later"]
     assert words == ["again today", "again tomorrow", "again in 16 days"]
     assert cards_js("return [readCards(null), readCards('no json'), readCards('[1]')];") == [{}] * 3
+
+
+# --- in a browser -----------------------------------------------------------------------------
+
+PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>cards</title>
+<body><section><h2>Flashcards</h2>{cards}</section>
+<script defer src="{script}"></script></body></html>
+"""
+CARD = (
+    '<details class="wm-card" data-card="{0}"><summary>Question {0}?</summary><p>{0}!</p></details>'
+)
+
+
+@pytest.fixture
+def tab(tmp_path):
+    """A page with three cards in a browser that remembers; errors on it fail the test."""
+    from playwright.sync_api import sync_playwright
+
+    cards = "".join(CARD.format(name) for name in ("one", "two", "three"))
+    script = (ROOT / "bookassets/cards.js").as_uri()
+    (tmp_path / "page.html").write_text(PAGE.format(cards=cards, script=script), encoding="utf-8")
+    problems = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.goto((tmp_path / "page.html").as_uri())
+        yield page
+        browser.close()
+    assert problems == []
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.skipif(not CHROMIUM and not os.environ.get("CI"), reason="needs Chromium")
+def test_cards_are_practised_kept_exported_and_forgotten(tab):
+    from playwright.sync_api import expect
+
+    count = tab.locator(".wm-cards-count")
+    assert count.inner_text() == "3 of 3 to ask, all new"
+    tab.get_by_role("button", name="Practise").click()
+    for name in ("one", "two"):
+        shown = tab.locator("details:visible")
+        assert shown.count() == 1
+        assert f"Question {name}?" in shown.inner_text()
+        tab.keyboard.press("Enter")  # the question has the focus
+        assert shown.get_by_text(f"{name}!").is_visible()
+        shown.get_by_role("button", name="good").click()
+    tab.get_by_role("button", name="Stop").click()
+    tab.reload()
+    assert count.inner_text() == "1 of 3 to ask, all new"
+    assert "again tomorrow" in (tab.locator("[data-card=one]").text_content() or "")
+    with tab.expect_download() as download:
+        tab.get_by_role("button", name="export").click()
+    kept = json.loads(Path(download.value.path()).read_text(encoding="utf-8"))
+    assert {name: card["box"] for name, card in kept.items()} == {"one": 1, "two": 1}
+    tab.on("dialog", lambda dialog: dialog.accept())
+    tab.get_by_role("button", name="forget").click()
+    assert count.inner_text() == "3 of 3 to ask, all new"
+    file = {"name": "cards.json", "mimeType": "application/json"}
+    tab.locator("input[type=file]").set_input_files({**file, "buffer": json.dumps(kept).encode()})
+    expect(count).to_contain_text("2 cards read")

@@ -4,9 +4,11 @@ import math
 
 import numpy as np
 import pytest
-from javascript import JS, needs_node, run_js
+from javascript import javascript
+from run_js import needs_node
 
 from wmlib import credit
+from wmlib.book.widgets.bundle import FOLDER
 from wmlib.configs import EvolveConfig
 from wmlib.evolution import start_search
 
@@ -17,7 +19,7 @@ pytestmark = needs_node
 
 
 def test_random_numbers_have_their_distributions_and_can_be_had_again():
-    drawn = run_js(
+    drawn = javascript(
         {"chance.js": "Chance"},
         "const draw = (seed) => { const chance = new Chance(seed); return ["
         "Array.from({ length: 20000 }, () => chance.uniform()), chance.normals(20000)]; };"
@@ -85,7 +87,7 @@ def test_cma_es_is_the_chapters_equations_draw_by_draw(name):
     n, lam, generations = 3, 8, 40
     draws = np.random.default_rng(4).standard_normal(generations * lam * n)
     start = [2.0, -1.0, 0.5]
-    told = run_js(
+    told = javascript(
         {"cma.js": "CmaEs"},
         "let at = 0;"
         "const normals = (n) => Float64Array.from(data.draws.slice(at, at += n));"
@@ -102,7 +104,7 @@ def test_cma_es_is_the_chapters_equations_draw_by_draw(name):
 @pytest.mark.parametrize(("name", "n"), [("sphere", 2), ("ellipsoid", 8), ("rosenbrock", 4)])
 def test_cma_es_is_as_fast_as_pycma(name, n):
     """Generations until the cost is below 1e-9, median of 9 seeds."""
-    mine = run_js(
+    mine = javascript(
         {"cma.js": "CmaEs", "chance.js": "Chance"},
         f"const f = {LANDSCAPES[name]};"
         "return data.seeds.map((seed) => {"
@@ -135,7 +137,7 @@ def test_eigenvectors_of_a_large_matrix_from_an_earlier_basis():
     rng = np.random.default_rng(0)
     a = rng.standard_normal((60, 60))
     a = a @ a.T / 60 + np.eye(60)
-    values, vectors = run_js(
+    values, vectors = javascript(
         {"eigen.js": "symmetricEigen"},
         "const a = Float64Array.from(data.a.flat()), first = symmetricEigen(a, 60);"
         "const b = a.map((v) => v * 1.01);"
@@ -149,7 +151,7 @@ def test_eigenvectors_of_a_large_matrix_from_an_earlier_basis():
 
 
 def test_landscapes_are_lowest_where_they_say():
-    found = run_js(
+    found = javascript(
         {"landscapes.js": "LANDSCAPES"},
         "return Object.values(LANDSCAPES).map((l) => { let low = Infinity;"
         "for (let x = -2; x <= 2; x += 0.013) for (let y = -1; y <= 3; y += 0.013)"
@@ -167,7 +169,7 @@ def test_landscapes_are_lowest_where_they_say():
 
 def test_credit_formulas_are_those_of_the_package():
     cases = [(T, D) for T in (0, 1, 10, 99, 1000) for D in (4, 16, 64, 256)]
-    rows = run_js(
+    rows = javascript(
         {"credit.js": "reinforceWorth, evolutionWorth"},
         "return data.map(([T, D]) => [reinforceWorth(T, D), evolutionWorth(D)]);",
         cases,
@@ -190,7 +192,7 @@ def test_drawn_estimates_are_spread_as_played_ones():
     g = g.reshape(4000, episodes, 16).mean(1) / (task.strength / 2)
     along = g @ task.u / task.strength
     across = np.linalg.norm(g - along[:, None] * task.u / task.strength, axis=1)
-    drawn = run_js(
+    drawn = javascript(
         {"credit.js": "reinforceEstimate", "chance.js": "Chance"},
         "const chance = new Chance(3);"
         "return Array.from({ length: 4000 }, () => reinforceEstimate(9, 16, 5, chance));",
@@ -209,7 +211,7 @@ def chapter_1():
     """The names that the first code cells of chapter 1 define: the chapter's own batter."""
     import jupytext
 
-    path = JS.parents[3] / "chapters/01_a_model_in_the_head.md"
+    path = FOLDER.parents[3] / "chapters/01_a_model_in_the_head.md"
     names = {"np": np}
     for cell in jupytext.read(path).cells:
         wanted = ("DISTANCE, SPEED =", "def height(", "def with_one(", "def contact(")
@@ -227,7 +229,7 @@ def test_the_batters_are_those_of_the_chapter(age, capsys):
     t, seen = book["look"](balls, rng, until)
     arrivals = book["height"](book["FLIGHT"], *balls)
     model = np.linalg.lstsq(book["with_one"](seen), arrivals, rcond=None)[0]
-    told = run_js(
+    told = javascript(
         {"pitches.js": "lookTimes, heightAt, learnBatter, swings, FLIGHT_TIME, BATTERS"},
         "const times = lookTimes(data.age), model = learnBatter(data.seen, data.arrivals);"
         "return { times, model, names: BATTERS,"
@@ -250,7 +252,7 @@ def test_the_batters_are_those_of_the_chapter(age, capsys):
 
 def test_contact_of_many_pitches_is_the_chapters(capsys):
     book, rng, n = chapter_1(), np.random.default_rng(5), 4000
-    told = run_js(
+    told = javascript(
         {"pitches.js": "practise, contacts, throwPitches", "chance.js": "Chance"},
         "const chance = new Chance(1), model = practise(1000, 4, 0.1, chance);"
         "return [4, -4].map((spin) =>"

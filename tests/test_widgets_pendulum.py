@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from javascript import needs_node, run_js
+from javascript import javascript
+from run_js import needs_node
 
 from wmlib.book.widgets.pendulum_lab import packed_round
 from wmlib.iterative import published_round
@@ -28,7 +29,7 @@ def test_pendulum_is_gymnasiums():
         states.append(env.state.tolist())
         rewards.append(reward)
     assert max(abs(s[1]) for s in states) == 8  # the fastest it may turn was met
-    told = run_js(
+    told = javascript(
         {"pendulum.js": "pendulumStep"},
         "let state = { angle: 3.1, speed: 0.05 };"
         "return data.map((u) => { const next = pendulumStep(state, u); state = next.state;"
@@ -59,7 +60,7 @@ def test_memory_and_controller_say_what_torch_says(number):
         out, (h, c) = agent.memory(z[None], a[None], torch.zeros(1, 60))
         features = torch.cat([z, torch.zeros(60, 48)], 1)
         torque = agent.controller.act(agent.params.expand(60, -1), features)[:, 0]
-    told = run_js(
+    told = javascript(
         {"pendulum_dream.js": "PendulumMemory", "pendulum.js": "controllerTorque"},
         "const memory = new PendulumMemory(data.weights), state = memory.empty();"
         "const said = data.z.map((z, t) => { memory.advance(state, z, data.a[t][0]);"
@@ -86,7 +87,7 @@ def test_the_dream_draws_what_memory_predicts(tau):
     agent = published_round(4)
     weights = memory_for_js(agent.memory) | {"starts": [-1.0, 0.02, 0.1], "startLogVariance": -40}
     drawn = np.array(
-        run_js(
+        javascript(
             {
                 "pendulum_dream.js": "PendulumMemory, PendulumDream",
                 "chance.js": "Chance",
@@ -113,7 +114,7 @@ def packed(number):
 
 def test_packed_weights_are_the_packages_and_lose_only_float16():
     agent = published_round(4)
-    told = run_js(
+    told = javascript(
         {"pendulum_round.js": "unpackedRound"},
         "const { memory, controller } = unpackedRound(data);"
         "return { ...memory.w, units: memory.units, controller };",
@@ -128,7 +129,7 @@ def test_packed_weights_are_the_packages_and_lose_only_float16():
 
 def test_published_controller_gets_in_the_browser_what_it_gets_in_python():
     """Returns of the C of the last round: 48 episodes of the real game, 200 dreams of M."""
-    real, dreamed = run_js(
+    real, dreamed = javascript(
         {"pendulum_round.js": "unpackedRound", "dream_evolution.js": "DreamEvolution, realReturn"},
         "const { memory, controller } = unpackedRound(data);"
         "const evolution = new DreamEvolution(memory, 1, 1), seeds = [...Array(200).keys()];"
@@ -151,7 +152,7 @@ def test_published_controller_gets_in_the_browser_what_it_gets_in_python():
 
 
 def test_a_controller_evolves_in_the_dream_and_the_same_seed_repeats_it():
-    rows, again = run_js(
+    rows, again = javascript(
         {"pendulum_round.js": "unpackedRound", "dream_evolution.js": "DreamEvolution"},
         "const { memory } = unpackedRound(data);"
         "const run = () => { const evolution = new DreamEvolution(memory, 3, 1);"

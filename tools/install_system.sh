@@ -7,9 +7,9 @@ missing=()
 have() { command -v "$1" >/dev/null 2>&1; }
 have chromium || have chromium-browser || have google-chrome || missing+=(chromium)
 have ffmpeg || missing+=(ffmpeg)
+have node || missing+=(nodejs)  # runs the widgets' own JavaScript in the tests
 have make || missing+=(make)
-have node || missing+=(nodejs)
-have wasm-ld || missing+=(lld)
+have wasm-ld || missing+=(lld)  # links the car's WebAssembly
 have git || missing+=(git)
 python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 

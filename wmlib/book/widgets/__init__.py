@@ -1,6 +1,7 @@
 """Live widgets: one source for the book's pages, JupyterLab and Colab (see README.md here)."""
 
 from wmlib.book.widgets.batter import Batter
+from wmlib.book.widgets.bundle import listing
 from wmlib.book.widgets.car_race import CarRace
 from wmlib.book.widgets.cheating_meter import CheatingMeter
 from wmlib.book.widgets.credit_explorer import CreditExplorer
@@ -26,6 +27,7 @@ __all__ = [
     "PictureSlider",
     "RealAndDream",
     "TimeLine",
+    "listing",
     "slider",
     "slider_grid",
 ]

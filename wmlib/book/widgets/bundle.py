@@ -10,6 +10,8 @@ import re
 from functools import cache
 from pathlib import Path
 
+from IPython.display import Markdown
+
 FOLDER = Path(__file__).parent / "js"
 LOADER = "static_page"
 """The module that only the static page uses: it finds the widgets of a page and starts them."""
@@ -22,6 +24,11 @@ _DEFAULT = re.compile(r"^export default (\w+);\n", re.M)
 def source(module: str) -> str:
     """The text of a module as it lies in `js/`."""
     return (FOLDER / f"{module}.js").read_text(encoding="utf-8")
+
+
+def listing(module: str) -> Markdown:
+    """A module to be read in a chapter: `listing("memory")` is M as the browser runs it."""
+    return Markdown(f"```javascript\n{source(module)}```")
 
 
 def widget_modules() -> list[str]:

@@ -2,7 +2,7 @@
 import { makeController } from "./controller.js";
 import { makeDream } from "./dream.js";
 import { makeMemory } from "./memory.js";
-import { loadNetwork } from "./networks.js";
+import { breathe, loadNetwork } from "./networks.js";
 import { makeDecoder } from "./vision.js";
 
 /**
@@ -44,11 +44,6 @@ export async function loadAgent(model, progress) {
       return makeController(memory.facts, kind, controllers.arrays[key].values);
     },
   };
-}
-
-/** Let the page answer the reader before the next piece of work. */
-export function breathe() {
-  return new Promise((resolve) => setTimeout(resolve));
 }
 
 /**

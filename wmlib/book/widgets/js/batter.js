@@ -4,14 +4,106 @@ import { makeSurface } from "./canvas.js";
 import { makeClock, wantsStillness } from "./clock.js";
 import { drawAxes, drawDot, drawText, strokePath } from "./chart.js";
 import { Chance } from "./chance.js";
-import { BATTERS, FLIGHT_TIME, PITCH, contacts, heightAt, lookAt, lookTimes, practise, swings, throwPitches } from "./pitches.js";
+import {
+  BATTERS, FLIGHT_TIME, PITCH, contacts, heightAt, lookAt, lookTimes, practise, swings, throwPitches,
+} from "./pitches.js";
 
-const NEW_PITCHES = 1000;
+const NEW_PITCHES = 1000, WATCHED = 1000;
 const SLOWER = 8; // the flight is shown so many times slower
 const FILM_RATE = 60;
+const CHANGES = ["change:age", "change:spin", "change:practised"];
 
 /** @typedef {import("./canvas.js").Colours} Colours */
-/** @typedef {{ball: import("./pitches.js").Ball, times: number[], seen: number[], swung: number[], now: number}} Throw */
+/** @typedef {import("./pitches.js").Ball} Ball */
+/** @typedef {{ball: Ball, times: number[], seen: number[], swung: number[], now: number}} Throw */
+
+/** The widget: a pitch, four batters, and how many of a thousand pitches each hits. */
+class BatterView {
+  /** @param {any} model */
+  constructor(model) {
+    this.model = model;
+    this.chance = new Chance(12);
+    this.makeParts();
+    this.root = make("div", { class: "wm-live" },
+      make("div", { class: "wm-row" }, this.age.el, this.spin.el), this.flight.el, this.bars.el,
+      make("div", { class: "wm-row" }, this.pitch, this.train), this.note);
+    this.clock = makeClock({ el: this.root, rate: () => FILM_RATE, playing: false,
+      step: () => this.fly(), draw: () => this.flight.redraw() });
+    this.listener = () => this.update();
+    for (const event of CHANGES) model.on(event, this.listener);
+    this.update();
+  }
+
+  makeParts() {
+    const { model } = this;
+    const change = (/** @type {string} */ name, /** @type {number} */ value) => this.tell({ [name]: value });
+    this.age = makeSlider({ label: "age of the picture", min: 0, max: 0.2, step: 0.01,
+      value: model.get("age"), show: (v) => `${v.toFixed(2)} s`, onInput: (v) => change("age", v) });
+    this.spin = makeSlider({ label: "spin of the pitches", min: -6, max: 6, step: 0.5,
+      value: model.get("spin"), show: signed, onInput: (v) => change("spin", v),
+      hint: "metres per second squared; above 0: back spin holds the ball up" });
+    this.pitch = makeButton("Throw", () => this.throwSlowly(), `One pitch, ${SLOWER} times slower`);
+    this.train = makeButton("Practise this spin", () => change("practised", model.get("spin")),
+      "The learned model watches a thousand pitches with this spin");
+    this.flight = makeSurface({ ratio: 2.1, label: "The ball's path and where each batter expects it",
+      draw: (g, w, h, colours) => drawFlight(g, w, h, colours, this.thrown) });
+    this.bars = makeSurface({ ratio: 4, label: "Share of pitches that each batter hits",
+      draw: (g, w, h, colours) => drawContact(g, w, h, colours, model.get("contact")) });
+    this.note = make("p", { class: "wm-note wm-numbers", role: "status" });
+  }
+
+  /** Set traits, for a notebook that listens. */
+  tell(/** @type {Object<string, any>} */ news) {
+    for (const [name, value] of Object.entries(news)) this.model.set(name, value);
+    this.model.save_changes();
+  }
+
+  /** Everything anew, for this age and this spin; the same pitches for the same settings. */
+  update() {
+    const age = this.model.get("age"), spin = this.model.get("spin"), practised = this.model.get("practised");
+    this.clock.pause();
+    this.learned = practise(WATCHED, practised, age, new Chance(1));
+    const balls = throwPitches(NEW_PITCHES, spin, new Chance(2));
+    const { shares, errors } = contacts(balls, age, this.learned, new Chance(3));
+    this.tell({ contact: shares });
+    this.throwOne();
+    this.age.set(age);
+    this.spin.set(spin);
+    const off = BATTERS.map((name, i) => `${name} ${(100 * errors[i]).toFixed(0)} cm`).join(", ");
+    this.note.textContent = `Off by, on average: ${off}. ` + (Math.abs(practised - spin) < 0.25
+      ? "The learned model has watched a thousand pitches like these."
+      : `The learned model has only watched spin ${signed(practised)}, and does not know that these are others.`);
+    this.flight.redraw();
+    this.bars.redraw();
+  }
+
+  /** Another pitch, seen to its end. */
+  throwOne() {
+    const [ball] = throwPitches(1, this.model.get("spin"), this.chance);
+    const times = lookTimes(this.model.get("age")), seen = lookAt(ball, times, this.chance);
+    /** @type {Throw} */
+    this.thrown = { ball, times, seen, swung: swings(times, seen, this.learned), now: FLIGHT_TIME };
+  }
+
+  throwSlowly() {
+    this.throwOne();
+    if (!wantsStillness()) {
+      this.thrown.now = 0;
+      this.clock.play();
+    }
+    this.flight.redraw();
+  }
+
+  fly() {
+    this.thrown.now = Math.min(this.thrown.now + 1 / (FILM_RATE * SLOWER), FLIGHT_TIME);
+    if (this.thrown.now === FLIGHT_TIME) this.clock.pause();
+  }
+
+  stop() {
+    for (const event of CHANGES) this.model.off(event, this.listener);
+    for (const part of [this.clock, this.flight, this.bars]) part.stop();
+  }
+}
 
 /**
  * Traits: `age` (seconds between a picture and the swing that it guides), `spin` of the pitches,
@@ -19,61 +111,9 @@ const FILM_RATE = 60;
  * @param {{model: any, el: HTMLElement}} view
  */
 function renderBatter({ model, el }) {
-  const chance = new Chance(12);
-  /** @type {Float64Array} */ let learned;
-  /** @type {Throw} */ let thrown;
-  const throwOne = () => {
-    const [ball] = throwPitches(1, model.get("spin"), chance), times = lookTimes(model.get("age"));
-    const seen = lookAt(ball, times, chance);
-    thrown = { ball, times, seen, swung: swings(times, seen, learned), now: FLIGHT_TIME };
-  };
-  const flight = makeSurface({ ratio: 2.1, label: "The ball's path and where each batter expects it",
-    draw: (g, w, h, colours) => drawFlight(g, w, h, colours, thrown) });
-  const bars = makeSurface({ ratio: 4, label: "Share of pitches that each batter hits",
-    draw: (g, w, h, colours) => drawContact(g, w, h, colours, model.get("contact")) });
-  const clock = makeClock({ el, rate: () => FILM_RATE, playing: false, draw: flight.redraw, step: () => {
-    thrown.now = Math.min(thrown.now + 1 / (FILM_RATE * SLOWER), FLIGHT_TIME);
-    if (thrown.now === FLIGHT_TIME) clock.pause();
-  } });
-  const note = make("p", { class: "wm-note wm-numbers", role: "status" });
-  const update = () => {
-    clock.pause();
-    learned = practise(1000, model.get("practised"), model.get("age"), new Chance(1));
-    const found = contacts(throwPitches(NEW_PITCHES, model.get("spin"), new Chance(2)), model.get("age"), learned, new Chance(3));
-    model.set("contact", found.shares);
-    model.save_changes();
-    throwOne();
-    age.set(model.get("age"));
-    spin.set(model.get("spin"));
-    const practisedNow = Math.abs(model.get("practised") - model.get("spin")) < 0.25;
-    note.textContent = `Off by, on average: ${BATTERS.map((name, i) => `${name} ${(100 * found.errors[i]).toFixed(0)} cm`).join(", ")}. ` +
-      (practisedNow ? "The learned model has watched a thousand pitches like these."
-        : `The learned model has only watched spin ${signed(model.get("practised"))}, and does not know that these are others.`);
-    flight.redraw();
-    bars.redraw();
-  };
-  const change = (/** @type {string} */ name, /** @type {number} */ value) => { model.set(name, value); model.save_changes(); };
-  const age = makeSlider({ label: "age of the picture", min: 0, max: 0.2, step: 0.01, value: model.get("age"),
-    show: (v) => `${v.toFixed(2)} s`, onInput: (v) => change("age", v) });
-  const spin = makeSlider({ label: "spin of the pitches", min: -6, max: 6, step: 0.5, value: model.get("spin"),
-    show: signed, hint: "metres per second squared; above 0: back spin holds the ball up", onInput: (v) => change("spin", v) });
-  const pitch = makeButton("Throw", () => {
-    throwOne();
-    thrown.now = wantsStillness() ? FLIGHT_TIME : 0;
-    flight.redraw();
-    if (thrown.now === 0) clock.play();
-  }, `One pitch, ${SLOWER} times slower`);
-  const train = makeButton("Practise this spin", () => change("practised", model.get("spin")), "The learned model watches a thousand pitches with this spin");
-  const watched = ["change:age", "change:spin", "change:practised"];
-  for (const event of watched) model.on(event, update);
-  el.append(make("div", { class: "wm-live" },
-    make("div", { class: "wm-row" }, age.el, spin.el), flight.el, bars.el,
-    make("div", { class: "wm-row" }, pitch, train), note));
-  update();
-  return () => {
-    for (const event of watched) model.off(event, update);
-    for (const part of [clock, flight, bars]) part.stop();
-  };
+  const view = new BatterView(model);
+  el.append(view.root);
+  return () => view.stop();
 }
 
 /** A spin with its sign. */
@@ -98,7 +138,9 @@ function drawFlight(/** @type {CanvasRenderingContext2D} */ g, /** @type {number
   g.lineWidth = 2;
   const path = Array.from({ length: 61 }, (_, i) => (now * i) / 60);
   strokePath(g, path.map((t) => [at.x(PITCH.speed * t), at.y(heightAt(t, ball))]));
-  times.forEach((t, i) => t <= now && drawDot(g, at.x(PITCH.speed * t), at.y(seen[i]), 3, { fill: colours.real }));
+  times.forEach((t, i) => {
+    if (t <= now) drawDot(g, at.x(PITCH.speed * t), at.y(seen[i]), 3, { fill: colours.real });
+  });
   if (now >= FLIGHT_TIME - PITCH.swing) drawGuesses(g, at, colours, { times, seen, swung });
   const flying = now < FLIGHT_TIME;
   drawDot(g, at.x(PITCH.speed * now), at.y(heightAt(now, ball)), flying ? 6 : 7, { fill: colours.real });
@@ -108,7 +150,7 @@ const DASHES = [[2, 3], [7, 4], [8, 3, 2, 3], []];
 
 /** From the last look to the plate: a line for each batter, named where it ends. */
 function drawGuesses(/** @type {CanvasRenderingContext2D} */ g, /** @type {any} */ at,
-  /** @type {Colours} */ colours, /** @type {{times: number[], seen: number[], swung: number[]}} */ { times, seen, swung }) {
+  /** @type {Colours} */ colours, /** @type {Pick<Throw, "times" | "seen" | "swung">} */ { times, seen, swung }) {
   const last = times.length - 1, ahead = FLIGHT_TIME - times[last];
   const slope = (seen[last] - seen[last - 4]) / (times[last] - times[last - 4]);
   g.strokeStyle = colours.dream;
@@ -126,7 +168,8 @@ function drawGuesses(/** @type {CanvasRenderingContext2D} */ g, /** @type {any} 
   // Names at the right, moved apart where they would overprint.
   const names = swung.map((y, i) => ({ y: at.y(y) + 4, i })).sort((a, b) => a.y - b.y);
   names.forEach((name, k) => { if (k) name.y = Math.max(name.y, names[k - 1].y + 15); });
-  for (const { y, i } of names) drawText(g, BATTERS[i], at.x(PITCH.distance) + 13, y, colours, { colour: colours.dream });
+  for (const { y, i } of names)
+    drawText(g, BATTERS[i], at.x(PITCH.distance) + 13, y, colours, { colour: colours.dream });
 }
 
 /** Bars of contact. */

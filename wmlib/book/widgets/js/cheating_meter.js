@@ -24,7 +24,7 @@ function makeColumn(tau, real, still) {
   const rows = [["fireballs", now], ["on average", average], ["tics alive", alive],
     ["mean life", mean], ["real game", stored]];
   const list = make("dl", {}, ...rows.flatMap(([text, dd]) => [make("dt", {}, text), dd]));
-  const el = make("section", {}, make("h4", {}, `τ = ${tau}`), stage.el, list);
+  const el = make("section", {}, make("p", {}, `τ = ${tau}`), stage.el, list);
   return { el, stage, now, average, alive, mean };
 }
 

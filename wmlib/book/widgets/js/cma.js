@@ -45,6 +45,7 @@ export class CmaEs {
     this.settings = cmaSettings(n, lambda);
     this.pathSigma = new Float64Array(n);
     this.pathC = new Float64Array(n);
+    /** @type {{values: Float64Array, vectors: Float64Array}} */
     this.axes = { values: new Float64Array(n).fill(1), vectors: identityMatrix(n) };
     /** @type {Float64Array[]} y of each candidate: x = m + σ y */
     this.steps = [];

@@ -16,6 +16,18 @@ function placeIn(/** @type {number[]} */ list, /** @type {number} */ value) {
   return off.indexOf(Math.min(...off));
 }
 
+/** The sliders of the three numbers; each sets its trait. */
+function creditSliders(/** @type {any} */ model) {
+  const choice = (/** @type {string} */ trait, /** @type {string} */ label, /** @type {number[]} */ list) => {
+    const slider = makeSlider({ label, min: 0, max: list.length - 1, step: 1,
+      value: placeIn(list, model.get(trait)), show: (i) => list[i].toLocaleString("en-US"),
+      onInput: (i) => { model.set(trait, list[i]); model.save_changes(); } });
+    return { el: slider.el, follow: () => slider.set(placeIn(list, model.get(trait))) };
+  };
+  return [choice("delay", "delay T", DELAYS), choice("parameters", "parameters D", SIZES),
+    choice("episodes", "episodes averaged N", COUNTS)];
+}
+
 /**
  * Traits: `delay` T, `parameters` D, `episodes` N (all set by the sliders), and what follows from
  * them: `price` (episodes for one useful step of REINFORCE), `price_evolution`.
@@ -23,33 +35,22 @@ function placeIn(/** @type {number[]} */ list, /** @type {number} */ value) {
  */
 function renderCreditExplorer({ model, el }) {
   let seed = 1;
-  const choice = (/** @type {string} */ trait, /** @type {string} */ label, /** @type {number[]} */ list) => makeSlider({
-    label, min: 0, max: list.length - 1, step: 1, value: placeIn(list, model.get(trait)),
-    show: (i) => list[i].toLocaleString("en-US"),
-    onInput: (i) => { model.set(trait, list[i]); model.save_changes(); },
-  });
-  const sliders = {
-    delay: choice("delay", "delay T", DELAYS),
-    parameters: choice("parameters", "parameters D", SIZES),
-    episodes: choice("episodes", "episodes averaged N", COUNTS),
-  };
-  const lists = { delay: DELAYS, parameters: SIZES, episodes: COUNTS };
+  const sliders = creditSliders(model);
   const fan = makeSurface({ ratio: 1.5, label: "Estimates of the gradient as arrows around the true gradient",
     draw: (g, w, h, colours) => drawFan(g, w, h, colours, model, seed) });
   const prices = makeSurface({ ratio: 1.5, label: "The price of one useful step against the delay",
     draw: (g, w, h, colours) => drawPrices(g, w, h, colours, model) });
   const note = make("p", { class: "wm-note wm-numbers", role: "status" });
   const update = () => {
-    const T = model.get("delay"), D = model.get("parameters"), N = model.get("episodes");
-    const bell = reinforceWorth(T, D).price, evolution = evolutionWorth(D).price;
+    const N = model.get("episodes"), D = model.get("parameters");
+    const bell = reinforceWorth(model.get("delay"), D).price, evolution = evolutionWorth(D).price;
     model.set("price", bell);
     model.set("price_evolution", evolution);
     model.save_changes();
     note.textContent = `One useful step costs REINFORCE ${readable(bell)} episodes and evolution ` +
       `${readable(evolution)}. With N = ${N.toLocaleString("en-US")} the signal is ` +
       `${readable(N / bell)} times the noise.`;
-    for (const name of /** @type {("delay" | "parameters" | "episodes")[]} */ (Object.keys(sliders)))
-      sliders[name].set(placeIn(lists[name], model.get(name)));
+    for (const slider of sliders) slider.follow();
     fan.redraw();
     prices.redraw();
   };
@@ -57,7 +58,7 @@ function renderCreditExplorer({ model, el }) {
   const watched = ["change:delay", "change:parameters", "change:episodes"];
   for (const event of watched) model.on(event, update);
   el.append(make("div", { class: "wm-live" },
-    make("div", { class: "wm-row" }, ...Object.values(sliders).map((s) => s.el), again),
+    make("div", { class: "wm-row" }, ...sliders.map((slider) => slider.el), again),
     make("div", { class: "wm-pair" }, fan.el, prices.el), note));
   update();
   return () => {
@@ -116,7 +117,8 @@ function drawPrices(/** @type {CanvasRenderingContext2D} */ g, /** @type {number
   const bellLeft = at.y(reinforceWorth(0, D).price);
   drawText(g, "evolution", box.x + 8, at.y(evolution) - 6, colours, { colour: colours.ink });
   const below = bellLeft + 18 < box.y + box.h;
-  drawText(g, "REINFORCE", box.x + (below ? 24 : 60), below ? bellLeft + 14 : box.y + box.h - 8, colours, { colour: colours.ink });
+  drawText(g, "REINFORCE", box.x + (below ? 24 : 60), below ? bellLeft + 14 : box.y + box.h - 8, colours,
+    { colour: colours.ink });
 }
 
 const credit_explorer = { render: renderCreditExplorer };

@@ -49,7 +49,10 @@ export class DreamEvolution {
     while (!this.finished && performance.now() < until) this.work.next();
   }
 
-  /** All generations, with a breath after each dream, so that the page stays quick. */
+  /**
+   * All generations, with a breath after each dream, so that the page stays quick.
+   * @returns {Generator<void, void>}
+   */
   *generations() {
     for (let generation = 1; generation <= GENERATIONS; generation++) {
       const costs = [];

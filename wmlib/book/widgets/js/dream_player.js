@@ -69,7 +69,7 @@ function renderDreamPlayer({ model, el }) {
     if (!dream) return;
     dream.reset(model.get("seed"));
     rest = 0;
-    if (!car) panel.gauge.clear();
+    panel.gauge.clear();
     stage.say("");
     draw();
   };
@@ -90,7 +90,7 @@ function renderDreamPlayer({ model, el }) {
     const you = hands.acting(), action = you ? hands.action() : act(dream.features());
     dream.act(action, model.get("tau"));
     best = Math.max(best, dream.step);
-    if (dream.endLogit !== null) panel.gauge.add?.(dream.endLogit);
+    panel.gauge.add(action, dream.endLogit);
     if (dream.ended) {
       rest = REST * agent.facts.fps;
       stage.say(words.over(dream.step, agent.facts.max_steps));
@@ -106,8 +106,7 @@ function renderDreamPlayer({ model, el }) {
     const you = hands.acting();
     stage.actor(you ? words.you : words.c, you);
     panel.numbers.textContent = `${words.unit} ${dream.step}` + (car ? "" : ` · best ${best}`);
-    if (car) panel.gauge.show?.(model.get("action"));
-    else panel.gauge.redraw?.();
+    panel.gauge.redraw();
   };
   const clock = makeClock({ el: stage.el, rate: () => agent?.facts.fps ?? 30, step, draw, playing: false });
 
@@ -148,7 +147,7 @@ function renderDreamPlayer({ model, el }) {
   obey();
   return () => {
     stopped = true;
-    [clock.stop, hands.stop, callOff, car ? () => {} : panel.gauge.stop ?? (() => {})].forEach((end) => end());
+    [clock.stop, hands.stop, callOff, panel.gauge.stop].forEach((end) => end());
     listeners.forEach(([name, listener]) => model.off(`change:${name}`, listener));
   };
 }

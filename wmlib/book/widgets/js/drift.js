@@ -46,7 +46,7 @@ export function makeDrift(unrelated) {
   });
   const title = make("span", {}, "How far apart they are · line: two unrelated moments · ● they part");
   return {
-    el: make("div", { class: "wm-gauge" }, make("div", { class: "wm-head" }, title, value), surface.el),
+    el: make("div", { class: "wm-gauge" }, make("div", { class: "wm-head wm-legend" }, title, value), surface.el),
     add(moment) {
       moments.push(moment);
       moments = moments.filter(({ step }) => step > moment.step - SHOWN);

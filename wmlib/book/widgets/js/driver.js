@@ -1,11 +1,11 @@
 // An agent that drives the real game in the page: V's encoder and the game beside decoder, M and C.
-import { breathe, loadAgent } from "./agent.js";
+import { loadAgent } from "./agent.js";
 import { compileCarGame } from "./car_game.js";
 import { CAR_RACING } from "./car_racing_wasm.js";
 import { makeController } from "./controller.js";
 import { makeDream } from "./dream.js";
 import { makeMemory } from "./memory.js";
-import { loadNetwork } from "./networks.js";
+import { breathe, loadNetwork } from "./networks.js";
 import { makeEncoder } from "./vision.js";
 
 /** The controller that was evolved behind an M which has learned nothing, and needs that M. */

@@ -11,9 +11,109 @@ import { LANDSCAPES } from "./landscapes.js";
 const WIDTHS = [0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5];
 const LONGEST_SEARCH = 300;
 const SMALLEST_COST = 1e-14;
+const RESTARTS = ["change:landscape", "change:sigma0", "change:population", "change:seed"];
 
 /** @typedef {import("./canvas.js").Colours} Colours */
+/** @typedef {import("./landscapes.js").Landscape} Landscape */
 /** @typedef {{es: CmaEs, points: Float64Array[], costs: number[], means: number[][], best: number[]}} Search */
+
+/** The widget: a landscape, a search on it, and its controls. */
+class EvolutionView {
+  /** @param {any} model */
+  constructor(model) {
+    this.model = model;
+    this.makePictures();
+    this.makeControls();
+    this.root = make("div", { class: "wm-live" },
+      make("div", { class: "wm-row" }, this.choice.el, this.width.el, this.size.el),
+      make("div", { class: "wm-row" }, this.one, this.runner, this.again),
+      make("div", { class: "wm-pair" }, this.surface.el, this.curve.el), this.note, this.tells);
+    this.clock = makeClock({ el: this.root, rate: () => 4, playing: false,
+      step: () => this.step(), draw: () => this.show() });
+    this.listener = () => this.restart();
+    for (const event of RESTARTS) model.on(event, this.listener);
+    this.restart();
+  }
+
+  get landscape() {
+    return LANDSCAPES[this.model.get("landscape")];
+  }
+
+  makePictures() {
+    const narrow = matchMedia("(max-width: 600px)").matches;
+    this.surface = makeSurface({ ratio: 1,
+      label: "The landscape, the candidates, and the ellipse they are drawn from",
+      draw: (g, w, h, colours) => drawSearch(g, w, colours, this.landscape, this.search) });
+    this.curve = makeSurface({ ratio: narrow ? 1.7 : 1,
+      label: "Height of the best candidate, generation by generation",
+      draw: (g, w, h, colours) => drawProgress(g, w, h, colours, this.search) });
+    this.tells = make("p", { class: "wm-note" });
+    this.note = make("p", { class: "wm-note wm-numbers", role: "status" });
+  }
+
+  makeControls() {
+    const { model } = this;
+    const change = (/** @type {string} */ name, /** @type {any} */ value) => this.tell({ [name]: value });
+    this.choice = makeChoice({ label: "landscape", value: model.get("landscape"),
+      options: Object.entries(LANDSCAPES).map(([key, { name }]) => [key, name]),
+      onChange: (v) => change("landscape", v) });
+    this.width = makeSlider({ label: "first width σ₀", min: 0, max: WIDTHS.length - 1, step: 1,
+      value: WIDTHS.indexOf(model.get("sigma0")), show: (i) => String(WIDTHS[i] ?? model.get("sigma0")),
+      onInput: (i) => change("sigma0", WIDTHS[i]) });
+    this.size = makeSlider({ label: "population λ", min: 4, max: 64, step: 2,
+      value: model.get("population"), onInput: (v) => change("population", v) });
+    this.one = makeButton("Step", () => { this.run(false); this.step(); this.show(); }, "One generation");
+    this.runner = makeButton("Run", () => this.run(!this.clock.playing()));
+    this.again = makeButton("Restart", () => change("seed", model.get("seed") + 1),
+      "From the start, with other random numbers");
+  }
+
+  /** Set traits, for a notebook that listens. */
+  tell(/** @type {Object<string, any>} */ news) {
+    for (const [name, value] of Object.entries(news)) this.model.set(name, value);
+    this.model.save_changes();
+  }
+
+  restart() {
+    const { model, landscape } = this;
+    this.run(false);
+    this.search = beginSearch(landscape, model.get("sigma0"), model.get("population"), model.get("seed"));
+    this.tells.textContent = landscape.tells;
+    this.choice.set(model.get("landscape"));
+    this.width.set(WIDTHS.indexOf(model.get("sigma0")));
+    this.size.set(model.get("population"));
+    this.show();
+  }
+
+  run(/** @type {boolean} */ on) {
+    if (on) this.clock.play();
+    else this.clock.pause();
+    this.runner.textContent = this.clock.playing() ? "Pause" : "Run";
+  }
+
+  /** One generation, unless the search has arrived. */
+  step() {
+    const { es, costs, best } = this.search;
+    if (es.generation + 1 >= LONGEST_SEARCH || best[best.length - 1] < SMALLEST_COST) return this.run(false);
+    es.tell(costs);
+    lookAround(this.search, this.landscape);
+  }
+
+  show() {
+    const { es, best } = this.search, lowest = Math.min(...best);
+    this.note.textContent = `Generation ${es.generation + 1}: step size σ = ${readable(es.sigma)}, mean at ` +
+      `(${es.mean[0].toFixed(2)}, ${es.mean[1].toFixed(2)}), lowest point so far ${readable(lowest)}. ` +
+      "Filled: the better half, from which the cloud learns. +: its mean. ×: the lowest point.";
+    this.tell({ generation: es.generation + 1, sigma: es.sigma, mean: Array.from(es.mean), best: lowest });
+    this.surface.redraw();
+    this.curve.redraw();
+  }
+
+  stop() {
+    for (const event of RESTARTS) this.model.off(event, this.listener);
+    for (const part of [this.clock, this.surface, this.curve]) part.stop();
+  }
+}
 
 /**
  * Traits: `landscape`, `sigma0`, `population`, `seed` (a change starts again), and what the search
@@ -21,82 +121,23 @@ const SMALLEST_COST = 1e-14;
  * @param {{model: any, el: HTMLElement}} view
  */
 function renderEvolutionExplorer({ model, el }) {
-  /** @type {Search} */ let search;
-  const surface = makeSurface({ ratio: 1, label: "The landscape, the candidates, and the ellipse they are drawn from",
-    draw: (g, w, h, colours) => drawSearch(g, w, colours, LANDSCAPES[model.get("landscape")], search) });
-  const narrow = matchMedia("(max-width: 600px)").matches;
-  const curve = makeSurface({ ratio: narrow ? 1.7 : 1, label: "Height of the best candidate, generation by generation",
-    draw: (g, w, h, colours) => drawProgress(g, w, h, colours, search) });
-  const tells = make("p", { class: "wm-note" }), note = make("p", { class: "wm-note wm-numbers", role: "status" });
-  const show = () => {
-    const { es, best } = search;
-    note.textContent = `Generation ${es.generation + 1}: step size σ = ${readable(es.sigma)}, mean at ` +
-      `(${es.mean[0].toFixed(2)}, ${es.mean[1].toFixed(2)}), lowest point so far ${readable(Math.min(...best))}. ` +
-      "Filled: the better half, from which the cloud learns. +: its mean. ×: the lowest point.";
-    model.set("generation", es.generation + 1);
-    model.set("sigma", es.sigma);
-    model.set("mean", Array.from(es.mean));
-    model.set("best", Math.min(...best));
-    model.save_changes();
-    surface.redraw();
-    curve.redraw();
-  };
-  const finished = () => search.es.generation + 1 >= LONGEST_SEARCH || search.best[search.best.length - 1] < SMALLEST_COST;
-  const step = () => {
-    if (finished()) return run(false);
-    search.es.tell(search.costs);
-    lookAround(search, LANDSCAPES[model.get("landscape")]);
-  };
-  const clock = makeClock({ el, rate: () => 4, step, draw: show, playing: false });
-  const run = (/** @type {boolean} */ on) => {
-    if (on) clock.play();
-    else clock.pause();
-    runner.textContent = clock.playing() ? "Pause" : "Run";
-  };
-  const restart = () => {
-    const landscape = LANDSCAPES[model.get("landscape")];
-    run(false);
-    search = beginSearch(landscape, model.get("sigma0"), model.get("population"), model.get("seed"));
-    tells.textContent = landscape.tells;
-    choice.set(model.get("landscape"));
-    width.set(WIDTHS.indexOf(model.get("sigma0")));
-    size.set(model.get("population"));
-    show();
-  };
-  const change = (/** @type {string} */ name, /** @type {any} */ value) => { model.set(name, value); model.save_changes(); };
-  const choice = makeChoice({ label: "landscape", value: model.get("landscape"), onChange: (v) => change("landscape", v),
-    options: Object.entries(LANDSCAPES).map(([key, { name }]) => [key, name]) });
-  const width = makeSlider({ label: "first width σ₀", min: 0, max: WIDTHS.length - 1, step: 1,
-    value: WIDTHS.indexOf(model.get("sigma0")), show: (i) => String(WIDTHS[i] ?? model.get("sigma0")), onInput: (i) => change("sigma0", WIDTHS[i]) });
-  const size = makeSlider({ label: "population λ", min: 4, max: 64, step: 2, value: model.get("population"),
-    onInput: (v) => change("population", v) });
-  const runner = makeButton("Run", () => run(!clock.playing()));
-  const one = makeButton("Step", () => { run(false); step(); show(); }, "One generation");
-  const again = makeButton("Restart", () => change("seed", model.get("seed") + 1), "From the start, with other random numbers");
-  const watched = ["change:landscape", "change:sigma0", "change:population", "change:seed"];
-  for (const event of watched) model.on(event, restart);
-  el.append(make("div", { class: "wm-live" },
-    make("div", { class: "wm-row" }, choice.el, width.el, size.el),
-    make("div", { class: "wm-row" }, one, runner, again),
-    make("div", { class: "wm-pair" }, surface.el, curve.el), note, tells));
-  restart();
-  return () => {
-    for (const event of watched) model.off(event, restart);
-    for (const part of [clock, surface, curve]) part.stop();
-  };
+  const view = new EvolutionView(model);
+  el.append(view.root);
+  return () => view.stop();
 }
 
 /** A search whose first generation is drawn and looked at. */
-function beginSearch(/** @type {import("./landscapes.js").Landscape} */ landscape, /** @type {number} */ sigma,
+function beginSearch(/** @type {Landscape} */ landscape, /** @type {number} */ sigma,
   /** @type {number} */ population, /** @type {number} */ seed) {
   const es = new CmaEs(landscape.start, sigma, population, new Chance(seed));
+  /** @type {Search} */
   const search = { es, points: [], costs: [], means: [], best: [] };
   lookAround(search, landscape);
   return search;
 }
 
 /** Draw the candidates of this generation and ask how high each lies. */
-function lookAround(/** @type {Search} */ search, /** @type {import("./landscapes.js").Landscape} */ landscape) {
+function lookAround(/** @type {Search} */ search, /** @type {Landscape} */ landscape) {
   search.points = search.es.ask();
   search.costs = search.points.map((x) => landscape.height(x[0], x[1]));
   search.means.push(Array.from(search.es.mean));
@@ -106,7 +147,7 @@ function lookAround(/** @type {Search} */ search, /** @type {import("./landscape
 const BANDS = 12, PIXELS = 160, EDGE = { x: -2, y: -1, size: 4 };
 
 /** The landscape in bands, the darker the lower, as an image of the ink's colour. */
-function paintLandscape(/** @type {import("./landscapes.js").Landscape} */ landscape, /** @type {string} */ ink) {
+function paintLandscape(/** @type {Landscape} */ landscape, /** @type {string} */ ink) {
   const image = document.createElement("canvas");
   image.width = image.height = PIXELS;
   const g = image.getContext("2d");
@@ -128,12 +169,14 @@ function paintLandscape(/** @type {import("./landscapes.js").Landscape} */ lands
 const PAINTED = { key: "", image: /** @type {HTMLCanvasElement | null} */ (null) };
 
 function drawSearch(/** @type {CanvasRenderingContext2D} */ g, /** @type {number} */ w, /** @type {Colours} */ colours,
-  /** @type {import("./landscapes.js").Landscape} */ landscape, /** @type {Search} */ { es, points, costs, means }) {
+  /** @type {Landscape} */ landscape, /** @type {Search} */ { es, points, costs, means }) {
   const box = { x: 30, y: 26, w: w - 42, h: w - 68 };
   const key = `${landscape.name} ${colours.ink}`;
   if (PAINTED.key !== key) Object.assign(PAINTED, { key, image: paintLandscape(landscape, colours.ink) });
-  const at = drawAxes(g, box, { from: EDGE.x, to: EDGE.x + EDGE.size, ticks: [-2, -1, 0, 1, 2], name: "first parameter", show: readable },
-    { from: EDGE.y, to: EDGE.y + EDGE.size, ticks: [-1, 0, 1, 2, 3], name: "second parameter", show: readable }, colours);
+  const at = drawAxes(g, box,
+    { from: EDGE.x, to: EDGE.x + EDGE.size, ticks: [-2, -1, 0, 1, 2], name: "first parameter", show: readable },
+    { from: EDGE.y, to: EDGE.y + EDGE.size, ticks: [-1, 0, 1, 2, 3], name: "second parameter", show: readable },
+    colours);
   g.drawImage(PAINTED.image, box.x, box.y, box.w, box.h);
   g.save();
   g.beginPath();
@@ -146,9 +189,9 @@ function drawSearch(/** @type {CanvasRenderingContext2D} */ g, /** @type {number
   g.setLineDash([]);
   g.lineWidth = 2;
   strokePath(g, ellipsePoints(es).map(([x, y]) => [at.x(x), at.y(y)]));
-  const order = costs.map((_, i) => i).sort((i, j) => costs[i] - costs[j]);
   g.lineWidth = 1.5;
-  order.reverse().forEach((i, rank) => drawDot(g, at.x(points[i][0]), at.y(points[i][1]), 4,
+  const worstFirst = costs.map((_, i) => i).sort((i, j) => costs[j] - costs[i]);
+  worstFirst.forEach((i, rank) => drawDot(g, at.x(points[i][0]), at.y(points[i][1]), 4,
     { fill: rank >= points.length / 2 ? colours.ink : colours.paper, stroke: colours.ink }));
   drawCross(g, at.x(es.mean[0]), at.y(es.mean[1]), colours);
   drawCross(g, at.x(landscape.best[0]), at.y(landscape.best[1]), colours, true);
@@ -180,7 +223,8 @@ function drawProgress(/** @type {CanvasRenderingContext2D} */ g, /** @type {numb
   /** @type {Colours} */ colours, /** @type {Search} */ { best }) {
   const box = { x: 46, y: 26, w: w - 62, h: h - 68 };
   const to = best.length <= 60 ? 60 : LONGEST_SEARCH;
-  const at = drawAxes(g, box, { from: 1, to, ticks: to === 60 ? [1, 20, 40, 60] : [1, 100, 200, 300], name: "generation" },
+  const at = drawAxes(g, box,
+    { from: 1, to, ticks: to === 60 ? [1, 20, 40, 60] : [1, 100, 200, 300], name: "generation" },
     { from: 1e-14, to: 100, log: true, ticks: [1e-12, 1e-8, 1e-4, 1], name: "height of the best candidate",
       show: (v) => ({ 1: "1", 1e-4: "10⁻⁴", 1e-8: "10⁻⁸", 1e-12: "10⁻¹²" })[v] ?? "" }, colours);
   g.strokeStyle = colours.ink;

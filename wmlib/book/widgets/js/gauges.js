@@ -6,6 +6,12 @@ const LOW = -10, HIGH = 4; // log-odds at the ends of the risk's scale
 const REMEMBERED = 175; // steps of the trace: five seconds of Doom
 
 /**
+ * A gauge is told of every step and draws once a frame.
+ * @typedef {{el: HTMLElement, add: (action: number[], logit: number | null) => void,
+ *   clear: () => void, redraw: () => void, stop: () => void}} Gauge
+ */
+
+/**
  * A probability in words, exact where it is small.
  * @param {number} logit
  */
@@ -17,8 +23,7 @@ export function showRisk(logit) {
 /**
  * The risk of death: a bar now and a trace of the last steps, on a scale of log-odds, with a line
  * at one half, where M ends the dream.
- * @returns {{el: HTMLElement, add: (logit: number) => void, clear: () => void, redraw: () => void,
- *   stop: () => void}}
+ * @returns {Gauge}
  */
 export function makeRisk() {
   /** @type {number[]} */
@@ -48,11 +53,11 @@ export function makeRisk() {
       line(g, logits.map((logit, i) => [from + (right * (i + 1)) / REMEMBERED, top(up(logit))]), colours.dream, 2);
     },
   });
-  const head = make("div", { class: "wm-head" }, make("span", {}, "Risk of death, as M predicts it"), value);
+  const head = make("div", { class: "wm-head" }, make("span", {}, "Risk of death, says M"), value);
   return {
     el: make("div", { class: "wm-gauge" }, head, surface.el),
-    add(logit) {
-      logits.push(logit);
+    add(_, logit) {
+      logits.push(logit ?? LOW);
       if (logits.length > REMEMBERED) logits.shift();
     },
     clear: () => { logits = []; },
@@ -79,7 +84,7 @@ export function line(g, points, colour, width) {
 
 /**
  * Steer, gas and brake as bars.
- * @returns {{el: HTMLElement, show: (action: number[]) => void}}
+ * @returns {Gauge}
  */
 export function makePedals() {
   const rows = ["steer", "gas", "brake"].map((name) => {
@@ -92,8 +97,13 @@ export function makePedals() {
       value.textContent = amount.toFixed(2).replace("-", "−");
     } };
   });
+  const still = rows.map(() => 0);
+  let now = still;
   return {
     el: make("div", { class: "wm-gauge" }, ...rows.map((row) => row.el)),
-    show: (action) => rows.forEach((row, i) => row.show(action[i] ?? 0)),
+    add: (action) => { now = action; },
+    clear: () => { now = still; },
+    redraw: () => rows.forEach((row, i) => row.show(now[i])),
+    stop() {},
   };
 }

@@ -4,7 +4,7 @@ import { make, makeButton, makeChoice, makeSlider } from "./controls.js";
 import { line } from "./gauges.js";
 import { makeMemory } from "./memory.js";
 import { sampleMixture, temper } from "./mixture.js";
-import { bytesOf, loadNetwork, readNetwork } from "./networks.js";
+import { breathe, bytesOf, loadNetwork, readNetwork } from "./networks.js";
 import { normals, STREAMS, uniforms } from "./noise.js";
 import { makeDecoder, paint, SIDE } from "./vision.js";
 import { whenNear } from "./agent.js";
@@ -51,7 +51,7 @@ export async function alongEpisode(memory, z, a) {
     const action = Array.from(a.subarray(t * nA, (t + 1) * nA));
     state = memory.advance(z.subarray(t * nZ, (t + 1) * nZ), action, t === 0 ? 1 : 0, state);
     said.push(memory.predict(state));
-    if (t % 10 === 9) await new Promise((resolve) => setTimeout(resolve)); // the page may answer
+    if (t % 10 === 9) await breathe();
   }
   return said;
 }
@@ -77,8 +77,7 @@ function drawDensity(g, width, height, colours, { mixture, tau, samples, came, r
   const base = height - 44, at = (/** @type {number} */ x) => ((x - low) / (high - low)) * width;
   const tempered = temper(mixture, tau);
   const xs = Array.from({ length: 401 }, (_, i) => low + ((high - low) * i) / 400);
-  const curve = (/** @type {any} */ m, /** @type {number} */ [only]) => xs.map((x) => density(m, x, only));
-  const all = curve(tempered, []), plain = curve(mixture, []);
+  const all = xs.map((x) => density(tempered, x)), plain = xs.map((x) => density(mixture, x));
   const top = Math.max(0.6, ...all, ...plain) * 1.12, up = (/** @type {number} */ y) => base - (y / top) * (base - 18);
   const path = (/** @type {number[]} */ ys) => ys.map((y, i) => [at(xs[i]), up(y)]);
   g.font = `12px ${colours.font}`;
@@ -90,7 +89,7 @@ function drawDensity(g, width, height, colours, { mixture, tau, samples, came, r
   g.lineTo(width, base);
   g.fill();
   g.globalAlpha = 0.55;
-  for (let i = 0; i < mixture.k; i++) line(g, path(curve(tempered, [i])), colours.dream, 1);
+  for (let i = 0; i < mixture.k; i++) line(g, path(xs.map((x) => density(tempered, x, i))), colours.dream, 1);
   g.globalAlpha = 1;
   if (tau !== 1) {
     g.setLineDash([3, 4]);
@@ -227,7 +226,7 @@ function renderMixtureExplorer({ model, el }) {
     move();
   };
   el.append(make("div", { class: "wm-live wm-mixture" },
-    make("div", { class: "wm-pair" }, ...pictures.map((one) => one.el)), plot.el,
+    make("div", { class: "wm-moments" }, ...pictures.map((one) => one.el)), plot.el,
     make("div", {}, trace.el, make("div", { class: "wm-row" }, moment.el, tau.el),
       make("div", { class: "wm-row" }, dimension.el, again), note)));
   const callOff = whenNear(el, start);

@@ -68,14 +68,28 @@ export function placeLayer({ arrays }, name, kernels) {
   return { w: place("weight"), bias: place("bias") };
 }
 
+const PIECE = 1 << 18; // letters of base64 that are decoded in one go: a millisecond or two
+
 /**
- * Bytes out of base64 without holding up the page: the browser decodes a data: URL by itself.
+ * Bytes out of base64, piece by piece, so that the page can answer in between.
  * @param {string} text
  * @returns {Promise<Uint8Array>}
  */
 export async function fromBase64(text) {
-  const answer = await fetch(`data:application/octet-stream;base64,${text}`);
-  return new Uint8Array(await answer.arrayBuffer());
+  const bytes = new Uint8Array((text.length / 4) * 3);
+  let end = 0;
+  for (let from = 0; from < text.length; from += PIECE) {
+    const piece = atob(text.slice(from, from + PIECE));
+    for (let i = 0; i < piece.length; i++) bytes[end + i] = piece.charCodeAt(i);
+    end += piece.length;
+    await breathe();
+  }
+  return bytes.subarray(0, end);
+}
+
+/** Let the page answer the reader before the next piece of work. */
+export function breathe() {
+  return new Promise((resolve) => setTimeout(resolve));
 }
 
 /**

@@ -1,7 +1,16 @@
 // What one round of the iterative procedure left behind: M, the starts of its dreams, and C.
-import { floatsOfHalves } from "./half.js";
+import { fromHalf } from "./networks.js";
 import { C_PARAMETERS } from "./pendulum.js";
 import { PendulumMemory } from "./pendulum_dream.js";
+
+/**
+ * @param {string} base64 little-endian float16
+ * @returns {Float32Array}
+ */
+function floatsOfHalves(base64) {
+  const text = atob(base64), byte = (/** @type {number} */ i) => text.charCodeAt(i);
+  return Float32Array.from({ length: text.length / 2 }, (_, i) => fromHalf(byte(2 * i) | (byte(2 * i + 1) << 8)));
+}
 
 /**
  * @param {{units: number, weights: string}} packed float16 in base64: the LSTM's three arrays, the
@@ -15,5 +24,6 @@ export function unpackedRound({ units, weights }) {
   const weight_ih = take(16 * units), weight_hh = take(4 * units * units), bias = take(4 * units);
   const output = take(10 * units), outputBias = take(10), controller = take(C_PARAMETERS);
   const starts = take(all.length - at);
-  return { memory: new PendulumMemory({ weight_ih, weight_hh, bias, output, outputBias, starts, startLogVariance: -8 }), controller };
+  const arrays = { weight_ih, weight_hh, bias, output, outputBias, starts, startLogVariance: -8 };
+  return { memory: new PendulumMemory(arrays), controller };
 }

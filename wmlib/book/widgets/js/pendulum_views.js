@@ -27,8 +27,10 @@ export function drawPendulum(g, w, colours, kind, z, torque, reward) {
   drawDot(g, x, y, 4, { fill: colours.ink });
   if (Math.abs(torque) > 0.05) drawTorque(g, x, y, 0.13 * w, torque, colours);
   g.lineCap = "butt";
-  drawText(g, kind === "real" ? "real" : "dream of M", 0, 15, colours, { colour: colours[kind], bold: true, size: 14 });
-  if (reward !== null) drawText(g, `${reward.toFixed(1).replace("-", "−")} a step`, w, 15, colours, { align: "right" });
+  const name = { colour: colours[kind], bold: true, size: 14 };
+  drawText(g, kind === "real" ? "real" : "dream of M", 0, 15, colours, name);
+  if (reward !== null)
+    drawText(g, `${reward.toFixed(1).replace("-", "−")} a step`, w, 15, colours, { align: "right" });
 }
 
 /** An arc around the pivot, as long as the torque is strong; counter-clockwise is positive. */
@@ -77,8 +79,10 @@ export function drawHeights(g, w, h, colours, heights) {
  */
 export function drawReturns(g, w, h, colours, rows, generations) {
   const box = { x: 34, y: 26, w: w - 92, h: h - 68 };
-  const at = drawAxes(g, box, { from: 0, to: generations, ticks: [0, 10, 20, 30, 40, 50], name: "generation" },
-    { from: -12, to: 0, ticks: [-10, -5, 0], name: "reward per step of the evolved C", show: (v) => String(v).replace("-", "−") }, colours);
+  const at = drawAxes(g, box,
+    { from: 0, to: generations, ticks: [0, 10, 20, 30, 40, 50], name: "generation" },
+    { from: -12, to: 0, ticks: [-10, -5, 0], name: "reward per step of the evolved C",
+      show: (v) => String(v).replace("-", "−") }, colours);
   const ends = [];
   for (const kind of /** @type {("real" | "dream")[]} */ (["real", "dream"])) {
     const line = rows.map((row) => [at.x(row.generation), at.y(Math.max(row[kind], -12))]);
@@ -93,5 +97,6 @@ export function drawReturns(g, w, h, colours, rows, generations) {
   }
   ends.sort((a, b) => a.y - b.y);
   if (ends.length === 2) ends[1].y = Math.max(ends[1].y, ends[0].y + 15);
-  for (const { kind, x, y } of ends) drawText(g, kind === "real" ? "game" : "dream", x + 9, y, colours, { colour: colours[kind] });
+  for (const { kind, x, y } of ends)
+    drawText(g, kind === "real" ? "game" : "dream", x + 9, y, colours, { colour: colours[kind] });
 }

@@ -20,7 +20,9 @@ function renderPictureSlider({ model, el }) {
     label, min: 0, max: options[k].length - 1, step: 1, value: model.get("index")[k],
     show: (i) => options[k][i],
     onInput: (i) => {
-      model.set("index", model.get("index").map((/** @type {number} */ old, /** @type {number} */ j) => (j === k ? i : old)));
+      const index = [...model.get("index")];
+      index[k] = i;
+      model.set("index", index);
       model.save_changes();
     },
   }));

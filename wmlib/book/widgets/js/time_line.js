@@ -48,7 +48,8 @@ function partsOf(/** @type {boolean} */ dream) {
     { kind: "node", from: remember, at: [260, 250], name: "h", time: "t+1" },
     { kind: "node", from: repeat, at: [334, 191], name: "a", time: "t+1" },
   ];
-  if (dream) return [...shared, { kind: "arrow", from: next, at: [195, 163, 195, 130, 234, 130], role: "dream", dashed: true }];
+  if (dream) return [...shared,
+    { kind: "arrow", from: next, at: [195, 163, 195, 130, 234, 130], role: "dream", dashed: true }];
   return [...shared,
     { kind: "node", from: 0, at: [46, 46], name: "x", time: "t", role: "real" },
     { kind: "arrow", from: 1, at: [46, 70, 46, 106], role: "real" },
@@ -62,7 +63,7 @@ function partsOf(/** @type {boolean} */ dream) {
 }
 
 /** An SVG element. */
-function svgElement(/** @type {string} */ tag, /** @type {Object<string, any>} */ attributes, /** @type {string} */ text = "") {
+function svgElement(/** @type {string} */ tag, /** @type {Object<string, any>} */ attributes, text = "") {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
   element.textContent = text;
@@ -78,19 +79,21 @@ function drawPart(/** @type {Part} */ part, /** @type {number} */ stage) {
   if (kind === "node") {
     group.append(svgElement("circle", { cx: x, cy: y, r: 23 }), letter(x, y + 6, name, time));
   } else if (kind === "box") {
-    group.append(svgElement("rect", { x, y, width: at[2], height: at[3], rx: 10 }), letter(x + at[2] / 2, y + at[3] / 2 + 8, name, "", 25));
+    group.append(svgElement("rect", { x, y, width: at[2], height: at[3], rx: 10 }),
+      letter(x + at[2] / 2, y + at[3] / 2 + 8, name, "", 25));
   } else if (kind === "word") {
     group.append(letter(x, y, name, "", 16));
   } else {
     const points = [];
     for (let i = 0; i < at.length; i += 2) points.push(`${at[i]} ${at[i + 1]}`);
-    group.append(svgElement("path", { d: `M${points.join("L")}`, "stroke-dasharray": dashed ? "6 4" : "none" }), arrowHead(at));
+    const line = { d: `M${points.join("L")}`, "stroke-dasharray": dashed ? "6 4" : "none" };
+    group.append(svgElement("path", line), arrowHead(at));
   }
   return group;
 }
 
 /** A letter with its time as an index. */
-function letter(/** @type {number} */ x, /** @type {number} */ y, /** @type {string} */ name, /** @type {string} */ time, size = 19) {
+function letter(/** @type {number} */ x, /** @type {number} */ y, /** @type {string} */ name, time = "", size = 19) {
   const text = svgElement("text", { x, y, "text-anchor": "middle", "font-size": size }, name);
   if (time) text.append(svgElement("tspan", { dy: 5, "font-size": "70%" }, time));
   return text;
@@ -140,6 +143,7 @@ function renderTimeLine({ model, el }) {
     move(by);
   };
   el.append(make("div", { class: "wm-live", tabindex: 0, role: "group", onkeydown: keys,
+    "data-lm-suppress-shortcuts": "true", // in JupyterLab the arrow keys would choose another cell
     "aria-label": "Time line; the arrow keys go forwards and back" },
     art, story, make("div", { class: "wm-row" }, back, next, tick.el)));
   show();

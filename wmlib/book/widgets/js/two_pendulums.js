@@ -1,0 +1,52 @@
+// A real pendulum and M's dream of it, stepped together.
+import { Chance } from "./chance.js";
+import { codeOf, hanging, pendulumStep } from "./pendulum.js";
+import { PendulumDream } from "./pendulum_dream.js";
+
+/** @typedef {"real" | "dream"} World */
+
+export class TwoPendulums {
+  /**
+   * @param {{memory: import("./pendulum_dream.js").PendulumMemory, controller: Float32Array}} round
+   * @param {number} tau
+   */
+  constructor(round, tau) {
+    this.chance = new Chance(7);
+    this.round = round;
+    this.dream = new PendulumDream(round.memory, this.chance, tau);
+    this.hang();
+  }
+
+  /** Both hang down again, at the same place. */
+  hang() {
+    this.state = hanging(this.chance);
+    this.dream.begin(codeOf(this.state), this.round.memory.w.startLogVariance);
+    this.steps = 0;
+    this.torques = { real: 0, dream: 0 };
+    this.total = { real: 0, dream: 0 };
+    /** @type {{real: number[], dream: number[]}} */
+    this.heights = { real: [], dream: [] };
+  }
+
+  /** @param {(z: ArrayLike<number>) => number} act what pushes each of them */
+  step(act) {
+    this.torques = { real: act(codeOf(this.state)), dream: act(this.dream.z) };
+    const next = pendulumStep(this.state, this.torques.real);
+    this.state = next.state;
+    this.total.real += next.reward;
+    this.total.dream += this.dream.step(this.torques.dream);
+    this.heights.real.push(Math.cos(this.state.angle));
+    this.heights.dream.push(this.dream.z[0]);
+    this.steps += 1;
+  }
+
+  /** cos, sin, half the velocity. */
+  code(/** @type {World} */ world) {
+    return world === "real" ? codeOf(this.state) : this.dream.z;
+  }
+
+  /** Reward per step so far; before the first step there is none. */
+  reward(/** @type {World} */ world) {
+    return this.steps ? this.total[world] / this.steps : null;
+  }
+}
