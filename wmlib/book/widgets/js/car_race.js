@@ -62,6 +62,7 @@ function renderCarRace({ model, el }) {
     if (!cars) return;
     const seed = model.get("seed");
     number.value = String(seed);
+    pedals.clear();
     cars.mine.reset(seed);
     cars.its.reset(seed);
     [running, drawnWidth] = [false, 0];
@@ -73,6 +74,7 @@ function renderCarRace({ model, el }) {
     if (!cars || !running) return;
     const { mine, its, act } = cars, [steer, gas, brake] = hands.action();
     if (!mine.end) mine.step(steer, gas, brake);
+    pedals.add([steer, gas, brake], null);
     for (let i = 0; i < (mine.end ? HURRY : 1) && !its.game.end; i++) its.act(act(its.features()));
     if (!mine.end || !its.game.end) return;
     [running, drawnWidth] = [false, 0];
@@ -93,8 +95,7 @@ function renderCarRace({ model, el }) {
     drawGhost(its.game, mine, g, width, height);
     stage.actor(running && !mine.end ? "You drive" : "", true);
     board.show([mine, its.game]);
-    const [steer, gas, brake] = mine.memory.actions;
-    pedals.show(mine.telemetry().steps ? [steer, gas, brake] : [0, 0, 0]);
+    pedals.redraw();
     map.redraw();
   };
   const clock = makeClock({ el: stage.el, rate: () => RACE_RATE, step, draw, playing: false });

@@ -93,6 +93,7 @@ function renderRealAndDream({ model, el }) {
     drive.pair.reset(model.get("seed"));
     [rest, woken] = [0, true];
     drift.clear();
+    pedals.clear();
     stages.real.say("");
     draw();
   };
@@ -122,6 +123,7 @@ function renderRealAndDream({ model, el }) {
     const every = model.get("wake_every");
     if (every && pair.awakeFor >= every) wake();
     const human = hands.acting(), action = human ? hands.action() : mind.act(seen.features());
+    pedals.add(action, null);
     const { end } = pair.act(action, model.get("tau"));
     if (end) {
       rest = PAUSE_AT_END;
@@ -143,7 +145,7 @@ function renderRealAndDream({ model, el }) {
     const human = hands.acting();
     stages.real.actor(human ? "You drive" : "C drives", human);
     [numbers.textContent, story.textContent] = tellNumbers(game, pair);
-    pedals.show(model.get("action").length ? model.get("action") : [0, 0, 0]);
+    pedals.redraw();
     drift.redraw();
   };
   const clock = makeClock({ el: stages.row, rate: () => RATE, step, draw, playing: false });
