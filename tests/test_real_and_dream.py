@@ -82,8 +82,18 @@ def test_a_woken_dream_is_near_and_then_they_part(agent):
     assert run_js(PAIR, **files, **given, wake=[])["score"] == played["score"]
 
 
-def test_the_widget_says_what_it_needs(agent):
+def test_the_widget_says_what_it_needs(agent, monkeypatch):
     widget = RealAndDream(tau=0.5, seed=7)
+    sent = {}
+    monkeypatch.setattr(
+        widget, "send", lambda content, buffers: sent.update({content["network"]: buffers[0]})
+    )
+    for name in widget.networks.values():  # as JupyterLab asks for them
+        widget._answer(widget, {"need": name}, [])
+    assert {name: len(sent[name]) > 5_000 for name in widget.networks.values()} == dict.fromkeys(
+        widget.networks.values(), True
+    )
+    assert sum(map(len, sent.values())) < 9_000_000
     assert (widget.tau, widget.seed, widget.module) == (0.5, 7, "real_and_dream")
     assert set(widget.networks) == {"controllers", "memory", "decoder", "encoder", "untrained"}
     assert "untrained" not in RealAndDream(agent).networks

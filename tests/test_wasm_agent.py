@@ -8,6 +8,9 @@ from run_js import needs_node, run_js
 import wmlib
 from wmlib.agent import evaluate
 from wmlib.book.widgets import weights
+from wmlib.envs.batched_car_racing.cpu import CpuCars
+from wmlib.envs.batched_car_racing.physics import LAP_FINISHED
+from wmlib.envs.batched_car_racing.vector_env import FAST_TOLERANCE
 
 pytestmark = needs_node
 EPISODES, FIRST_SEED = 10, 10_000  # validation seeds
@@ -62,6 +65,21 @@ def test_the_first_steps_are_pythons(agent):
         np.testing.assert_allclose(action, wanted[0], atol=5e-2)
         features, *_ = world.step(torch.tensor([action]))
     world.close()
+
+
+@pytest.mark.slow
+def test_a_whole_drive_is_pythons_with_the_same_actions(agent):
+    """The fast mode against the fast mode: every reward, and so the return, to the last bit."""
+    [played] = play(agent, [FIRST_SEED], tell=True)
+    cars, everyone = CpuCars(1, 64, FAST_TOLERANCE, threads=1, draw=False), np.ones(1, bool)
+    cars.reset(everyone, [np.random.default_rng(FIRST_SEED)])
+    score = 0.0
+    for _, _, action in played["steps"]:
+        assert not cars.ends[0]
+        cars.step(np.float32([action]), everyone)
+        score += float(cars.rewards[0])
+    assert played["score"] == score > 700
+    assert (played["end"] == "lap") == (cars.ends[0] == LAP_FINISHED)
 
 
 @pytest.mark.nightly
