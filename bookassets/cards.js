@@ -101,9 +101,7 @@ class CardDeck {
         small("export", "Save how well you know each card as a file", () => this.export()),
         small("import", "Read such a file", () => file.click()), file,
         small("forget", "Forget all answers, of all pages", () => this.forget())));
-    // Above the first card; where several chapters' cards are on a page, above the first chapter.
-    const section = cards[0].closest("section"), together = cards.every((card) => card.closest("section") === section);
-    (together ? cards[0] : section).before(this.bar);
+    document.querySelector(".wm-cards-place").append(this.bar);
     for (const [id, card] of this.cards) card.append(this.ratings(id));
     this.show();
   }

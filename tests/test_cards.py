@@ -62,7 +62,7 @@ def test_due_cards_come_first_and_other_peoples_text_is_left_out():
 # --- in a browser -----------------------------------------------------------------------------
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>cards</title>
-<body><section><h2>Flashcards</h2>{cards}</section>
+<body><section><h2>Flashcards</h2><div class="wm-cards-place"></div>{cards}</section>
 <script defer src="{script}"></script></body></html>
 """
 CARD = (

@@ -105,7 +105,7 @@ def steps(tab) -> int:
 
 def wait_for_step(tab, step):
     tab.wait_for_function(
-        "n => Number(document.querySelector('.wm-count').innerText.split(' ')[1]) >= n", arg=step
+        "n => Number(document.querySelector('.wm-count')?.innerText.split(' ')[1]) >= n", arg=step
     )
 
 
@@ -114,6 +114,7 @@ def wait_for_step(tab, step):
 def test_widget_starts_fits_and_nothing_jumps(open_page, name, width):
     tab = open_page(name, width)
     before = tab.locator("#after").bounding_box()["y"]
+    tab.locator(".wm-live").first.wait_for()
     first = pixels(tab)
     tab.wait_for_function(
         "() => ![...document.querySelectorAll('.wm-line, .wm-note')].some("
@@ -157,7 +158,7 @@ def test_keys_take_over_only_with_the_focus_and_give_back(open_page):
     assert badge.inner_text() == "You dodge"
     tab.keyboard.up("ArrowLeft")
     assert tab.evaluate("scrollY") == 0
-    tab.wait_for_function("document.querySelector('.wm-actor').innerText === 'C dodges'")
+    tab.wait_for_function("document.querySelector('.wm-actor')?.innerText === 'C dodges'")
 
 
 def test_touch_takes_over(open_page):
@@ -193,7 +194,7 @@ def test_taking_over_changes_the_path(open_page):
 
 def test_reduced_motion_stands_still_until_asked(open_page):
     tab = open_page("car", reduced_motion="reduce")
-    tab.wait_for_function("document.querySelector('.wm-count').innerText === 'step 0'")
+    tab.wait_for_function("document.querySelector('.wm-count')?.innerText === 'step 0'")
     tab.wait_for_timeout(600)
     assert steps(tab) == 0
     tab.get_by_role("button", name="Play").click()
@@ -240,7 +241,7 @@ def test_frames_per_second(open_page, name, least):
 
 def test_a_slider_moves_a_latent_and_the_picture(open_page):
     tab = open_page("latent")
-    tab.wait_for_function("document.querySelector('.wm-note').innerText.startsWith('Turn')")
+    tab.wait_for_function("document.querySelector('.wm-note')?.innerText.startsWith('Turn')")
     tab.wait_for_timeout(300)
     before, slider = pixels(tab, 2), tab.locator(".wm-dials input").nth(1)
     slider.focus()
@@ -258,7 +259,7 @@ def test_a_slider_moves_a_latent_and_the_picture(open_page):
 def test_mixture_follows_moment_dimension_and_tau(open_page):
     tab = open_page("mixture")
     note = tab.locator(".wm-note").first
-    tab.wait_for_function("document.querySelector('.wm-note').innerText.startsWith('Weights')")
+    tab.wait_for_function("document.querySelector('.wm-note')?.innerText.startsWith('Weights')")
     said = note.inner_text()
     plot = "document.querySelectorAll('.wm-surface')[0].toDataURL()"
     drawn = tab.evaluate(plot)

@@ -66,7 +66,9 @@ def page_cards(page: str, scope: str) -> str:
             assert title, f"chapters/{chapter}.md has no title"
             body += f"## {title[1]}\n\n"
             body += folded_cards([card for card in load_cards() if card["chapter"] == chapter])
-    return f"<!-- flashcards: {scope} -->\n\n{body}<!-- flashcards: end -->\n"
+    # cards.js puts its bar into this place, whose height the style sheet keeps free for it.
+    bar = '<div class="wm-cards-place"></div>\n\n' if body else ""
+    return f"<!-- flashcards: {scope} -->\n\n{bar}{body}<!-- flashcards: end -->\n"
 
 
 def synced_page(path: Path) -> str:

@@ -61,3 +61,19 @@ export function whenNear(el, start) {
   watcher.observe(el);
   return () => watcher.disconnect();
 }
+
+/**
+ * The result of `work`; if it fails, the reader is told why, and there is none.
+ * @template T
+ * @param {(text: string) => void} say
+ * @param {() => Promise<T>} work
+ * @returns {Promise<T | undefined>}
+ */
+export async function attempt(say, work) {
+  try {
+    return await work();
+  } catch (error) {
+    say(String(error instanceof Error ? error.message : error));
+    return undefined;
+  }
+}

@@ -1,11 +1,12 @@
 // The cheating meter: dreams at several temperatures side by side, each with the C that learned at
 // its own. A probe counts the fireballs in every dreamed z; M's end head decides who lives.
-import { loadAgent, whenNear } from "./agent.js";
+import { attempt, loadAgent, whenNear } from "./agent.js";
 import { makeClock, wantsStillness } from "./clock.js";
 import { make, makeButton, makeChoice } from "./controls.js";
 import { loadNetwork } from "./networks.js";
 import { makeProbe } from "./probe.js";
 import { makeStage } from "./stage.js";
+import { listen, tell } from "./traits.js";
 
 const REST_TICS = 30; // how long a finished dream stands still
 
@@ -63,65 +64,63 @@ export function makeLives(agent, probe, controller, tau, firstSeed) {
   return lives;
 }
 
+/**
+ * Show one life in its column.
+ * @param {ReturnType<typeof makeColumn>} column
+ * @param {ReturnType<typeof makeLives>} life
+ * @param {import("./agent.js").BrowserAgent} agent
+ */
+function showLife({ stage, now, average, alive, mean }, life, agent) {
+  const { dream, ended } = life;
+  stage.show(agent.decode(dream.z));
+  stage.say(!dream.ended ? "" : dream.step < agent.facts.max_steps ? "dead" : "alive");
+  now.textContent = life.count === 3 ? "3 +" : String(life.count);
+  average.textContent = life.average.toFixed(2);
+  alive.textContent = String(dream.step);
+  mean.textContent = ended.length ? `${Math.round(life.mean())} (${ended.length})` : "–";
+}
+
 /** @param {{model: any, el: HTMLElement}} view */
 function renderCheatingMeter({ model, el }) {
-  /** @type {number[]} */
-  const taus = model.get("taus");
-  const still = model.get("pictures");
-  const columns = taus.map((tau, i) => makeColumn(tau, model.get("real")[i], still[i]));
-  const line = make("p", { class: "wm-note", role: "status" }, "…");
-  /** @type {import("./agent.js").BrowserAgent | undefined} */
-  let agent;
-  /** @type {(z: Float32Array) => number} */
-  let probe = () => 0;
+  const taus = /** @type {number[]} */ (model.get("taus"));
+  const columns = taus.map((tau, i) => makeColumn(tau, model.get("real")[i], model.get("pictures")[i]));
+  const line = make("p", { class: "wm-note", role: "status" }, NOTE);
+  /** @type {{agent: import("./agent.js").BrowserAgent, probe: (z: Float32Array) => number} | undefined} */
+  let ready;
   /** @type {ReturnType<typeof makeLives>[]} */
   let lives = [];
   let speed = 1, stopped = false, steps = 0;
 
+  const draw = () => lives.forEach((life, i) => { if (ready) showLife(columns[i], life, ready.agent); });
   const begin = () => {
-    const names = model.get("controllers"), seed = model.get("seed"), ready = agent;
-    if (ready) lives = taus.map((tau, i) => makeLives(ready, probe, names[i], tau, seed));
+    if (!ready) return;
+    const { agent, probe } = ready, names = model.get("controllers");
+    lives = taus.map((tau, i) => makeLives(agent, probe, names[i], tau, model.get("seed")));
     draw();
   };
   const step = () => {
     lives.forEach((life) => life.step());
-    if (++steps % 35) return;
-    model.set("fireballs", lives.map((life) => life.average));
-    model.set("lives", lives.map((life) => [...life.ended]));
-    model.save_changes();
+    if (++steps % 35 === 0) tell(model, { fireballs: lives.map((life) => life.average),
+      lives: lives.map((life) => [...life.ended]) });
   };
-  const draw = () => lives.forEach((life, i) => {
-    const { stage, now, average, alive, mean } = columns[i], count = life.ended.length;
-    stage.show(/** @type {any} */ (agent).decode(life.dream.z));
-    stage.say(!life.dream.ended ? "" : life.dream.step < agent?.facts.max_steps ? "dead" : "alive");
-    now.textContent = life.count === 3 ? "3 +" : String(life.count);
-    average.textContent = life.average.toFixed(2);
-    alive.textContent = String(life.dream.step);
-    mean.textContent = count ? `${Math.round(life.mean())} (${count})` : "–";
-  });
-  const clock = makeClock({ el, rate: () => speed * (agent?.facts.fps ?? 35), step, draw, playing: false });
-  const pause = makeButton("Pause", () => { model.set("playing", !model.get("playing")); model.save_changes(); });
+  const clock = makeClock({ el, rate: () => speed * (ready?.agent.facts.fps ?? 35), step, draw, playing: false });
+  const pause = makeButton("Pause", () => tell(model, { playing: !model.get("playing") }));
   const obey = () => {
     pause.textContent = model.get("playing") ? "Pause" : "Play";
-    if (agent && model.get("playing")) clock.play();
+    if (ready && model.get("playing")) clock.play();
     else clock.pause();
   };
-  const again = makeButton("Begin again", () => { model.set("seed", model.get("seed") + 1000); model.save_changes(); });
+  const again = makeButton("Begin again", () => tell(model, { seed: model.get("seed") + 1000 }));
   const pace = makeChoice({ label: "speed", value: "1", onChange: (value) => { speed = Number(value); },
     options: [["1", "as in the game"], ["4", "four times"]] });
-  model.on("change:playing", obey);
-  model.on("change:seed", begin);
+  const stopListening = listen(model, { playing: obey, seed: begin });
 
+  const say = (/** @type {string} */ text) => { line.textContent = text || NOTE; };
   const start = async () => {
-    const say = (/** @type {string} */ text) => { line.textContent = text || NOTE; };
-    try {
-      const loaded = await loadAgent(model, say);
-      probe = makeProbe(await loadNetwork(model, model.get("networks").probe));
-      if (stopped) return;
-      agent = loaded;
-    } catch (error) {
-      return say(String(error instanceof Error ? error.message : error));
-    }
+    const loaded = await attempt(say, async () => ({ agent: await loadAgent(model, say),
+      probe: makeProbe(await loadNetwork(model, model.get("networks").probe)) }));
+    if (!loaded || stopped) return;
+    ready = loaded;
     if (wantsStillness()) model.set("playing", false);
     begin();
     obey();
@@ -132,10 +131,7 @@ function renderCheatingMeter({ model, el }) {
   obey();
   return () => {
     stopped = true;
-    clock.stop();
-    callOff();
-    model.off("change:playing", obey);
-    model.off("change:seed", begin);
+    [clock.stop, callOff, stopListening].forEach((end) => end());
   };
 }
 

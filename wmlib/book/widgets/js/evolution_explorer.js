@@ -101,8 +101,9 @@ class EvolutionView {
 
   show() {
     const { es, best } = this.search, lowest = Math.min(...best);
+    const [x, y] = Array.from(es.mean, (v) => v.toFixed(2).replace("-", "−"));
     this.note.textContent = `Generation ${es.generation + 1}: step size σ = ${readable(es.sigma)}, mean at ` +
-      `(${es.mean[0].toFixed(2)}, ${es.mean[1].toFixed(2)}), lowest point so far ${readable(lowest)}. ` +
+      `(${x}, ${y}), lowest point so far ${readable(lowest)}. ` +
       "Filled: the better half, from which the cloud learns. +: its mean. ×: the lowest point.";
     this.tell({ generation: es.generation + 1, sigma: es.sigma, mean: Array.from(es.mean), best: lowest });
     this.surface.redraw();

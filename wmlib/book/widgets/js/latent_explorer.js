@@ -1,7 +1,8 @@
 // The latent explorer: a real frame, what V keeps of it, and what a turned code draws.
-import { whenNear } from "./agent.js";
+import { attempt, whenNear } from "./agent.js";
 import { make, makeButton, makeSlider } from "./controls.js";
 import { loadNetwork } from "./networks.js";
+import { listen, tell } from "./traits.js";
 import { makeDecoder, paint, SIDE } from "./vision.js";
 
 const LIMIT = 2.5, AMPLIFIED = 4;
@@ -30,92 +31,84 @@ function makePanelPicture(title, kind) {
   return { canvas, el: make("div", {}, make("p", {}, title), canvas) };
 }
 
-/** @param {{model: any, el: HTMLElement}} view */
-function renderLatentExplorer({ model, el }) {
-  /** @type {number[]} */
-  const dimensions = model.get("dimensions");
+/**
+ * The four pictures: the frame, what V keeps of it, what the turned code draws, and the change.
+ * @param {any} model
+ */
+function makePictures(model) {
   const real = makePanelPicture("a real frame", "real"), kept = makePanelPicture("what V keeps of it", "dream");
   const turned = makePanelPicture("the turned code", "dream"), changed = makePanelPicture("what changed", "plain");
-  const line = make("p", { class: "wm-note", role: "status" }, NOTE_LATENT);
   /** @type {((z: ArrayLike<number>) => Float32Array) | undefined} */
   let decode;
   /** @type {Float32Array} what V keeps of the frame, decoded */
   let original = new Float32Array(SIDE * SIDE * 3);
-  let waiting = 0;
+  return {
+    els: [real, kept, turned, changed].map((one) => one.el),
+    use: (/** @type {(z: ArrayLike<number>) => Float32Array} */ decoder) => { decode = decoder; },
+    open(/** @type {number[]} */ code) {
+      const image = new Image();
+      image.onload = () => real.canvas.getContext("2d").drawImage(image, 0, 0);
+      image.src = model.get("frames")[model.get("index")];
+      if (!decode) return;
+      original = decode(code).slice();
+      paint(kept.canvas, original);
+    },
+    draw() {
+      if (!decode) return;
+      const picture = decode(model.get("z"));
+      paint(turned.canvas, picture);
+      paint(changed.canvas, differenceOf(picture, original));
+    },
+  };
+}
 
+/** @param {{model: any, el: HTMLElement}} view */
+function renderLatentExplorer({ model, el }) {
+  const dimensions = /** @type {number[]} */ (model.get("dimensions"));
+  const pictures = makePictures(model), line = make("p", { class: "wm-note", role: "status" }, NOTE_LATENT);
   const code = () => model.get("codes")[model.get("index")];
-  const draw = () => {
-    waiting = 0;
-    if (!decode) return;
-    const picture = decode(model.get("z"));
-    paint(turned.canvas, picture);
-    paint(changed.canvas, differenceOf(picture, original));
-  };
-  const show = () => {
-    const z = model.get("z");
-    dimensions.forEach((dimension, i) => sliders[i].set(z[dimension]));
-    waiting ||= requestAnimationFrame(draw); // a slider may move more often than a frame is drawn
-  };
-  const turn = (/** @type {number[]} */ z) => { model.set("z", z); model.save_changes(); };
+  const turn = (/** @type {number[]} */ z) => tell(model, { z });
+  const turnOne = (/** @type {number[]} */ z, /** @type {number} */ dimension, /** @type {number} */ value) =>
+    turn(Object.assign([...z], { [dimension]: value }));
   const sliders = dimensions.map((dimension) => makeSlider({
     label: `z${subscript(dimension + 1)}`, min: -LIMIT, max: LIMIT, step: 0.05, value: 0,
     show: (value) => value.toFixed(1).replace("-", "−"),
-    onInput: (value) => turn(Object.assign([...model.get("z")], { [dimension]: value })),
+    onInput: (value) => turnOne(model.get("z"), dimension, value),
   }));
   const reset = () => turn([...code()]);
-  const open = () => {
-    const image = new Image();
-    image.onload = () => real.canvas.getContext("2d").drawImage(image, 0, 0);
-    image.src = model.get("frames")[model.get("index")];
-    if (decode) {
-      original = decode(code()).slice();
-      paint(kept.canvas, original);
-    }
-    reset();
+  const open = () => { pictures.open(code()); reset(); };
+  const next = () => tell(model, { index: (model.get("index") + 1) % model.get("frames").length });
+  const randomise = () => turn(code().map((/** @type {number} */ value, /** @type {number} */ i) =>
+    dimensions.includes(i) ? gaussian() : value));
+  let waiting = 0, stopped = false;
+  const show = () => {
+    dimensions.forEach((dimension, i) => sliders[i].set(model.get("z")[dimension]));
+    waiting ||= requestAnimationFrame(() => { waiting = 0; pictures.draw(); }); // once a frame at most
   };
-  const next = () => {
-    model.set("index", (model.get("index") + 1) % model.get("frames").length);
-    model.save_changes();
-  };
-  const randomise = () => {
-    const z = [...code()];
-    for (const dimension of dimensions) z[dimension] = gaussian();
-    turn(z);
-  };
-  const buttons = make("div", { class: "wm-row" }, makeButton("Next frame", next),
-    makeButton("Randomise", randomise), makeButton("Back to V's code", reset));
-  model.on("change:z", show);
-  model.on("change:index", open);
+  const stopListening = listen(model, { z: show, index: open });
 
-  let stopped = false;
+  const say = (/** @type {string} */ text) => { line.textContent = text; };
   const start = async () => {
-    line.textContent = "loading V's decoder …";
-    try {
-      const loaded = await makeDecoder(await loadNetwork(model, model.get("networks").decoder));
-      if (stopped) return;
-      decode = loaded;
-      line.textContent = NOTE_LATENT;
-    } catch (error) {
-      line.textContent = String(error instanceof Error ? error.message : error);
-      return;
-    }
+    say("loading V's decoder …");
+    const decode = await attempt(say, async () => makeDecoder(await loadNetwork(model, model.get("networks").decoder)));
+    if (!decode || stopped) return;
+    say(NOTE_LATENT);
+    pictures.use(decode);
     open();
     // To begin with, the most telling number is turned already: else there is nothing to compare.
     const [first] = dimensions, value = code()[first];
-    turn(Object.assign([...code()], { [first]: value > 0 ? value - 1.5 : value + 1.5 }));
+    turnOne(code(), first, value > 0 ? value - 1.5 : value + 1.5);
   };
-  el.append(make("div", { class: "wm-live wm-latent" },
-    make("div", { class: "wm-four" }, real.el, kept.el, turned.el, changed.el),
-    make("div", { class: "wm-dials" }, ...sliders.map((slider) => slider.el)),
-    make("div", {}, buttons, line)));
+  const buttons = make("div", { class: "wm-row" }, makeButton("Next frame", next),
+    makeButton("Randomise", randomise), makeButton("Back to V's code", reset));
+  el.append(make("div", { class: "wm-live wm-latent" }, make("div", { class: "wm-four" }, ...pictures.els),
+    make("div", { class: "wm-dials" }, ...sliders.map((slider) => slider.el)), make("div", {}, buttons, line)));
   open();
   const callOff = whenNear(el, start);
   return () => {
     stopped = true;
-    callOff();
     cancelAnimationFrame(waiting);
-    model.off("change:z", show);
-    model.off("change:index", open);
+    [callOff, stopListening].forEach((end) => end());
   };
 }
 

@@ -4,7 +4,7 @@ import { paint, SIDE } from "./vision.js";
 
 /**
  * @typedef {{el: HTMLElement, show: (picture: Float32Array) => void, actor: (text: string,
- *   you: boolean) => void, say: (text: string) => void, offer: (text: string, start: () => void) => void}} Stage
+ *   you: boolean) => void, say: (text: string) => void, offer: (text: string, start: () => void) => () => void}} Stage
  */
 
 /**
@@ -24,8 +24,11 @@ export function makeStage({ label, still, focus }) {
     image.onload = () => canvas.getContext("2d").drawImage(image, 0, 0, SIDE, SIDE);
     image.src = still;
   }
+  // A button to begin with; what comes back takes it away again.
   const offer = (/** @type {string} */ text, /** @type {() => void} */ start) => {
-    cover.replaceChildren(...(text ? [makeButton(text, () => { cover.replaceChildren(); start(); })] : []));
+    const clear = () => cover.replaceChildren();
+    cover.replaceChildren(makeButton(text, () => { clear(); start(); }));
+    return clear;
   };
   return {
     el,
