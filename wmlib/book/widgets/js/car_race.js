@@ -1,5 +1,5 @@
 // The race: the reader's lap against the published agent's, on the same road, in the real game.
-import { whenNear } from "./agent.js";
+import { attempt, whenNear } from "./agent.js";
 import { makeSurface } from "./canvas.js";
 import { drawRoad } from "./car_picture.js";
 import { makeClock } from "./clock.js";
@@ -10,6 +10,7 @@ import { drawGhost, drawMap } from "./ghost.js";
 import { makeHands } from "./hands.js";
 import { makeSeenGame } from "./seen_game.js";
 import { makeStage, stillOf } from "./stage.js";
+import { listen, tell } from "./traits.js";
 
 const RACE_RATE = 50; // steps a second, the game's own
 const HURRY = 10; // steps of the agent in one of the clock's, once the reader's lap is over
@@ -40,97 +41,110 @@ function verdict(/** @type {import("./car_game.js").CarGame} */ mine, /** @type 
   return `${cause[/** @type {keyof cause} */ (mine.end)]}: ${won}`;
 }
 
+/**
+ * Both cars of a race. It begins when the reader does.
+ * @param {any} model
+ * @param {import("./driver.js").Driver} driver
+ * @param {import("./driver.js").Mind} mind
+ * @param {import("./hands.js").Hands} hands
+ * @param {import("./gauges.js").Gauge} pedals
+ */
+function makeRace(model, driver, mind, hands, pedals) {
+  const mine = driver.makeGame(), its = makeSeenGame(driver.makeGame(), driver.encode, mind.memory);
+  const race = {
+    mine,
+    its: its.game,
+    running: false,
+    restart() {
+      mine.reset(model.get("seed"));
+      its.reset(model.get("seed"));
+      pedals.clear();
+      race.running = false;
+    },
+    step() {
+      race.running ||= hands.acting() && !mine.end;
+      if (!race.running) return;
+      const [steer, gas, brake] = hands.action();
+      if (!mine.end) mine.step(steer, gas, brake);
+      pedals.add([steer, gas, brake], null);
+      for (let i = 0; i < (mine.end ? HURRY : 1) && !its.game.end; i++) its.act(mind.act(its.features()));
+      if (!mine.end || !its.game.end) return;
+      race.running = false;
+      tell(model, { your_return: mine.score, agent_return: its.game.score });
+    },
+    words() {
+      if (race.running) return mine.end ? "The agent drives its lap to the end …" : "";
+      return mine.end ? verdict(mine, its.game) : "An arrow key or a finger starts the race";
+    },
+  };
+  race.restart();
+  return race;
+}
+
+/**
+ * Draw the reader's view, `width` pixels wide.
+ * @param {HTMLCanvasElement} canvas
+ * @param {ReturnType<typeof makeRace>} race
+ * @param {number} width
+ */
+function drawRace(canvas, { mine, its }, width) {
+  const height = Math.round(width / SHAPE);
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+  const g = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  drawRoad(mine, g, width, height);
+  drawGhost(its, mine, g, width, height);
+}
+
 /** @param {{model: any, el: HTMLElement}} view */
 function renderCarRace({ model, el }) {
   const stage = makeStage({ label: RACE_LABEL, still: stillOf(model, el), focus: true });
-  stage.el.classList.add("wm-stage-real");
   const canvas = /** @type {HTMLCanvasElement} */ (stage.el.querySelector("canvas"));
+  stage.el.classList.add("wm-stage-real");
   canvas.classList.add("wm-wide");
   const hands = makeHands(stage.el, true), board = makeBoard(), pedals = makePedals();
-  let running = false, stopped = false, drawnWidth = 0; // 0: what is seen is old
-  /** @type {{mine: import("./car_game.js").CarGame, its: import("./seen_game.js").SeenGame, act: import("./agent.js").Act} | undefined} */
-  let cars;
-
-  const map = makeSurface({
-    label: "The road from above with both cars",
-    ratio: 1.3,
-    draw: (g, width, height, colours) => cars && drawMap(cars.mine, cars.its.game, g, width, height, colours),
-  });
-  const tell = () => { if (cars) model.save_changes(); };
-  const setSeed = (/** @type {number} */ value) => { model.set("seed", value); tell(); };
-  const restart = () => {
-    if (!cars) return;
-    const seed = model.get("seed");
-    number.value = String(seed);
-    pedals.clear();
-    cars.mine.reset(seed);
-    cars.its.reset(seed);
-    [running, drawnWidth] = [false, 0];
-    stage.say("An arrow key or a finger starts the race");
-    draw();
-  };
-  const step = () => {
-    running ||= hands.acting();
-    if (!cars || !running) return;
-    const { mine, its, act } = cars, [steer, gas, brake] = hands.action();
-    if (!mine.end) mine.step(steer, gas, brake);
-    pedals.add([steer, gas, brake], null);
-    for (let i = 0; i < (mine.end ? HURRY : 1) && !its.game.end; i++) its.act(act(its.features()));
-    if (!mine.end || !its.game.end) return;
-    [running, drawnWidth] = [false, 0];
-    stage.say(verdict(mine, its.game));
-    Object.entries({ your_return: mine.score, agent_return: its.game.score }).forEach(([name, value]) => model.set(name, value));
-    tell();
-  };
+  let stopped = false, drawn = ""; // what is seen now
+  /** @type {ReturnType<typeof makeRace> | undefined} */
+  let race;
+  const map = makeSurface({ label: "The road from above with both cars", ratio: 1.3,
+    draw: (g, width, height, colours) => race && drawMap(race.mine, race.its, g, width, height, colours) });
   const draw = () => {
-    if (!cars) return;
-    const { mine, its } = cars;
-    if (running) stage.say(mine.end ? "The agent drives its lap to the end …" : "");
-    const width = Math.round(canvas.clientWidth * (window.devicePixelRatio || 1)), height = Math.round(width / SHAPE);
-    if (!running && width === drawnWidth) return; // nothing has moved
-    drawnWidth = width;
-    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-    const g = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-    drawRoad(mine, g, width, height);
-    drawGhost(its.game, mine, g, width, height);
-    stage.actor(running && !mine.end ? "You drive" : "", true);
-    board.show([mine, its.game]);
+    const width = Math.round(canvas.clientWidth * (window.devicePixelRatio || 1));
+    if (!race || (!race.running && drawn === `${width} ${race.words()}`)) return; // nothing has moved
+    drawn = `${width} ${race.words()}`;
+    drawRace(canvas, race, width);
+    stage.say(race.words());
+    stage.actor(race.running && !race.mine.end ? "You drive" : "", true);
+    board.show([race.mine, race.its]);
     pedals.redraw();
     map.redraw();
   };
-  const clock = makeClock({ el: stage.el, rate: () => RACE_RATE, step, draw, playing: false });
+  const clock = makeClock({ el: stage.el, rate: () => RACE_RATE, step: () => race?.step(), draw, playing: false });
+  const restart = () => {
+    number.value = String(model.get("seed"));
+    race?.restart();
+    drawn = "";
+    draw();
+  };
   const number = make("input", { type: "number", min: 0, max: 2 ** 31 - 1, step: 1, value: model.get("seed"),
-    onchange: () => number.checkValidity() && number.value && setSeed(Number(number.value)) });
+    onchange: () => number.checkValidity() && number.value && tell(model, { seed: Number(number.value) }) });
   const buttons = make("div", { class: "wm-row" }, makeButton("Again", restart),
-    makeButton("Another road", () => setSeed(model.get("seed") + 1)),
+    makeButton("Another road", () => tell(model, { seed: model.get("seed") + 1 })),
     make("label", { class: "wm-choice" }, make("span", {}, "Road (seed)"), number));
-
+  const stopListening = listen(model, { seed: restart });
   const start = async () => {
-    try {
-      const driver = await loadDriver(model, stage.say);
-      if (stopped) return;
-      const mind = await driver.mind("published");
-      const its = makeSeenGame(driver.makeGame(), driver.encode, mind.memory);
-      cars = { mine: driver.makeGame(), its, act: mind.act };
-    } catch (error) {
-      stage.say(String(error instanceof Error ? error.message : error));
-      return;
-    }
-    restart();
+    const driver = await attempt(stage.say, () => loadDriver(model, stage.say));
+    if (!driver || stopped) return;
+    race = makeRace(model, driver, await driver.mind("published"), hands, pedals);
+    draw();
     clock.play(); // nothing moves before the reader does
   };
-  model.on("change:seed", restart);
-  const saves = /** @type {any} */ (navigator).connection?.saveData;
-  let callOff = () => {};
-  if (saves) stage.offer("Load the race", start);
-  else callOff = whenNear(el, start);
-
   el.append(make("div", { class: "wm-live wm-race" }, stage.el,
     make("div", { class: "wm-panel" }, board.el, map.el, pedals.el), buttons, make("p", { class: "wm-note" }, RACE_HINT)));
+  const saves = /** @type {any} */ (navigator).connection?.saveData;
+  const callOff = saves ? stage.offer("Load the race", start) : whenNear(el, start);
   return () => {
     stopped = true;
-    [clock.stop, hands.stop, callOff, map.stop].forEach((end) => end());
-    model.off("change:seed", restart);
+    [clock.stop, hands.stop, callOff, map.stop, stopListening].forEach((end) => end());
   };
 }
 

@@ -1,5 +1,5 @@
 // Real and dream: the real game, what V keeps of it, and what M dreams from the same actions.
-import { whenNear } from "./agent.js";
+import { attempt, whenNear } from "./agent.js";
 import { makeClock, wantsStillness } from "./clock.js";
 import { make, makeButton, makeChoice, makeSlider } from "./controls.js";
 import { makeDrift } from "./drift.js";
@@ -10,6 +10,7 @@ import { makePair } from "./pair.js";
 import { showGame } from "./real_stage.js";
 import { makeSeenGame } from "./seen_game.js";
 import { makeStage, stillOf } from "./stage.js";
+import { listen, tell } from "./traits.js";
 
 const RATE = 50; // steps a second, the game's own
 const PAUSE_AT_END = 2 * RATE; // steps that a finished drive stands still
@@ -41,25 +42,70 @@ function makeStages(/** @type {string} */ still) {
 /**
  * Everything below the stages.
  * @param {any} model
- * @param {Record<string, any>} on what the controls do, by trait or name
+ * @param {{wake: () => void, look: () => void}} on
  */
 function makeControls(model, on) {
   const tau = makeSlider({ label: "τ", min: 0.1, max: 3, step: 0.05, value: model.get("tau"),
-    show: (value) => value.toFixed(2), onInput: on.tau, hint: "temperature of the dream" });
+    show: (value) => value.toFixed(2), onInput: (value) => tell(model, { tau: value }), hint: "temperature of the dream" });
   const waking = makeChoice({ label: "Wake M", options: WAKINGS, value: String(model.get("wake_every")),
-    onChange: (value) => on.wake_every(Number(value)) });
+    onChange: (value) => tell(model, { wake_every: Number(value) }) });
   const seed = make("input", { type: "number", min: 0, max: 2 ** 31 - 1, step: 1, value: model.get("seed"),
-    onchange: () => seed.checkValidity() && seed.value && on.seed(Number(seed.value)) });
-  const road = make("label", { class: "wm-choice" }, make("span", {}, "Road (seed)"), seed);
-  const pause = makeButton("Pause", on.pause);
+    onchange: () => seed.checkValidity() && seed.value && tell(model, { seed: Number(seed.value) }) });
+  const pause = makeButton("Pause", () => tell(model, { playing: !model.get("playing") }));
+  const next = makeButton("Another road", () => tell(model, { seed: model.get("seed") + 1 }));
   const look = makeButton("As V sees it", on.look), choices = make("span");
-  const buttons = make("div", { class: "wm-row" }, pause, makeButton("Another road", on.next),
-    makeButton("Wake M now", on.wake), look);
-  const el = make("div", {}, buttons,
-    make("div", { class: "wm-row" }, choices, waking.el, road), make("div", { class: "wm-row" }, tau.el));
-  const offer = (/** @type {[string, string][]} */ names) => choices.replaceChildren(
-    makeChoice({ label: "C", options: names, value: model.get("controller"), onChange: on.controller }).el);
+  const el = make("div", {},
+    make("div", { class: "wm-row" }, pause, next, makeButton("Wake M now", on.wake), look),
+    make("div", { class: "wm-row" }, choices, waking.el,
+      make("label", { class: "wm-choice" }, make("span", {}, "Road (seed)"), seed)),
+    make("div", { class: "wm-row" }, tau.el));
+  const offer = (/** @type {[string, string][]} */ names) => choices.replaceChildren(makeChoice({ label: "C",
+    options: names, value: model.get("controller"), onChange: (name) => tell(model, { controller: name }) }).el);
   return { el, tau, seed, pause, look, offer, waking };
+}
+
+/**
+ * One drive after the other; C acts, or the reader's hands. What happens is told to the traits.
+ * @param {any} model
+ * @param {import("./driver.js").Driver} driver
+ * @param {import("./driver.js").Mind} mind
+ * @param {import("./car_game.js").CarGame} game
+ * @param {import("./hands.js").Hands} hands
+ * @param {import("./gauges.js").Gauge} pedals
+ */
+function makeDrive(model, driver, mind, game, hands, pedals) {
+  const seen = makeSeenGame(game, driver.encode, mind.memory);
+  const pair = makePair(seen, mind.newDream(), driver.decode, model.get("unrelated"));
+  let rest = 0;
+  const drive = {
+    game, seen, pair,
+    woken: true, // since it was drawn last
+    restart() {
+      pair.reset(model.get("seed"));
+      pedals.clear();
+      drive.woken = true;
+    },
+    wake() {
+      pair.wake();
+      drive.woken = true;
+    },
+    step() {
+      if (game.end) {
+        if (--rest <= 0) tell(model, { seed: model.get("seed") + 1 }); // its listener restarts
+        return;
+      }
+      const every = model.get("wake_every");
+      if (every && pair.awakeFor >= every) drive.wake();
+      const human = hands.acting(), action = human ? hands.action() : mind.act(seen.features());
+      pair.act(action, model.get("tau"));
+      pedals.add(action, null);
+      if (game.end) rest = PAUSE_AT_END;
+      Object.entries({ step: seen.step, action, human }).forEach(([name, value]) => model.set(name, value));
+      if (seen.step % KERNEL_EVERY === 0 || game.end) model.save_changes();
+    },
+  };
+  drive.restart();
+  return drive;
 }
 
 /** What the numbers under the pictures say. */
@@ -72,139 +118,96 @@ function tellNumbers(/** @type {import("./car_game.js").CarGame} */ game, /** @t
     .replace("-", "−"), dreaming];
 }
 
-/** @param {{model: any, el: HTMLElement}} view */
-function renderRealAndDream({ model, el }) {
+/** What the last picture of a drive says. */
+function lastWords(/** @type {import("./car_game.js").CarGame} */ game) {
+  return game.end && `${game.end === "lap" ? "the lap is done" : game.end}: ${game.score.toFixed(0)} points`;
+}
+
+/**
+ * The widget's parts, and `show`, which brings all of them up to date with a drive.
+ * @param {any} model
+ * @param {HTMLElement} el
+ * @param {{wake: () => void, look: () => void}} on
+ */
+function makeParts(model, el, on) {
   const stages = makeStages(stillOf(model, el)), hands = makeHands(stages.real.el, true);
-  const drift = makeDrift(model.get("unrelated")), pedals = makePedals();
+  const drift = makeDrift(model.get("unrelated")), pedals = makePedals(), controls = makeControls(model, on);
   const numbers = make("p", { class: "wm-numbers wm-count" }, "…"), story = make("p", { class: "wm-numbers wm-told" }, "");
   const canvas = /** @type {HTMLCanvasElement} */ (stages.real.el.querySelector("canvas"));
-  let rest = 0, stopped = false, woken = true, sharp = true;
-  /** @type {import("./driver.js").Driver | undefined} */
-  let driver;
-  /** @type {import("./car_game.js").CarGame | undefined} */
-  let game;
-  /** @type {{mind: import("./driver.js").Mind, seen: import("./seen_game.js").SeenGame, pair: import("./pair.js").Pair} | undefined} */
-  let drive;
-
-  const tell = () => { if (drive) model.save_changes(); };
-  const set = (/** @type {string} */ name) => (/** @type {any} */ value) => { model.set(name, value); tell(); };
-  const restart = () => {
-    if (!drive) return;
-    drive.pair.reset(model.get("seed"));
-    [rest, woken] = [0, true];
-    drift.clear();
-    pedals.clear();
-    stages.real.say("");
-    draw();
-  };
-  const wake = () => {
-    if (!drive) return;
-    drive.pair.wake();
-    woken = true;
-  };
-  const next = () => set("seed")(model.get("seed") + 1); // its listener restarts
-  const controls = makeControls(model, {
-    tau: set("tau"), wake_every: set("wake_every"), seed: set("seed"), controller: set("controller"), next, wake,
-    pause: () => set("playing")(!model.get("playing")),
-    look: () => {
-      sharp = !sharp;
-      controls.look.textContent = sharp ? "As V sees it" : "Sharp";
-      draw();
-    },
-  });
-
-  const step = () => {
-    if (!drive || !game) return;
-    const { mind, seen, pair } = drive;
-    if (game.end) {
-      if (--rest <= 0) next();
-      return;
-    }
-    const every = model.get("wake_every");
-    if (every && pair.awakeFor >= every) wake();
-    const human = hands.acting(), action = human ? hands.action() : mind.act(seen.features());
-    pedals.add(action, null);
-    const { end } = pair.act(action, model.get("tau"));
-    if (end) {
-      rest = PAUSE_AT_END;
-      stages.real.say(`${end === "lap" ? "the lap is done" : end}: ${game.score.toFixed(0)} points`);
-    }
-    Object.entries({ step: seen.step, action, human }).forEach(([name, value]) => model.set(name, value));
-    if (seen.step % KERNEL_EVERY === 0 || end) tell();
-  };
-  const draw = () => {
-    if (!drive || !game) return;
-    const { seen, pair } = drive, before = pair.parted;
+  const show = (/** @type {ReturnType<typeof makeDrive>} */ drive, /** @type {boolean} */ sharp) => {
+    const { game, seen, pair } = drive, before = pair.parted, human = hands.acting();
     pair.look();
-    if (!game.end) drift.add({ step: seen.step, apart: pair.apart, woken, parted: before === null && pair.parted !== null });
-    woken = false;
+    if (seen.step === 0) drift.clear();
+    if (!game.end)
+      drift.add({ step: seen.step, apart: pair.apart, woken: drive.woken, parted: before === null && pair.parted !== null });
+    drive.woken = false;
     model.set("apart", pair.apart);
     showGame(canvas, game, sharp);
     stages.kept.show(pair.kept);
     stages.dreamed.show(pair.dreamed);
-    const human = hands.acting();
     stages.real.actor(human ? "You drive" : "C drives", human);
+    stages.real.say(lastWords(game));
     [numbers.textContent, story.textContent] = tellNumbers(game, pair);
     pedals.redraw();
     drift.redraw();
   };
-  const clock = makeClock({ el: stages.row, rate: () => RATE, step, draw, playing: false });
+  el.append(make("div", { class: "wm-live wm-trio" }, stages.row,
+    make("div", { class: "wm-beside" }, make("div", {}, numbers, story), pedals.el), drift.el, controls.el,
+    make("p", { class: "wm-note" }, HINT)));
+  return { stages, hands, drift, pedals, controls, show };
+}
 
+/** @param {{model: any, el: HTMLElement}} view */
+function renderRealAndDream({ model, el }) {
+  let sharp = true, stopped = false;
+  /** @type {ReturnType<typeof makeDrive> | undefined} */
+  let drive;
+  /** @type {import("./driver.js").Driver | undefined} */
+  let driver;
+  const wake = () => drive?.wake();
+  const draw = () => drive && parts.show(drive, sharp);
+  const look = () => {
+    sharp = !sharp;
+    parts.controls.look.textContent = sharp ? "As V sees it" : "Sharp";
+    draw();
+  };
+  const parts = makeParts(model, el, { wake, look }), { stages, hands, controls } = parts;
+  const clock = makeClock({ el: stages.row, rate: () => RATE, step: () => drive?.step(), draw, playing: false });
   const obey = () => {
-    const playing = model.get("playing");
-    controls.pause.textContent = playing ? "Pause" : "Play";
-    if (drive && playing) clock.play();
+    controls.pause.textContent = model.get("playing") ? "Pause" : "Play";
+    if (drive && model.get("playing")) clock.play();
     else clock.pause();
   };
   const choose = async () => {
-    if (!driver || !game) return;
-    const name = model.get("controller"), chosen = await driver.mind(name);
-    if (stopped || name !== model.get("controller")) return; // chosen anew meanwhile
-    const seen = makeSeenGame(game, driver.encode, chosen.memory);
-    drive = { mind: chosen, seen, pair: makePair(seen, chosen.newDream(), driver.decode, model.get("unrelated")) };
-    restart();
+    const name = model.get("controller"), mind = await driver?.mind(name);
+    if (!driver || !mind || stopped || name !== model.get("controller")) return; // chosen anew meanwhile
+    drive = makeDrive(model, driver, mind, drive?.game ?? driver.makeGame(), hands, parts.pedals);
+    draw();
     obey();
   };
   const reseed = () => {
     controls.seed.value = String(model.get("seed"));
-    restart();
+    drive?.restart();
+    draw();
   };
-  const heat = () => controls.tau.set(model.get("tau"));
-  const rhythm = () => controls.waking.set(String(model.get("wake_every")));
-  const key = (/** @type {KeyboardEvent} */ event) => {
+  const stopListening = listen(model, { playing: obey, controller: choose, seed: reseed,
+    tau: () => controls.tau.set(model.get("tau")), wake_every: () => controls.waking.set(String(model.get("wake_every"))) });
+  stages.real.el.addEventListener("keydown", (event) => {
     if (event.key.toLowerCase() === "w" && !event.ctrlKey && !event.metaKey && !event.altKey) wake();
-  };
-  stages.real.el.addEventListener("keydown", key);
-  /** @type {[string, () => void][]} */
-  const listeners = [["playing", obey], ["controller", choose], ["tau", heat], ["seed", reseed], ["wake_every", rhythm]];
-  listeners.forEach(([name, listener]) => model.on(`change:${name}`, listener));
-
+  });
   const start = async () => {
-    try {
-      driver = await loadDriver(model, stages.real.say);
-    } catch (error) {
-      stages.real.say(String(error instanceof Error ? error.message : error));
-      return;
-    }
-    if (stopped) return;
-    game = driver.makeGame();
+    driver = await attempt(stages.real.say, () => loadDriver(model, stages.real.say));
+    if (!driver || stopped) return;
     controls.offer(driver.names);
     if (wantsStillness()) model.set("playing", false);
     await choose();
   };
-  const saves = /** @type {any} */ (navigator).connection?.saveData;
-  let callOff = () => {};
-  if (saves) stages.real.offer("Play", start);
-  else callOff = whenNear(el, start);
-
-  el.append(make("div", { class: "wm-live wm-trio" }, stages.row,
-    make("div", { class: "wm-beside" }, make("div", {}, numbers, story), pedals.el), drift.el, controls.el,
-    make("p", { class: "wm-note" }, HINT)));
   obey();
+  const saves = /** @type {any} */ (navigator).connection?.saveData;
+  const callOff = saves ? stages.real.offer("Play", start) : whenNear(el, start);
   return () => {
     stopped = true;
-    [clock.stop, hands.stop, callOff, drift.stop].forEach((end) => end());
-    listeners.forEach(([name, listener]) => model.off(`change:${name}`, listener));
+    [clock.stop, hands.stop, callOff, parts.drift.stop, stopListening].forEach((end) => end());
   };
 }
 
