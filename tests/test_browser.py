@@ -15,7 +15,7 @@ CHROMIUM = next(
 PAGES = sorted(p.stem for p in (Path(__file__).resolve().parents[1] / "chapters").glob("*.md"))
 DRESSES = {"light": (1280, 900), "dark": (1280, 900), "phone": (390, 844)}
 # [class of the figure, of the box], where a box that does not show its overflow is the narrower.
-CLIPPED_FIGURES = """() => [...document.querySelectorAll('figure.wm-figure, .wm-widget')]
+CLIPPED_FIGURES = """() => [...document.querySelectorAll('figure.wm-figure, .wm-place')]
   .flatMap(figure => {
     const inner = figure.getBoundingClientRect(), found = [];
     for (let box = figure.parentElement; box; box = box.parentElement) {

@@ -93,3 +93,14 @@ def node(*arguments: str) -> str:
     done = subprocess.run(["node", *arguments], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+@pytest.mark.skipif(not shutil.which("tsc"), reason="needs tsc: npm install -g typescript")
+def test_types_are_sound():
+    flags = "--noEmit --allowJs --checkJs --noImplicitAny --target es2022 --module es2022"
+    more = "--moduleResolution bundler --lib dom,dom.iterable,es2022"
+    files = [str(bundle.FOLDER / f"{module}.js") for module in MODULES]
+    done = subprocess.run(
+        ["tsc", *flags.split(), *more.split(), *files], capture_output=True, text=True, timeout=300
+    )
+    assert done.stdout == ""

@@ -1,10 +1,13 @@
 """The explorers in a real browser, from file://: they answer, by key and by finger, and fit."""
 
+import io
 import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from widget_site import write_site
 
 from wmlib import plots
@@ -40,7 +43,8 @@ def folder(tmp_path_factory) -> Path:
     figures = []
     for k in range(3):
         fig, ax = plt.subplots(figsize=(6.8, 2.5))
-        ax.plot([0, 1], [0, k])
+        ax.plot([0, 1], [0, k], color=plots.REAL)
+        ax.set(ylim=(-0.1, 2.1))  # the same axes, so the same clipping path
         figures.append(fig)
     place = tmp_path_factory.mktemp("explorers")
     (place / "_static").mkdir()
@@ -131,6 +135,9 @@ def test_slider_shows_another_picture(open_page):
     tab.keyboard.press("ArrowRight")
     assert chosen.inner_html() != before
     assert tab.locator("output").inner_text() == "1"
+    pixels = np.asarray(Image.open(io.BytesIO(chosen.screenshot())).convert("RGB")).astype(int)
+    blue = (pixels[..., 2] - pixels[..., 0] > 80).sum()
+    assert blue > 500, "the curve of the second picture is not seen"
 
 
 def picture(tab, index=0):

@@ -1,6 +1,7 @@
 """The pendulum lab's models: the very JavaScript, under Node, against Gymnasium and torch."""
 
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -8,10 +9,11 @@ import torch
 from javascript import javascript
 from run_js import needs_node
 
-from wmlib.book.widgets.pendulum_lab import packed_round
+from wmlib.agent import packaged_folder
+from wmlib.book.widgets.pendulum_lab import PendulumLab, packed_round
 from wmlib.iterative import published_round
 from wmlib.report import PUBLISHED
-from wmlib.runs import read_json
+from wmlib.runs import UserError, read_json, write_json
 
 pytestmark = needs_node
 
@@ -165,3 +167,16 @@ def test_a_controller_evolves_in_the_dream_and_the_same_seed_repeats_it():
     rows, best = rows
     assert np.mean([r["dream"] for r in rows[-3:]]) > np.mean([r["dream"] for r in rows[:3]])
     assert (best["generation"], best["dream"]) == (10, rows[9]["dream"])
+
+
+def test_lab_offers_the_rounds_of_a_readers_own_run(tmp_path):
+    with pytest.raises(UserError, match="no finished round"):
+        PendulumLab(tmp_path)
+    for number in (2, 10):
+        target = tmp_path / f"round_{number:02d}"
+        shutil.copytree(packaged_folder("pendulum") / "round_04", target)
+        write_json(target / "manifest.json", {"result": {}, "finished": True})
+    lab = PendulumLab(tmp_path, round=1)
+    assert [offered["name"] for offered in lab.rounds] == ["round 2", "round 10"]
+    assert lab.rounds[1]["weights"] == PendulumLab().rounds[1]["weights"]
+    assert (lab.round, lab.who) == (1, "round")

@@ -1,6 +1,8 @@
 """Sliders over pictures computed beforehand: they need no kernel."""
 
 import html
+import itertools
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +13,7 @@ from wmlib.book.widgets.base import LiveWidget
 from wmlib.plots import page_svg, picture_url
 
 Picture = np.ndarray | Figure
+_FIGURES = itertools.count(1)
 
 
 class PictureSlider(LiveWidget, module="picture_slider"):
@@ -94,8 +97,14 @@ def _cell(picture: Picture, alt: str, height: int) -> str:
     if len(alt.split()) < 3:
         raise ValueError("sliders need alt=: a sentence that says what the pictures show")
     if isinstance(picture, Figure):
-        return page_svg(picture, alt).replace(' class="wm-wide"', "", 1)  # it never scrolls
+        svg = page_svg(picture, alt).replace(' class="wm-wide"', "", 1)  # it never scrolls
+        return _with_own_names(svg, f"f{next(_FIGURES)}-")
     return (
         f'<img alt="{html.escape(alt, quote=True)}" src="{picture_url(picture)}" '
         f'style="height:{height}px;max-width:100%;image-rendering:pixelated;margin:0">'
     )
+
+
+def _with_own_names(svg: str, prefix: str) -> str:
+    """An SVG whose ids no other has: one hidden figure's clipping path would hide all curves."""
+    return re.sub(r'( id="|url\(#|href="#)', rf"\g<1>{prefix}", svg)
