@@ -1,4 +1,4 @@
-# make book | test | test-fast | test-slow | test-book | lint | sync | clean. Needs only Python >= 3.11 and a network.
+# make book | test | test-fast | test-slow | test-book | lint | sync | wasm | clean. Needs only Python >= 3.11 and a network.
 # On Linux plain PyPI serves torch with CUDA (several GB). For the CPU build:
 #   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make book
 PYTHON ?= python3
@@ -7,7 +7,7 @@ BIN := .venv/bin
 export OMP_WAIT_POLICY ?= PASSIVE
 STAMP := .venv/.installed
 
-.PHONY: setup sync book test test-fast test-slow test-book lint clean
+.PHONY: setup sync wasm book test test-fast test-slow test-book lint clean
 
 setup: $(STAMP)
 
@@ -22,6 +22,10 @@ $(STAMP): requirements.txt pyproject.toml
 # The folded flashcards and the notebooks beside the chapters are generated.
 sync: setup
 	$(BIN)/python tools/sync_notebooks.py
+
+# The car's simulator for the browser, a committed file; needs wasm-ld (tools/install_system.sh).
+wasm: setup
+	$(BIN)/python tools/build_wasm.py
 
 # The execution cache does not know wmlib: empty it when the package or the stored results changed.
 _build/.code: $(shell find wmlib results -type f -not -name '*.pyc' 2>/dev/null)

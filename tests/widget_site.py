@@ -50,6 +50,8 @@ def every_widget() -> dict[str, list[Widget]]:
         "latent": [widgets.LatentExplorer(task) for task in ("car_racing", "doom_take_cover")],
         "mixture": [widgets.MixtureExplorer(task) for task in ("doom_take_cover", "car_racing")],
         "car": [widgets.DreamPlayer("car_racing")],
+        "real": [widgets.RealAndDream()],
+        "race": [widgets.CarRace()],
     }
 
 

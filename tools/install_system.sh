@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# System packages for the tests: Chromium (browser tests), ffmpeg (films), make, venv. Debian/Ubuntu.
+# System packages for the tests, on Debian/Ubuntu: Chromium (browser tests), ffmpeg (films), make,
+# venv, Node.js (the page's JavaScript) and lld (its linker makes the car's WebAssembly).
 set -euo pipefail
 
 missing=()
@@ -8,6 +9,7 @@ have chromium || have chromium-browser || have google-chrome || missing+=(chromi
 have ffmpeg || missing+=(ffmpeg)
 have node || missing+=(nodejs)  # runs the widgets' own JavaScript in the tests
 have make || missing+=(make)
+have wasm-ld || missing+=(lld)  # links the car's WebAssembly
 have git || missing+=(git)
 python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 

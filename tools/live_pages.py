@@ -18,7 +18,7 @@ from wmlib.book.widgets.sources import shipped
 
 FOLDER = "wm"
 NETWORKS = {
-    "car_racing": ("controllers", "memory", "decoder"),
+    "car_racing": ("controllers", "memory", "decoder", "encoder", "untrained"),
     "doom_take_cover": ("controllers", "memory", "decoder", "probe"),
 }
 """The networks that pages load, by task."""

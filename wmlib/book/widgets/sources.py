@@ -8,7 +8,7 @@ from torch import Tensor
 
 from wmlib.agent import Agent, load_agent, load_pretrained, pretrained_folder
 from wmlib.book.probes import load_probe
-from wmlib.book.widgets.weights import NetworkFiles, files_of
+from wmlib.book.widgets.weights import NetworkFiles, files_of, memory_file
 from wmlib.model.controller import load_controllers
 from wmlib.tasks import Task, get_task
 
@@ -58,7 +58,18 @@ def shipped(task_name: str) -> tuple[Agent, NetworkFiles]:
     task = get_task(task_name)
     agent = load_pretrained(task.name)
     probe = load_probe("fireballs") if task.name == "doom_take_cover" else None
-    return agent, files_of(agent, shipped_controllers(task), probe)
+    files = files_of(agent, shipped_controllers(task), probe)
+    if task.name == "car_racing":
+        files.add("untrained", lambda: untrained_memory(agent))
+    return agent, files
+
+
+def untrained_memory(agent: Agent) -> bytes:
+    """The file of an M that has learned nothing, with the C that was evolved behind it."""
+    path = pretrained_folder(agent.task.name) / "controllers/random_memory/controller.safetensors"
+    _, vectors, facts = load_controllers(path, agent.task)
+    memory = agent.memory.untrained_copy(facts["memory_seed"])
+    return memory_file(agent.task, memory, agent.starts, vectors["params"])
 
 
 def find_networks(

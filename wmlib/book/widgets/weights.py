@@ -85,12 +85,19 @@ def encoder_file(vision: VAE) -> bytes:
     return pack({"n_z": vision.n_z}, arrays)
 
 
-def memory_file(task: Task, memory: MDNRNN, starts: tuple[Tensor, Tensor]) -> bytes:
-    """M, the latents that its dreams begin with, and what a dream must know of the task."""
+def memory_file(
+    task: Task, memory: MDNRNN, starts: tuple[Tensor, Tensor], controller: Tensor | None = None
+) -> bytes:
+    """M, the latents that its dreams begin with, and what a dream must know of the task.
+
+    `controller`: a C that knows this M alone, for an M that is not the agent's own.
+    """
     w_x, w_h, bias, _ = memory.lstm.all_weights[0]
     arrays = _layer("lstm", torch.cat([w_x, w_h], dim=1), bias)
     arrays |= _layer("output", memory.output.weight, memory.output.bias)
     arrays |= {"starts.mu": _half(starts[0][:STARTS]), "starts.logvar": _half(starts[1][:STARTS])}
+    if controller is not None:
+        arrays["controller"] = _half(controller)
     facts = {
         **memory.shape,
         "heads": list(memory.heads),
@@ -130,6 +137,10 @@ class NetworkFiles(Mapping[str, bytes]):
         if name not in self._made:
             self._made[name] = self._makers[name]()
         return self._made[name]
+
+    def add(self, name: str, maker: Callable[[], bytes]) -> None:
+        """One file more."""
+        self._makers[name] = maker
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._makers)

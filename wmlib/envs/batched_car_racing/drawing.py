@@ -46,6 +46,10 @@ class Scratch(NamedTuple):
     outlines: Any
     cover: Any  # float32 (SCREEN, SCREEN): share of each pixel that the current shape covers
     paint: Any  # uint64 (SCREEN, SCREEN): what is painted so far, see `painted`
+    # For `shrink`, a band of rows at a time: pixels are words of four 16-bit channels, then RGB0.
+    band: Any  # uint64 (BAND * SCREEN,)
+    columns: Any  # uint64 (BAND * SIDE,)
+    pixels: Any  # uint32 (BAND * SIDE,)
 
 
 def new_scratch() -> Scratch:
@@ -54,6 +58,9 @@ def new_scratch() -> Scratch:
         Outlines(np.empty((MAX_SHAPES, MAX_CORNERS, 2), f32), np.empty((MAX_SHAPES, 6), np.int32)),
         np.empty((SCREEN, SCREEN), f32),
         np.empty((SCREEN, SCREEN), np.uint64),
+        np.empty(BAND * SCREEN, np.uint64),
+        np.empty(BAND * SIDE, np.uint64),
+        np.empty(BAND * SIDE, np.uint32),
     )
 
 
@@ -197,8 +204,8 @@ def store(pixels, out):
 
 
 @compiled
-def shrink(paint, out):
-    """The 64 x 64 picture from the screen's 84 x 96: OpenCV's INTER_AREA, exactly.
+def shrink(scratch, out):
+    """The 64 x 64 picture from the 84 x 96 of `scratch.paint`: OpenCV's INTER_AREA, exactly.
 
     Weights are whole numbers: of a source row in 1/16 (21 in all), of a column in 1/2 (3 in all).
     `out`: uint32 (64 * 48,), the picture's bytes. One short loop a function: only so does the
@@ -206,9 +213,8 @@ def shrink(paint, out):
     in one width and is read in another must wait: row by row takes twice as long.
     """
     words = BAND * SIDE * 3 // 4
-    # Pixels are seen as words of four 16-bit channels, or as these channels one by one.
-    band, columns = np.empty(BAND * SCREEN, np.uint64), np.empty(BAND * SIDE, np.uint64)
-    pixels = np.empty(BAND * SIDE, np.uint32)
+    paint, band, columns = scratch.paint, scratch.band, scratch.columns
+    pixels = scratch.pixels
     for i in range(SIDE // BAND):
         average_rows(paint.view(u16), i * BAND_SOURCE, band.view(u16))
         average_columns(band, columns)
@@ -222,7 +228,7 @@ def draw_64(state, first, last, scratch, out):
     words = out.reshape(out.shape[0], SIDE * SIDE * 3).view(np.uint32)
     for e in range(first, last):
         draw_world(state, e, scratch)
-        shrink(scratch.paint, words[e])
+        shrink(scratch, words[e])
 
 
 @compiled

@@ -7,7 +7,8 @@ import { makeDecoder } from "./vision.js";
 
 /**
  * @typedef {(features: Float32Array) => number[]} Act
- * @typedef {{facts: any, decode: (z: ArrayLike<number>) => Float32Array,
+ * @typedef {{facts: any, memory: import("./memory.js").Memory,
+ *   decode: (z: ArrayLike<number>) => Float32Array,
  *   newDream: () => import("./dream.js").Dream, names: [string, string][],
  *   controller: (name: string) => Act}} BrowserAgent
  */
@@ -34,6 +35,7 @@ export async function loadAgent(model, progress) {
   const known = controllers.facts.controllers;
   return {
     facts: memory.facts,
+    memory,
     decode,
     newDream: () => makeDream(memory, file),
     names: known.map(([name, label]) => [name, label]),
