@@ -8,8 +8,8 @@ from wmlib.records.files import read_json
 
 def machines_table(results: Path = PUBLISHED) -> str:
     """Game steps per second, with the picture and, where measured, physics alone."""
-    found = read_json(results / "simulator" / "page.json", "steps_per_second", "games_in_python")
-    gpu = read_json(results / "simulator" / "gpu.json", "game_steps_per_second", "device")
+    found = read_json(results / "simulator" / "page.json", steps_per_second=dict)
+    gpu = read_json(results / "simulator" / "gpu.json", game_steps_per_second=dict, device=str)
     speed = found["steps_per_second"]
     cars, fastest = max(gpu["game_steps_per_second"].items(), key=lambda row: row[1])
     device = unbroken(gpu["device"].removeprefix("NVIDIA "))
@@ -25,7 +25,7 @@ def machines_table(results: Path = PUBLISHED) -> str:
 
 def machines_note(results: Path = PUBLISHED) -> str:
     """How the two first rows were measured."""
-    found = read_json(results / "simulator" / "page.json", "rounds", "processor", "engine")
+    found = read_json(results / "simulator" / "page.json", rounds=list, processor=str)
     return (
         f"Page and Python: medians of {len(found['rounds'])} rounds in turns, steps per CPU second "
         f"of one thread ({found['processor']}); the page's code ran in Node.js "
@@ -35,4 +35,4 @@ def machines_note(results: Path = PUBLISHED) -> str:
 
 def kilobytes(results: Path = PUBLISHED) -> float:
     """Size of the game in WebAssembly."""
-    return read_json(results / "simulator" / "page.json", "bytes")["bytes"] / 1000
+    return read_json(results / "simulator" / "page.json", bytes=int)["bytes"] / 1000
