@@ -340,6 +340,9 @@ class IterateConfig(Checked):
     """learner = gradient: C follows the gradient through M's dreams"""
     learner: Literal["evolve", "policy", "gradient"] = "evolve"
     """how C learns"""
+    go_on: Amount = 0.0
+    """learner = evolve: later rounds search on from the last C, with this share of --evolve.sigma0,
+    instead of from zeros (0). For a C that sees z alone: an h belongs to one M"""
     vision: VisionConfig = VisionConfig(n_z=32, frames=1, epochs=1)
     """V, for a game with pictures"""
     see: tuple[int, ...] = (1,)

@@ -139,7 +139,7 @@ def page_svg(fig: Figure, alt: str) -> str:
 
 
 def _card(content: str, caption: str = "") -> str:
-    below = f"<figcaption>{caption}</figcaption>" if caption else ""
+    below = f"<figcaption>{html.escape(caption, quote=False)}</figcaption>" if caption else ""
     return f'<figure class="wm-figure"><div class="wm-scroll">{content}</div>{below}</figure>'
 
 

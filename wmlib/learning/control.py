@@ -4,6 +4,7 @@ Each plays in the world that its settings name, dream or game, and leaves the sa
 name, the published one as `params`, and a learning curve.
 """
 
+import hashlib
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
@@ -68,11 +69,18 @@ def _check_world(agent: Agent, world: World) -> None:
 
 
 def evolve_run(
-    run: RunFolder, output: str, task: Task, config: EvolveConfig, seed: int, device: torch.device
+    run: RunFolder,
+    output: str,
+    task: Task,
+    config: EvolveConfig,
+    seed: int,
+    device: torch.device,
+    begin: Tensor | None = None,
 ) -> dict[str, Any]:
     """Stage 4: evolve C in the world that `config` names.
 
-    Leaves controllers and the learning curve in RUN/`output`.
+    The search begins at `begin` (n_params,), or where `config` says. Leaves controllers and the
+    learning curve in RUN/`output`.
     """
     if config.workers and device.type == "cuda":
         raise UserError("--workers spreads over CPU processes; with --device cuda use --slots")
@@ -81,6 +89,9 @@ def evolve_run(
     _check_output(output)
     agent = _teachers(run, task, config.random_memory, seed)
     start, inputs = _start_of_search(run, output, agent, config)
+    if begin is not None:
+        start = begin
+        inputs["start"] = hashlib.sha256(begin.numpy().tobytes()).hexdigest()
     _check_world(agent, config.world)
     check_episodes(config.evaluate_episodes, config.real_episodes)
     folder = run.stage(output, create=True)

@@ -15,6 +15,7 @@ import contextlib
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -113,6 +114,11 @@ def _refuse_unused(config: IterateConfig, seed: int) -> None:
     taught = getattr(config, config.learner)
     if not isinstance(taught.world, DreamWorld):
         raise UserError(f"--{config.learner}.world real: iterate trains C in the dream")
+    if config.go_on and (config.learner != "evolve" or config.evolve.controller == "linear"):
+        raise UserError(
+            "--go-on is for an evolved C that sees z alone (--evolve.controller z or hidden): a C "
+            "that sees h cannot play behind another M"
+        )
     wanted = {"random_memory": False, "workers": 0, "start": ""}
     for name, value in wanted.items():
         if getattr(taught, name, value) != value:
@@ -151,9 +157,7 @@ def _round(
         _keep_seeing(run.round(number - 1), here)
     vision_run(here, task, config.vision, seed, device)
     train_memory(here, config.memory, seed, device, task)
-    dreamed = LEARN[config.learner](
-        here, "controller", task, getattr(config, config.learner), seed, device
-    )
+    dreamed = _learn(here, agent, config, number, seed, device)
     slots = min(8, config.score_episodes)
     scoring = EvaluateConfig(config.score_episodes, slots, task.max_episode_steps)
     score = evaluate_run(here.path, task, scoring, seeds.VALIDATION.start, device)
@@ -162,6 +166,22 @@ def _round(
     row |= {"real_sem": score["sem"], "n": score["n"]}
     write_json(here.path / "round.json", row)
     return row
+
+
+def _learn(
+    here: RunFolder,
+    before: Agent,
+    config: IterateConfig,
+    number: int,
+    seed: int,
+    device: torch.device,
+) -> dict[str, Any]:
+    """C in the dream of the round's M; what is known of it."""
+    settings = getattr(config, config.learner)
+    if config.learner == "evolve" and config.go_on and number > 1:
+        settings = replace(settings, sigma0=config.go_on * settings.sigma0)
+        return evolve_run(here, "controller", before.task, settings, seed, device, before.params)
+    return LEARN[config.learner](here, "controller", before.task, settings, seed, device)
 
 
 def _keep_seeing(before: RunFolder, here: RunFolder) -> None:

@@ -16,6 +16,7 @@ from .physics import advance, place_car
 from .state import KEPT, State, new_state
 from .track import UNIFORMS, build_track, new_scratch
 
+DRAW = {64: drawing.draw_64, 96: drawing.draw_96}
 MIN_CHUNK = 4  # environments a thread takes at least: a call from Python costs about 10 us
 CHUNKS_PER_THREAD = 4  # several, so that a thread which is held up can leave work to the others
 
@@ -42,7 +43,7 @@ class CpuCars:
         self.rewards = np.zeros(num_envs)
         self.ends = np.zeros(num_envs, np.int32)
         self._tolerance = np.float32(tolerance)
-        self._draw = getattr(drawing, f"draw_{size}") if draw else lambda *args: None
+        self._draw = DRAW[size] if draw else lambda *args: None
         threads = threads or cores()
         chunks = 1 if threads == 1 else threads * CHUNKS_PER_THREAD
         self._chunk = max(MIN_CHUNK, -(-num_envs // chunks))

@@ -142,7 +142,7 @@ class CarRacingBatched(TellsItsLimit, VectorEnv):
         if self.autoreset_mode == AutoresetMode.DISABLED:
             terminated, truncated = terminated | self._terminated, truncated | self._truncated
         # Copies: those handed out are the caller's, to change as he likes.
-        self._terminated, self._truncated = terminated & True, truncated & True
+        self._terminated, self._truncated = _copy(terminated), _copy(truncated)
         if start_again:
             self._start(ended)
         infos = self._telemetry(playing | ended)
@@ -160,7 +160,7 @@ class CarRacingBatched(TellsItsLimit, VectorEnv):
         Not in it are the random streams that unseeded resets draw from.
         """
         self._check_begun("snapshot")
-        ended = {"terminated": self._terminated & True, "truncated": self._truncated & True}
+        ended = {"terminated": _copy(self._terminated), "truncated": _copy(self._truncated)}
         return self._cars.snapshot() | ended
 
     def restore(self, kept: dict[str, Any]) -> Any:
@@ -173,7 +173,7 @@ class CarRacingBatched(TellsItsLimit, VectorEnv):
         if {k: v.shape for k, v in own.items()} != {k: v.shape for k, v in kept.items()}:
             raise ValueError(f"not a snapshot of {self.num_envs} games of this version")
         self._begun = True
-        self._terminated, self._truncated = kept["terminated"] & True, kept["truncated"] & True
+        self._terminated, self._truncated = _copy(kept["terminated"]), _copy(kept["truncated"])
         self._cars.restore(kept)
         return self._cars.observe()
 
@@ -262,6 +262,11 @@ class CarRacingBatched(TellsItsLimit, VectorEnv):
 def _host(array: Any) -> Any:
     """A torch tensor as a NumPy array; anything else as it is."""
     return array.cpu().numpy() if hasattr(array, "cpu") else array
+
+
+def _copy(flags: Any) -> Any:
+    """A copy of bools (N,), of NumPy or torch."""
+    return flags.copy() if isinstance(flags, np.ndarray) else flags.clone()
 
 
 def _make_cars(device: str, num_envs: int, size: int, tolerance: float, threads: int | None) -> Any:
