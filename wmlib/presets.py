@@ -165,8 +165,14 @@ _PENDULUM = {
     "small": replace(
         _PENDULUM_TINY,
         iterations=6,
+        go_on=0.3,
         memory=replace(_PENDULUM_TINY.memory, updates=1200, learning_rate_decay=0.997),
-        evolve=replace(_PENDULUM_TINY.evolve, generations=80),
+        evolve=replace(
+            _PENDULUM_TINY.evolve,
+            world=DreamWorld(max_episode_steps=200),
+            generations=60,
+            episodes=8,
+        ),
     ),
 }
 _PENDULUM["paper"] = replace(_PENDULUM["small"], iterations=20)
