@@ -137,8 +137,8 @@ def test_sliders_are_alive_without_a_kernel(browser, site, book, name):
     try:
         boxes = tab.locator('[data-widget="picture_slider"]')
         for k in range(boxes.count()):
+            boxes.nth(k).scroll_into_view_if_needed()  # it comes to life when it comes near
             handle = boxes.nth(k).locator("input[type=range]").first
-            handle.scroll_into_view_if_needed()
             handle.focus()
             chosen = boxes.nth(k).locator(".wm-chosen")
             before = chosen.inner_html()
