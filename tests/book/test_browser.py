@@ -143,7 +143,10 @@ def test_sliders_are_alive_without_a_kernel(browser, site, book, name):
             chosen = boxes.nth(k).locator(".wm-chosen")
             before = chosen.inner_html()
             tab.keyboard.press("End")
-            tab.keyboard.press("Home" if chosen.inner_html() == before else "ArrowLeft")
+            tab.wait_for_timeout(300)
+            if chosen.inner_html() == before:  # it stood there already
+                tab.keyboard.press("Home")
+                tab.wait_for_timeout(300)
             assert chosen.inner_html() != before, "the slider moves nothing"
         assert problems == []
     finally:
