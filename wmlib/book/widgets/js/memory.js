@@ -13,7 +13,7 @@ import { logSoftmax } from "./mixture.js";
  *   predict: (state: LSTMState) => Prediction}} Memory
  */
 
-const LOGSTD_MIN = -7, LOGSTD_MAX = 7; // as in wmlib.memory
+const LOGSTD_MIN = -7, LOGSTD_MAX = 7; // as in wmlib.model.memory
 
 const sigmoid = (/** @type {number} */ x) => 1 / (1 + Math.exp(-x));
 
