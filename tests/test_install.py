@@ -38,7 +38,7 @@ def test_the_wheel_plays_from_another_folder(tmp_path):
     where = run(python, "-c", "import wmlib; print(wmlib.__file__)", cwd=tmp_path).strip()
     assert Path(where).is_relative_to(home)
     code = (
-        "import wmlib; from wmlib import report, samples; "
+        "import wmlib; from wmlib.book import report, samples; "
         "print(wmlib.load_pretrained('car_racing').controller.n_params, "
         "len(samples.load('doom_take_cover').frames), "
         "report.load_run('car_racing', 'main').evaluation['n'])"

@@ -1,5 +1,6 @@
 """The iterative procedure runs, stores every round as a run folder, and resumes."""
 
+import functools
 import json
 import shutil
 import signal
@@ -111,7 +112,9 @@ def test_a_killed_iteration_goes_on_to_the_same_rounds(tmp_path, blow):
     def start(name):
         where = ["--run-dir", str(tmp_path / name)]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        return subprocess.Popen([*command, *flags.split(), *where], **quiet)
+        # A shell's background jobs ignore SIGINT, and so would what they start.
+        wake = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        return subprocess.Popen([*command, *flags.split(), *where], preexec_fn=wake, **quiet)
 
     assert start("whole").wait(300) == 0
     stops = ("round_01/memory/metrics.jsonl", "round_02/controller/metrics.jsonl")
