@@ -24,12 +24,11 @@ from wmlib.configs import (
     World,
 )
 from wmlib.errors import UserError
-from wmlib.learning.choosing import Check, check_episodes, real_check
+from wmlib.learning.choosing import both_checks, check_episodes, real_check
 from wmlib.learning.dream_gradient import ascend
 from wmlib.learning.evolution import check_cooling, evolve, feature_sizes, least_generations
 from wmlib.learning.lives import Dreams, Games
 from wmlib.learning.policy_gradient import learn_policy, least_updates
-from wmlib.model.controller import Controller
 from wmlib.model.imagine import can_dream
 from wmlib.records.keeper import update_generator
 from wmlib.records.run_folder import NEEDS, RunFolder
@@ -104,8 +103,7 @@ def evolve_run(
             facts = {"memory_seed": seed} if config.random_memory else {}
             with ExitStack() as stack:
                 arena = stack.enter_context(closing(Arena(make_world, config.workers)))
-                steps = config.world.max_episode_steps
-                check = real_check(stack, agent, controller, config.real_episodes, steps, device)
+                check = real_check(stack, agent, controller, config, device)
                 units = None
                 if config.scaled:
                     with closing(make_world()) as world:
@@ -158,15 +156,7 @@ def policy_run(
             controller = agent.new_controller(config.controller)
             facts = {"memory_seed": seed} if config.random_memory else {}
             with ExitStack() as stack:
-                check = _both_checks(
-                    stack,
-                    agent,
-                    controller,
-                    config.world,
-                    config.evaluate_episodes,
-                    config.real_episodes,
-                    device,
-                )
+                check = both_checks(stack, agent, controller, config, device)
                 env = stack.enter_context(closing(agent.world(config.world, config.dreams, device)))
                 lives = Dreams(env, config) if isinstance(env, DreamEnv) else Games(env, config)
                 stage.result |= learn_policy(
@@ -211,40 +201,10 @@ def gradient_run(
             generator = update_generator(seed, 0)
             start = config.scale * torch.randn(controller.n_params, generator=generator)
             with ExitStack() as stack:
-                check = _both_checks(
-                    stack,
-                    agent,
-                    controller,
-                    config.world,
-                    config.evaluate_episodes,
-                    config.real_episodes,
-                    device,
-                )
+                check = both_checks(stack, agent, controller, config, device)
                 env = stack.enter_context(closing(agent.world(config.world, config.dreams, device)))
                 stage.result |= ascend(env, controller, start, config, folder, seed, check)
     return stage.result
-
-
-def _both_checks(
-    stack: ExitStack,
-    agent: Agent,
-    controller: Controller,
-    world: World,
-    episodes: int,
-    real_episodes: int,
-    device: torch.device,
-) -> Check:
-    """Scores a C in the world it learns in, and in the reference game if that is asked."""
-    make = partial(agent.world, world, episodes, device)
-    arena = stack.enter_context(closing(Arena(make)))
-    steps = world.max_episode_steps
-    real = real_check(stack, agent, controller, real_episodes, steps, device)
-
-    def check(params: Tensor) -> dict[str, float]:
-        score = arena.score(controller, params, episodes)
-        return dict(zip(("mean_return", "sem"), score)) | real(params)
-
-    return check
 
 
 def _check_output(output: str, flag: str = "--output") -> None:

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 
 from wmlib.configs import GradientConfig
 from wmlib.errors import UserError
-from wmlib.learning.choosing import Check, best
-from wmlib.model.controller import Controller, save_controllers
+from wmlib.learning.choosing import Check, publish
+from wmlib.model.controller import Controller
 from wmlib.model.imagine import log_survival, worth
 from wmlib.records.keeper import Keeper
 from wmlib.seeds import update_rng
@@ -98,9 +98,5 @@ def ascend(
             keeper.log(**found)
             keeper.save_if_due(**kept)
     rows = keeper.metrics.read()
-    chosen = best(rows)
-    known = ("update", "dream_return", "mean_return", "sem", "real_return", "real_sem")
-    told = {key: chosen[key] for key in known if key in chosen}
-    named = {**kept, "params": kept[f"update_{chosen['update']:05d}"]}
-    save_controllers(folder / "controller.safetensors", controller, named, chosen=told, **facts)
+    told = publish(folder, controller, rows, kept, "update", **facts)
     return told | {"seconds": rows[-1]["seconds"]}

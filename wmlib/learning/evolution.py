@@ -21,8 +21,8 @@ from wmlib import seeds
 from wmlib.configs import EvolveConfig
 from wmlib.data.policies import make_policy
 from wmlib.errors import UserError
-from wmlib.learning.choosing import Check, best
-from wmlib.model.controller import Controller, save_controllers
+from wmlib.learning.choosing import Check, publish
+from wmlib.model.controller import Controller
 from wmlib.records.files import read_json
 from wmlib.records.metrics import Metrics
 from wmlib.records.stage import CLAIM
@@ -203,7 +203,9 @@ def evolve(
         rows.append(row)
         _describe(bar, rows, config)
     bar.close()
-    return _choose(controller, folder, rows, means.scored, facts)
+    kept = {f"generation_{g:05d}": mean for g, mean in means.scored.items()}
+    told = publish(folder, controller, rows, kept, "generation", **facts)
+    return told | {"seconds": sum(row["seconds"] for row in rows)}
 
 
 def _describe(bar: tqdm, rows: list[dict], config: EvolveConfig) -> None:
@@ -215,21 +217,6 @@ def _describe(bar: tqdm, rows: list[dict], config: EvolveConfig) -> None:
     if scored:
         text += f", mean controller {scored[-1]['mean_return']:.0f} ± {scored[-1]['sem']:.0f}"
     bar.set_description_str(text)
-
-
-def _choose(
-    controller: Controller,
-    folder: Path,
-    rows: list[dict],
-    means: dict[int, Tensor],
-    facts: dict[str, Any],
-) -> dict:
-    chosen = best(rows)
-    named = {f"generation_{g:05d}": mean for g, mean in means.items()}
-    named["params"] = means[chosen["generation"]]
-    told = {key: chosen[key] for key in ("generation", "mean_return", "sem")}
-    save_controllers(folder / "controller.safetensors", controller, named, chosen=told, **facts)
-    return told | {"seconds": sum(row["seconds"] for row in rows)}
 
 
 @torch.no_grad()

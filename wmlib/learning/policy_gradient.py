@@ -27,10 +27,10 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from wmlib.configs import PolicyConfig
-from wmlib.learning.choosing import Check, best
+from wmlib.learning.choosing import Check, publish
 from wmlib.learning.lives import Experience, Lives
 from wmlib.model.actions import action_of, choices
-from wmlib.model.controller import Controller, save_controllers
+from wmlib.model.controller import Controller
 from wmlib.records.keeper import Keeper
 from wmlib.records.weights import load_checkpoint
 from wmlib.seeds import FIRST_LIVES, LIVES, update_rng
@@ -205,7 +205,9 @@ def learn_policy(
             if name in kept or keeper.due:
                 keeper.log(**found)
             keeper.save_if_due(**lives.state(), **kept)
-    return _publish(controller, folder, keeper.metrics.read(), kept, facts)
+    rows = keeper.metrics.read()
+    told = publish(folder, controller, rows, kept, "update", **facts)
+    return told | {"seconds": rows[-1]["seconds"]}
 
 
 def least_updates(folder: Path) -> int:
@@ -221,19 +223,3 @@ def least_updates(folder: Path) -> int:
 def _name(update: int) -> str:
     """What the C that is kept after an update is called."""
     return f"update_{update:05d}"
-
-
-def _publish(
-    controller: Controller,
-    folder: Path,
-    rows: list[dict],
-    kept: dict[str, Tensor],
-    facts: dict[str, Any],
-) -> dict[str, float]:
-    """Store the controllers kept on the way, and the best as `params`."""
-    chosen = best(rows)
-    known = ("update", "risk", "reward", "mean_return", "sem", "real_return", "real_sem")
-    told = {key: chosen[key] for key in known if key in chosen}
-    named = {**kept, "params": kept[_name(chosen["update"])]}
-    save_controllers(folder / "controller.safetensors", controller, named, chosen=told, **facts)
-    return told | {"seconds": rows[-1]["seconds"]}
