@@ -4,8 +4,9 @@
 CPU or a Colab GPU, `paper` has the sizes of Ha & Schmidhuber (2018).
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from wmlib.configs import (
     CollectConfig,
@@ -177,7 +178,62 @@ _PENDULUM = {
 }
 _PENDULUM["paper"] = replace(_PENDULUM["small"], iterations=20)
 
-ITERATE_PRESETS = {"pendulum": _PENDULUM}
+
+def _rounds(
+    stages: Preset, heads: Sequence[Literal["end", "reward"]], policy: PolicyConfig, **more: Any
+) -> IterateConfig:
+    """Rounds of a game with pictures, in the sizes of one pass; C learns by policy gradient.
+
+    (They run, but nobody has searched for good ones yet: see the pendulum's for those that solve.)
+    """
+    return IterateConfig(
+        exploration=0.5,
+        memory=replace(stages.memory, heads=tuple(heads)),
+        evolve=replace(stages.evolve, world=policy.world),
+        policy=policy,
+        learner="policy",
+        vision=stages.vision,
+        first=stages.collect.policy,
+        game=stages.collect.game,
+        min_episode_steps=stages.collect.min_episode_steps,
+        **more,
+    )
+
+
+_TINY_POLICY = PolicyConfig(
+    DreamWorld(tau=1.15, max_episode_steps=60, starts="anywhere"),
+    updates=4,
+    dreams=8,
+    steps=16,
+    batch_size=64,
+    evaluate_episodes=4,
+)
+_DREAMS = DreamWorld(max_episode_steps=300, starts="anywhere")
+ITERATE_PRESETS = {
+    "pendulum": _PENDULUM,
+    "car_racing": {
+        "tiny": _rounds(
+            _CAR_TINY, ("end", "reward"), _TINY_POLICY, iterations=2, episodes=4, score_episodes=2
+        ),
+        "small": _rounds(
+            _CAR_SMALL,
+            ("end", "reward"),
+            PolicyConfig(_DREAMS, updates=300, dreams=128, noise_decay=0.994, average=25),
+            iterations=5,
+            episodes=100,
+        ),
+    },
+    "doom_take_cover": {
+        "tiny": _rounds(_DOOM_TINY, ("end",), _TINY_POLICY, iterations=2, episodes=4),
+        "small": _rounds(
+            _DOOM_SMALL,
+            ("end",),
+            PolicyConfig(replace(_DREAMS, tau=1.15, max_episode_steps=2100)),
+            iterations=5,
+            episodes=400,
+        ),
+    },
+}
 
 
 def _one_round(config: IterateConfig, episodes: int) -> Preset:

@@ -54,7 +54,10 @@ def published_run(tmp_path):
             ["evaluate", "--task", "car_racing", "--episodes", "0"],
             "--episodes 0: must be at least 1",
         ),
-        (["iterate", "--task", "car_racing"], "no preset 'small' for iterate of car_racing"),
+        (
+            ["iterate", "--task", "car_racing", "--preset", "paper"],
+            "no preset 'paper' for iterate of car_racing: choose one of tiny, small",
+        ),
         (["dream-gradient", "--task", "car_racing"], "needs memory.*run train-memory"),
         (["iterate", "--task", "pendulum", "--seed", "40"], "--seed 40: choose 0 to 39"),
         (["train-vision", "--task", "car_racing", "--device", "tpu"], "choose auto, cpu or cuda"),

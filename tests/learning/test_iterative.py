@@ -18,6 +18,15 @@ from waiting import wait_until
 import wmlib
 from wmlib.agent import load_agent, packaged_folder
 from wmlib.cli.main import main
+from wmlib.configs import (
+    DreamWorld,
+    EvolveConfig,
+    GradientConfig,
+    IterateConfig,
+    MemoryConfig,
+    PolicyConfig,
+    VisionConfig,
+)
 from wmlib.data.exploring import ExploringPolicy
 from wmlib.data.store import RolloutStore
 from wmlib.errors import UserError
@@ -199,3 +208,38 @@ def test_what_has_no_meaning_in_a_round_is_refused(tmp_path):
         with pytest.raises(UserError, match=told):
             iterate(RunFolder(tmp_path), TASK, wrong, 0, CPU)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("learner", ["evolve", "policy", "gradient"])
+def test_a_game_with_pictures_is_iterated_with_v_by_each_learner(tmp_path, learner):
+    task = get_task("car_racing")
+    world = DreamWorld(max_episode_steps=30, starts="anywhere")
+    config = IterateConfig(
+        iterations=2,
+        episodes=3,
+        exploration=0.3,
+        memory=MemoryConfig(16, 3, heads=("end", "reward"), batch_size=2, window=50),
+        evolve=EvolveConfig(world, 2, population=4, episodes=1, evaluate_episodes=2, slots=4),
+        policy=PolicyConfig(
+            world, updates=2, dreams=4, steps=8, batch_size=16, evaluate_episodes=2
+        ),
+        gradient=GradientConfig(
+            updates=2, dreams=4, horizon=5, world=world, evaluate_episodes=2, real_episodes=0
+        ),
+        learner=learner,
+        vision=VisionConfig(n_z=8, frames=300, epochs=1, batch_size=50),
+        first="brownian",
+        game="batched",
+        score_episodes=2,
+    )
+    rows = iterate(RunFolder(tmp_path), replace(task, max_episode_steps=120), config, 0, CPU)
+    assert [row["round"] for row in rows] == [1, 2]
+    assert rows[1]["real_steps"] > rows[0]["real_steps"] > 300
+    seen = [(tmp_path / f"round_0{k}/vision/vision.safetensors").read_bytes() for k in (1, 2)]
+    assert seen[0] == seen[1]  # V is trained in the rounds of `see` alone
+    policies = [row["policy"] for row in RolloutStore(tmp_path / "rollouts").index]
+    assert policies == ["brownian"] * 3 + ["iterative"] * 3
+    agent = load_agent(tmp_path, task)
+    assert agent.moments is not None
+    assert {"end", "reward"} == set(agent.memory.heads)
