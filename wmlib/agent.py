@@ -131,6 +131,7 @@ def load_agent(
     if moments.is_file():  # since version 0.2.0
         agent.moments = Moments(**load_weights(moments)[0])
     if controller is not None:
+        _refuse_outside(controller)
         path = run.path / controller / "controller.safetensors"
         if not path.is_file():
             files = run.path.rglob("controller.safetensors")
@@ -147,6 +148,13 @@ def load_agent(
         if "memory_seed" in facts:  # C was evolved behind an M that had learned nothing
             agent.memory = memory.untrained_copy(facts["memory_seed"])
     return agent
+
+
+def _refuse_outside(controller: str) -> None:
+    """UserError where a controller's folder is not inside the run folder."""
+    parts = Path(controller).parts
+    if not parts or ".." in parts or Path(controller).is_absolute():
+        raise UserError(f"--controller '{controller}': name a folder inside the run folder")
 
 
 def weights_of(run: RunFolder, controller: str | None = None) -> dict[str, str]:
@@ -166,7 +174,7 @@ def _refuse_other_teachers(run: RunFolder, controller: str) -> None:
     if changed:
         raise UserError(
             f"{run.path / controller} was evolved behind another {' and '.join(changed)}: "
-            "delete that folder and run evolve again"
+            "put that back, or evolve a new one (--output NAME keeps this)"
         )
 
 

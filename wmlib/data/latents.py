@@ -150,7 +150,7 @@ def encode_run(run: RunFolder, vision: Vision, store: RolloutStore, device: torc
         if made.episodes > len(store):
             raise UserError(
                 f"{folder} holds more episodes than {store.path}, which has {len(store)}: "
-                "collect plays lost ones again; or delete the latents"
+                "collect plays lost ones again"
             )
     with Stage(folder, "latents", config, 0, device=device) as stage:
         if stage.done:
