@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 import torch
+from gymnasium.vector import AutoresetMode
 from torch import Tensor
 
 from wmlib.configs import DreamWorld, RealWorld, World
@@ -50,7 +51,9 @@ class Agent:
         return self.controllers["params"]
 
     @overload
-    def world(self, world: DreamWorld, num_envs: int = 1, device: Device = "cpu") -> DreamEnv: ...
+    def world(
+        self, world: DreamWorld, num_envs: int = 1, device: Device = "cpu", **options: Any
+    ) -> DreamEnv: ...
 
     @overload
     def world(
@@ -58,14 +61,18 @@ class Agent:
     ) -> GameFeatures: ...
 
     def world(
-        self, world: World, num_envs: int = 1, device: Device = "cpu"
+        self, world: World, num_envs: int = 1, device: Device = "cpu", **options: Any
     ) -> DreamEnv | GameFeatures:
-        """The one door into a world: N games behind V and M, or N dreams, as `world` says."""
+        """The one door into a world: N games behind V and M, or N dreams, as `world` says.
+
+        `options` of dreams are Gymnasium's: autoreset_mode, render_mode.
+        """
         if isinstance(world, DreamWorld):
             starts = self.starts if world.starts == "first" else self.moments
             if starts is None:
                 raise UserError("--starts anywhere: this M has no stored moments: train M again")
-            return DreamEnv(self.task, self.memory, starts, world, num_envs, self.vision, device)
+            means = self.task, self.memory, starts, world, num_envs, self.vision, device
+            return DreamEnv(*means, **options)
         on_gpu = world.game == "batched" and torch.device(device).type == "cuda"
         options = {"device": "cuda"} if on_gpu else {}
         games = make_games(self.task, num_envs, world.max_episode_steps, world.game, **options)
@@ -87,11 +94,14 @@ class Agent:
         num_envs: int = 1,
         tau: float = 1.0,
         device: Device = "cpu",
+        autoreset_mode: str | AutoresetMode = AutoresetMode.DISABLED,
+        render_mode: str | None = None,
         **settings: Any,
     ) -> DreamEnv:
         """M alone, as features; the other settings are those of DreamWorld."""
         settings = {"max_episode_steps": self.task.max_episode_steps} | settings
-        return self.world(DreamWorld(tau=tau, **settings), num_envs, device)
+        options = {"autoreset_mode": autoreset_mode, "render_mode": render_mode}
+        return self.world(DreamWorld(tau=tau, **settings), num_envs, device, **options)
 
     def act(self, features: Tensor, params: Tensor | None = None) -> Tensor:
         """(N, A) actions of this agent's C for features (N, F)."""
@@ -207,6 +217,6 @@ def make_dream(
 ) -> DreamEnv:
     """The vector entry point of `wmlib/DoomTakeCoverDream-v0` and its like: dreams of an agent.
 
-    `weights` is a run folder or "pretrained"; other settings are those of DreamWorld.
+    `weights` is a run folder or "pretrained"; other settings are those of Agent.dream.
     """
     return find_agent(weights, get_task(task), controller=None).dream(num_envs, tau, **settings)

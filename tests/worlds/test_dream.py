@@ -196,7 +196,7 @@ def test_a_car_dream_needs_a_reward_head(starts):
 def test_wrong_actions_are_refused(memory, starts):
     env = dream(memory, starts)
     begin(env)
-    with pytest.raises(ValueError, match=r"expected \(4, 1\)"):
+    with pytest.raises(ValueError, match=r"must have shape \(4, 1\)"):
         env.step(torch.zeros(4, 3))
 
 
