@@ -201,10 +201,11 @@ def test_wrong_actions_are_refused(memory, starts):
 
 
 @pytest.mark.parametrize("end", ["threshold", "sampled"])
-def test_a_controller_gone_mad_does_not_live_for_ever(memory, starts, end):
+def test_a_dream_gone_mad_does_not_live_for_ever(memory, starts, end):
     env = dream(memory, starts, end=end)
     begin(env)
-    _, _, terminated, *_ = env.step(torch.full((4, 1), float("nan")))
+    env.mind.z = torch.full_like(env.z, float("nan"))
+    _, _, terminated, *_ = env.step(torch.zeros(4, 1))
     assert terminated.all()
 
 
