@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 import torch
+from gymnasium.vector import AutoresetMode
 from torch import Tensor
 
 from wmlib.configs import DreamWorld, RealWorld, World
@@ -50,7 +51,9 @@ class Agent:
         return self.controllers["params"]
 
     @overload
-    def world(self, world: DreamWorld, num_envs: int = 1, device: Device = "cpu") -> DreamEnv: ...
+    def world(
+        self, world: DreamWorld, num_envs: int = 1, device: Device = "cpu", **options: Any
+    ) -> DreamEnv: ...
 
     @overload
     def world(
@@ -58,14 +61,18 @@ class Agent:
     ) -> GameFeatures: ...
 
     def world(
-        self, world: World, num_envs: int = 1, device: Device = "cpu"
+        self, world: World, num_envs: int = 1, device: Device = "cpu", **options: Any
     ) -> DreamEnv | GameFeatures:
-        """The one door into a world: N games behind V and M, or N dreams, as `world` says."""
+        """The one door into a world: N games behind V and M, or N dreams, as `world` says.
+
+        `options` of dreams are Gymnasium's: autoreset_mode, render_mode.
+        """
         if isinstance(world, DreamWorld):
             starts = self.starts if world.starts == "first" else self.moments
             if starts is None:
                 raise UserError("--starts anywhere: this M has no stored moments: train M again")
-            return DreamEnv(self.task, self.memory, starts, world, num_envs, self.vision, device)
+            means = self.task, self.memory, starts, world, num_envs, self.vision, device
+            return DreamEnv(*means, **options)
         on_gpu = world.game == "batched" and torch.device(device).type == "cuda"
         options = {"device": "cuda"} if on_gpu else {}
         games = make_games(self.task, num_envs, world.max_episode_steps, world.game, **options)
@@ -87,11 +94,14 @@ class Agent:
         num_envs: int = 1,
         tau: float = 1.0,
         device: Device = "cpu",
+        autoreset_mode: str | AutoresetMode = AutoresetMode.DISABLED,
+        render_mode: str | None = None,
         **settings: Any,
     ) -> DreamEnv:
         """M alone, as features; the other settings are those of DreamWorld."""
         settings = {"max_episode_steps": self.task.max_episode_steps} | settings
-        return self.world(DreamWorld(tau=tau, **settings), num_envs, device)
+        options = {"autoreset_mode": autoreset_mode, "render_mode": render_mode}
+        return self.world(DreamWorld(tau=tau, **settings), num_envs, device, **options)
 
     def act(self, features: Tensor, params: Tensor | None = None) -> Tensor:
         """(N, A) actions of this agent's C for features (N, F)."""
@@ -131,6 +141,7 @@ def load_agent(
     if moments.is_file():  # since version 0.2.0
         agent.moments = Moments(**load_weights(moments)[0])
     if controller is not None:
+        _refuse_outside(controller)
         path = run.path / controller / "controller.safetensors"
         if not path.is_file():
             files = run.path.rglob("controller.safetensors")
@@ -147,6 +158,13 @@ def load_agent(
         if "memory_seed" in facts:  # C was evolved behind an M that had learned nothing
             agent.memory = memory.untrained_copy(facts["memory_seed"])
     return agent
+
+
+def _refuse_outside(controller: str) -> None:
+    """UserError where a controller's folder is not inside the run folder."""
+    parts = Path(controller).parts
+    if not parts or ".." in parts or Path(controller).is_absolute():
+        raise UserError(f"--controller '{controller}': name a folder inside the run folder")
 
 
 def weights_of(run: RunFolder, controller: str | None = None) -> dict[str, str]:
@@ -166,7 +184,7 @@ def _refuse_other_teachers(run: RunFolder, controller: str) -> None:
     if changed:
         raise UserError(
             f"{run.path / controller} was evolved behind another {' and '.join(changed)}: "
-            "delete that folder and run evolve again"
+            "put that back, or evolve a new one (--output NAME keeps this)"
         )
 
 
@@ -199,6 +217,6 @@ def make_dream(
 ) -> DreamEnv:
     """The vector entry point of `wmlib/DoomTakeCoverDream-v0` and its like: dreams of an agent.
 
-    `weights` is a run folder or "pretrained"; other settings are those of DreamWorld.
+    `weights` is a run folder or "pretrained"; other settings are those of Agent.dream.
     """
     return find_agent(weights, get_task(task), controller=None).dream(num_envs, tau, **settings)

@@ -1,5 +1,8 @@
 """Latents on disk, and the batches cut from them: nothing may be off by one."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -230,3 +233,60 @@ def test_another_v_means_other_latents(run, monkeypatch):
 def test_missing_latents_name_the_command(tmp_path):
     with pytest.raises(UserError, match="train-vision"):
         load_latents(tmp_path)
+
+
+ARRAYS = ("mu", "logvar", "actions", "rewards", "lengths", "terminated")
+
+
+def damage(file, how):
+    """Delete a file, cut it, or flip its middle bit."""
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 16
+    if how == "delete":
+        file.unlink()
+    else:
+        file.write_bytes(data if how == "flip" else data[: len(data) // 2])
+
+
+@pytest.mark.parametrize("how", ["delete", "cut", "flip"])
+@pytest.mark.parametrize("name", ARRAYS)
+def test_damage_to_any_array_is_noticed_and_the_remedy_works(run, name, how):
+    run, vae, store = run
+    encode_run(run, vae, store, CPU)
+    data = run.stage("latents") / "data"
+    damage(next(p for p in (data / name / "c").rglob("0") if p.is_file()), how)
+    with pytest.raises(UserError, match=r"data is lost or damaged: delete that folder"):
+        load_latents(run.stage("latents"))
+    shutil.rmtree(data)  # as told
+    with pytest.raises(UserError, match=r"train-vision encodes the frames again"):
+        load_latents(run.stage("latents"))
+    encode_run(run, vae, store, CPU)
+    check_stored(run, vae, store)
+
+
+def test_latents_of_version_0_1_0_are_read_and_encoded_anew_when_data_grows(run):
+    run, vae, store = run
+    encode_run(run, vae, store, CPU)
+    data = run.stage("latents") / "data"
+    facts = json.loads((data / "zarr.json").read_text())
+    del facts["attributes"]["crc32"]
+    (data / "zarr.json").write_text(json.dumps(facts))
+    check_stored(run, vae, store)
+    add_episodes(store, [5])
+    encode_run(run, vae, store, CPU)
+    assert len(check_stored(run, vae, store)) == 4
+    assert "crc32" in json.loads((data / "zarr.json").read_text())["attributes"]
+
+
+def test_zeros_are_data_too(run):
+    run, vae, store = run
+    shape = (3, 64, 64, 3)
+    store.append(
+        Episode(3, 1, list(np.zeros(shape, np.uint8)), [np.zeros(1)] * 3, [0.0] * 3),
+        policy="test",
+    )
+    encode_run(run, vae, store, CPU)
+    assert len(check_stored(run, vae, store)) == 4
+    for place in (run.path / "rollouts/episodes/000003", run.stage("latents") / "data"):
+        for array in place.iterdir():
+            assert array.name == "zarr.json" or [p for p in array.rglob("*") if p.name != "c"]

@@ -233,7 +233,10 @@ def test_other_settings_and_a_second_writer_are_refused(tmp_path):
         RolloutStore(tmp_path / "nothing")
 
 
-@pytest.mark.parametrize("lost", ["frames/c", "actions", "actions/c", "rewards/c", ""])
+NAMES = ("frames", "actions", "rewards")
+
+
+@pytest.mark.parametrize("lost", ["frames", "frames/c", "actions", "actions/c", "rewards/c", ""])
 def test_a_lost_part_of_an_episode_is_named_and_never_read_as_black(tmp_path, lost):
     store = RolloutStore(tmp_path, {"task": "made"})
     for number in range(2):
@@ -244,6 +247,63 @@ def test_a_lost_part_of_an_episode_is_named_and_never_read_as_black(tmp_path, lo
     read = getattr(store, lost.split("/")[0] or "frames")
     with pytest.raises(UserError, match=r"delete the line of episode 1 .* plays it again"):
         read(1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_flipped_bit_anywhere_in_an_episode_is_noticed_or_harmless(tmp_path, name):
+    store = RolloutStore(tmp_path, {"task": "made"})
+    store.append(made(1, 60), "none")
+    good = getattr(store, name)(0)
+    rng = np.random.default_rng(0)
+    for file in (p for p in (tmp_path / "episodes/000001" / name).rglob("*") if p.is_file()):
+        sound = file.read_bytes()
+        for bit in rng.integers(8 * len(sound), size=60):
+            data = bytearray(sound)
+            data[bit // 8] ^= 1 << (bit % 8)
+            file.write_bytes(data)
+            with contextlib.suppress(UserError):
+                np.testing.assert_array_equal(getattr(RolloutStore(tmp_path), name)(0), good)
+        file.write_bytes(sound)
+    data = bytearray(sound := file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+    if file.name != "zarr.json":
+        with pytest.raises(UserError, match="is lost or damaged"):
+            getattr(store, name)(0)
+
+
+def test_episodes_of_another_place_are_not_taken_for_ones_own(tmp_path):
+    store = RolloutStore(tmp_path, {"task": "made"})
+    for number in range(2):
+        store.append(made(number, 60), "none")
+    shutil.copytree(tmp_path / "episodes/000000", tmp_path / "episodes/000001", dirs_exist_ok=True)
+    for read in (store.frames, store.actions):
+        with pytest.raises(UserError, match="is lost or damaged"):
+            read(1)
+
+
+def test_black_pictures_are_data(tmp_path):
+    store = RolloutStore(tmp_path, {"task": "made"})
+    black = made(0, 30)
+    black.frames = list(np.zeros((30, 64, 64, 3), np.uint8))
+    store.append(black, "none")
+    assert store.frames(0).shape == (30, 64, 64, 3)
+    assert not store.frames(0).any()
+    (tmp_path / "episodes/000000/frames/c/0/0/0/0").stat()  # written all the same
+
+
+def test_a_store_of_version_0_1_0_is_read(tmp_path):
+    store = RolloutStore(tmp_path, {"task": "made"})
+    store.append(made(3, 60), "none")
+    index = tmp_path / "index.jsonl"
+    row = json.loads(index.read_text())
+    assert set(row.pop("crc32")) == set(NAMES)
+    index.write_text(json.dumps(row) + "\n")
+    store.refresh()
+    np.testing.assert_array_equal(store.frames(0), made(3, 60).frames)
+    shutil.rmtree(tmp_path / "episodes/000003/frames/c")
+    with pytest.raises(UserError, match="is lost or damaged"):
+        store.frames(0)
 
 
 def test_a_row_of_the_index_that_is_none_is_refused(tmp_path):
@@ -310,8 +370,11 @@ def test_a_damaged_index_or_store_is_one_line(tmp_path):
     index.write_text(lines[0] + lines[2])  # as told
     assert [row["episode"] for row in RolloutStore(tmp_path / "s").index] == [0, 2]
     (tmp_path / "s" / "zarr.json").write_text("{")
-    with pytest.raises(UserError, match=r"zarr\.json is damaged"):
+    with pytest.raises(UserError, match=r"zarr\.json is damaged: .* delete that file alone"):
         RolloutStore(tmp_path / "s")
+    (tmp_path / "s" / "zarr.json").unlink()  # as told
+    again = RolloutStore(tmp_path / "s", {"task": "x"})
+    np.testing.assert_array_equal(again.frames(1), made(2, 5).frames)
 
 
 def test_older_agents_and_those_of_now_do_not_mix_in_a_store(tmp_path):

@@ -267,11 +267,17 @@ def test_a_car_learns_to_steer_as_it_is_paid(tmp_path):
     assert rows[-1] > rows[0] / 2  # minus a square, so half of it is twice as good
 
 
+def live(games, *told):
+    """A step of games that tell this: rewards, terminated, truncated (N,)."""
+    games.env.step = lambda actions: (None, *told, {})
+    return games._live(None)
+
+
 def test_games_end_are_lost_and_cut_games_are_not():
     env = Slalom()
     games = Games(env, config())
     cut = np.array([True] * 4 + [False] * 4)
-    reward, over, lost, _ = games._judge(None, np.full(8, 30.0), ~cut, cut, {})
+    reward, over, lost, _ = live(games, np.full(8, 30.0), ~cut, cut)
     assert reward.tolist() == [3.0] * 8
     assert over.all()
     assert lost.tolist() == (~cut).tolist()
@@ -282,7 +288,7 @@ def test_a_game_without_reward_is_left_behind_at_a_price():
     none, pays = np.zeros(8, dtype=bool), np.arange(8) < 2
     for step in range(1, 4):
         reward = np.where(pays & (step == 2), 3.0, -0.1)
-        paid, over, lost, discount = games._judge(None, reward, none, none, {})
+        paid, over, lost, discount = live(games, reward, none, none)
         assert over.tolist() == lost.tolist() == (~pays & (step == 3)).tolist()
         assert paid.tolist() == pytest.approx((reward / 10 - 5.0 * (~pays & (step == 3))).tolist())
         assert discount.tolist() == pytest.approx(np.where(pays & (step == 2), 0.45, 0.9))

@@ -196,15 +196,16 @@ def test_a_car_dream_needs_a_reward_head(starts):
 def test_wrong_actions_are_refused(memory, starts):
     env = dream(memory, starts)
     begin(env)
-    with pytest.raises(ValueError, match=r"expected \(4, 1\)"):
+    with pytest.raises(ValueError, match=r"must have shape \(4, 1\)"):
         env.step(torch.zeros(4, 3))
 
 
 @pytest.mark.parametrize("end", ["threshold", "sampled"])
-def test_a_controller_gone_mad_does_not_live_for_ever(memory, starts, end):
+def test_a_dream_gone_mad_does_not_live_for_ever(memory, starts, end):
     env = dream(memory, starts, end=end)
     begin(env)
-    _, _, terminated, *_ = env.step(torch.full((4, 1), float("nan")))
+    env.mind.z = torch.full_like(env.z, float("nan"))
+    _, _, terminated, *_ = env.step(torch.zeros(4, 1))
     assert terminated.all()
 
 

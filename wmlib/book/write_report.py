@@ -14,6 +14,8 @@ def write_report(results: Path, readme: Path) -> None:
     """Write results/report.md, results/figures/*.svg and README's table, all from `results`."""
     if not results.is_dir():
         raise UserError(f"{results} is not a folder: give the folder of the published runs")
+    if not any(results.glob("*/main/evaluation.json")):
+        raise UserError(f"{results} holds no published run (TASK/main): nothing was changed")
     figures = report_figures.draw_all(results, results / "figures")
     notes = paper.TABLES["notes"]
     tables = [

@@ -26,7 +26,9 @@ from wmlib.configs import (
 )
 from wmlib.device import pick_device
 from wmlib.errors import UserError
+from wmlib.records.files import read_json
 from wmlib.records.run_folder import RunFolder
+from wmlib.records.stage import CLAIM, Stage
 from wmlib.tasks import Task
 
 PLAIN = tyro.conf.arg(name="")  # the stage's own fields are flags without a prefix
@@ -187,6 +189,7 @@ class Run(Common):
         """One stage after another; finished ones are passed over."""
         same = {f.name: getattr(self, f.name) for f in dataclasses.fields(Common)}
         stages = self.stages
+        _refuse_what_cannot_follow(self.run, stages, self.seed)
         for command in (
             Collect(**same | {"device": "cpu"}, collect=stages.collect),
             TrainVision(**same, vision=stages.vision),
@@ -195,6 +198,27 @@ class Run(Common):
             Evaluate(**same | {"seed": seeds.TEST.start}, evaluate=stages.evaluate),
         ):
             command.act(task)
+
+
+def _refuse_what_cannot_follow(run: RunFolder, stages: Preset, seed: int) -> None:
+    """UserError where a later stage was begun with other settings, or from fewer episodes.
+
+    It would say so itself, but only after the stages before it had done their work.
+    """
+    from wmlib.learning.evolution import least_generations
+
+    for name, config in (
+        ("rollouts", stages.collect),
+        ("vision", stages.vision),
+        ("memory", stages.memory),
+        ("controller", stages.evolve),
+    ):
+        folder = run.stage(name)
+        inputs = read_json(folder / CLAIM).get("inputs") if (folder / CLAIM).is_file() else None
+        if inputs and name == "memory":
+            inputs["episodes"] = stages.collect.episodes
+        least = least_generations(folder) if name == "controller" else None
+        Stage(folder, name, config, seed, inputs, least=least).check()
 
 
 @dataclass(kw_only=True)

@@ -5,6 +5,7 @@ the defaults. A stage reads what the one before left in --run-dir, and goes on w
 """
 
 import dataclasses
+import io
 import itertools
 import signal
 import sys
@@ -116,10 +117,36 @@ def _stop_on_signals() -> None:
             signal.signal(number, stop)
 
 
+def _spell_any_letter() -> None:
+    """A terminal that lacks a letter shows another one for it: no text may die of its letters."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _what_died(error: Exception) -> str | None:
+    """In one line, what ended underneath a command that is not at fault; None of other errors."""
+    from concurrent.futures.process import BrokenProcessPool
+
+    from wmlib.envs.pool import GameDied, WorkerError
+
+    text = " ".join(str(error).split())
+    # torch has a class of its own for a GPU's memory, and none for the machine's.
+    memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    if memory or "can't allocate memory" in text:
+        return f"not enough memory for these settings ({text[:160]}): choose smaller ones"
+    if isinstance(error, BrokenProcessPool):
+        return "a worker process died, perhaps for lack of memory; the same command goes on"
+    if isinstance(error, WorkerError | GameDied):
+        return f"{text}; the same command goes on"
+    return None
+
+
 def main(args: list[str] | None = None) -> int:
     """Run one command; 0 on success, 2 for what the user can mend, 130 when stopped."""
     args = sys.argv[1:] if args is None else args
     _stop_on_signals()
+    _spell_any_letter()
     if not args or args[0] in ("-h", "--help"):
         print(_usage())
         return 0
@@ -136,6 +163,12 @@ def main(args: list[str] | None = None) -> int:
         return 0
     except OSError as error:
         print(f"error: {error}; what was finished is kept, run the command again", file=sys.stderr)
+        return 2
+    except (RuntimeError, MemoryError) as error:
+        died = _what_died(error)
+        if died is None:
+            raise
+        print(f"error: {died}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped: what was finished is kept; the same command goes on", file=sys.stderr)

@@ -23,7 +23,7 @@ from wmlib.data.store import RolloutStore
 from wmlib.device import autocast
 from wmlib.errors import UserError
 from wmlib.model.vision import VAE, Vision
-from wmlib.records.files import read_json, sha256
+from wmlib.records.files import crc32, read_json, sha256
 from wmlib.records.run_folder import RunFolder, is_finished
 from wmlib.records.settings import FOLLOWS, Checked
 from wmlib.records.stage import Stage
@@ -90,25 +90,42 @@ def identity(folder: Path) -> dict[str, Any]:
 def load_latents(folder: Path) -> Latents:
     """Read RUN/latents, or say what is missing."""
     identity(folder)
+    return _read(folder / "data")
+
+
+def _read(data: Path) -> Latents:
+    """All that is encoded so far, compared with its checksums."""
     try:
-        return _read(zarr.open_group(folder / "data", mode="r"))
-    except (KeyError, ValueError, RuntimeError, OSError) as error:
+        group = zarr.open_group(data, mode="r")
+        sums: Any = group.attrs.get("crc32")
+        read = {name: np.asarray(array[:]) for name, array in group.arrays()}
+        if sums is None:  # of version 0.1.0, where a lost chunk is taken for zeros
+            arrays: list[Any] = [group["mu"], group["logvar"]]
+            sound = all(array.nchunks_initialized == array.nchunks for array in arrays)
+        else:
+            counts = {name: _count(group, name) for name in sums}
+            read = {name: read[name][: counts[name]] for name in sums}
+            sound = sums == {name: crc32(values) for name, values in read.items()}
+        if not sound:
+            raise ValueError("not what was written")
+        return _in_episodes(read, _count(group, "lengths"))
+    except Exception as error:  # whatever damaged bytes lead Zarr into
         raise UserError(
-            f"{folder} is damaged: delete it, and train-vision encodes the frames again"
+            f"{data} is lost or damaged: delete that folder (not the one above), and train-vision "
+            "encodes the frames again"
         ) from error
 
 
-def _read(group: zarr.Group) -> Latents:
-    """All that is encoded so far."""
-    for array in (group["mu"], group["logvar"]):
-        if array.nchunks_initialized < array.nchunks:  # type: ignore[union-attr]
-            raise ValueError("Zarr would take a lost chunk for zeros")
-    read = {name: np.asarray(array[:]) for name, array in group.arrays()}
-    episodes = int(str(group.attrs["episodes"]))
-    lengths = read.pop("lengths")[:episodes]
+def _in_episodes(read: dict[str, np.ndarray], episodes: int) -> Latents:
+    lengths = read["lengths"][:episodes]
     first = np.concatenate([[0], np.cumsum(lengths)])
     flat = {name: read[name][: first[-1]] for name in ("mu", "logvar", "actions", "rewards")}
     return Latents(**flat, first=first, terminated=read["terminated"][:episodes])
+
+
+def _count(group: zarr.Group, name: str) -> int:
+    """How much of an array counts as written: so many episodes, or steps."""
+    return int(str(group.attrs["episodes" if name in ("lengths", "terminated") else "steps"]))
 
 
 @dataclass(frozen=True)
@@ -128,25 +145,37 @@ def encode_run(run: RunFolder, vision: Vision, store: RolloutStore, device: torc
     config = EncodeConfig(sha256(run.stage("vision") / "vision.safetensors"), len(store))
     if is_finished(folder):
         made = EncodeConfig.of(identity(folder))
-        if made == config:
+        if made == config and (folder / "data").is_dir():
             return
         if made.episodes > len(store):
             raise UserError(
                 f"{folder} holds more episodes than {store.path}, which has {len(store)}: "
-                "collect plays lost ones again; or delete the latents"
+                "collect plays lost ones again"
             )
     with Stage(folder, "latents", config, 0, device=device) as stage:
-        group = zarr.open_group(folder / "data", mode="a")
-        if group.attrs.get("vision_sha256") != config.vision_sha256:  # new, or made with another V
-            group = zarr.open_group(folder / "data", mode="w")
-            group.attrs.update({"vision_sha256": config.vision_sha256, "episodes": 0, "steps": 0})
+        if stage.done:
+            stage.reopen()
+        group = _begun(folder / "data", config.vision_sha256)
         _encode(group, vision.to(device).eval(), store, device)
-        latents = _read(group)
+        latents = _read(folder / "data")
         starts = latents.first[:-1][:: max(1, len(latents) // STARTS)][:STARTS]
         pair = {"mu": latents.mu[starts], "logvar": latents.logvar[starts]}
         tensors = {name: torch.from_numpy(array) for name, array in pair.items()}
         save_weights(folder / "starts.safetensors", tensors)
         stage.result |= {"episodes": len(latents), "frames": len(latents.mu)}
+
+
+def _begun(data: Path, vision_sha256: str) -> zarr.Group:
+    """The arrays to go on with; new ones where those are another V's, or have no checksums."""
+    try:
+        group = zarr.open_group(data, mode="r+")
+        if group.attrs["vision_sha256"] == vision_sha256 and "crc32" in group.attrs:
+            return group
+    except (KeyError, ValueError, OSError):  # none, or their description is damaged
+        pass
+    group = zarr.open_group(data, mode="w")
+    group.attrs.update({"vision_sha256": vision_sha256, "episodes": 0, "steps": 0, "crc32": {}})
+    return group
 
 
 def _encode(group: zarr.Group, vision: Vision, store: RolloutStore, device: torch.device) -> None:
@@ -201,15 +230,17 @@ def sample_z(mu: np.ndarray, logvar: np.ndarray, rng: np.random.Generator) -> np
 
 def _append(group: zarr.Group, block: dict[str, np.ndarray], episodes: int) -> None:
     """Write a block behind what is counted as written, then count it: a torn write is redone."""
-    counts = {"episodes": episodes, "steps": int(str(group.attrs["steps"])) + len(block["mu"])}
+    steps = int(str(group.attrs["steps"])) + len(block["mu"])
+    sums: Any = dict(group.attrs["crc32"])  # type: ignore[arg-type]
     for name, values in block.items():
-        per_episode = name in ("lengths", "terminated")
-        end = counts["episodes" if per_episode else "steps"]
+        end = episodes if name in ("lengths", "terminated") else steps
         if name not in group:
             shape, chunks = ((n, *values.shape[1:]) for n in (0, 4 * BLOCK))
-            group.create_array(name, shape=shape, chunks=chunks, dtype=values.dtype)
+            whole: Any = {"write_empty_chunks": True}  # none is ever missing
+            group.create_array(name, shape=shape, chunks=chunks, dtype=values.dtype, config=whole)
         array = group[name]
         assert isinstance(array, zarr.Array)
         array.resize((end, *values.shape[1:]))
         array[end - len(values) : end] = values
-    group.attrs.update(counts)
+        sums[name] = crc32(values, sums.get(name, 0))
+    group.attrs.update({"episodes": episodes, "steps": steps, "crc32": sums})

@@ -147,7 +147,7 @@ def collect(
             if queue.in_vain >= PATIENCE:
                 raise UserError(
                     f"{PATIENCE} episodes in a row were shorter than --min-episode-steps "
-                    f"{min_episode_steps}: lower it, in another --run-dir (or delete {path})"
+                    f"{min_episode_steps}: lower it, in another --run-dir"
                 )
             frames += episode.length
             bar.set_postfix_str(f"{frames / (time.perf_counter() - start):.0f} frames/s")

@@ -6,11 +6,12 @@ A store is a folder in Zarr v3 format, one group per episode, and an index besid
     episodes/000007/frames        uint8 (T, 64, 64, 3): x_0 … x_{T-1}
     episodes/000007/actions       float32 (T, A): a_t was chosen after x_t and led to x_{t+1}
     episodes/000007/rewards       float32 (T,): r_t came with a_t
-    index.jsonl                   one line per episode: seed, length, how it ended, return
+    index.jsonl                   one line per episode: seed, length, how it ended, checksums
 
 The frame after the last action is not stored: ViZDoom has none. An episode counts once its line is
 in the index, which is written last, so a crash at any moment loses only the episodes in flight.
-Frames are read in chunks of 50; nothing ever loads a whole set. T steps, A action dims.
+Each array is compared with its checksum (CRC-32) whenever it is read: what a disk has damaged is
+never learned from. Nothing ever loads a whole set. T steps, A action dims.
 """
 
 import json
@@ -28,7 +29,7 @@ from tqdm import tqdm
 from zarr.codecs import ZstdCodec
 
 from wmlib.errors import UserError
-from wmlib.records.files import hold
+from wmlib.records.files import crc32, hold
 from wmlib.records.metrics import add_row, drop_torn_row, read_rows
 from wmlib.records.run_folder import versions
 
@@ -37,6 +38,7 @@ AGENTS = {"agent", "pretrained", "iterative"}
 """Names in the index of those who are no rule but an agent (wmlib.data.exploring)."""
 ACTING = "z sampled"
 CHUNK = 50  # frames; longer chunks save at most 5 % of space and make part reads slower
+WHOLE: Any = {"write_empty_chunks": True}  # a chunk of zeros is a file too: none is ever missing
 LEVEL = 3  # zstd; level 9 saves 8 to 17 % of space and takes about five times as long
 
 
@@ -91,7 +93,8 @@ class RolloutStore:
         except json.JSONDecodeError:
             pass
         raise UserError(
-            f"{self.path / 'zarr.json'} is damaged: delete {self.path} and collect again"
+            f"{self.path / 'zarr.json'} is damaged: restore it, or delete that file alone, and "
+            "the same collect writes it again"
         )
 
     def refresh(self) -> None:
@@ -120,7 +123,7 @@ class RolloutStore:
 
     def frames(self, i: int, part: slice = slice(None)) -> NDArray[np.uint8]:
         """Frames x_t of the i-th episode, (T, 64, 64, 3), or a part of them."""
-        return self._read(i, "frames", part)
+        return self._read(i, "frames")[part]
 
     def actions(self, i: int) -> NDArray[np.float32]:
         """Actions a_t of the i-th episode, (T, A)."""
@@ -144,7 +147,7 @@ class RolloutStore:
 
         Raises UserError when the disk is full; the episodes stored before stay as they are.
         """
-        row = {
+        row: dict[str, Any] = {
             "episode": episode.number,
             "seed": episode.seed,
             "length": episode.length,
@@ -159,7 +162,7 @@ class RolloutStore:
         try:
             shutil.rmtree(folder, ignore_errors=True)  # what a crash left
             if keep:
-                self._write(episode)
+                row["crc32"] = self._write(episode)
             add_row(self._index_file, row)
         except OSError as error:
             shutil.rmtree(folder, ignore_errors=True)
@@ -191,23 +194,28 @@ class RolloutStore:
         if self._lock is not None:
             self._lock.release()
 
-    def _read(self, i: int, name: str, part: slice = slice(None)) -> NDArray:
-        place = f"{_group(self.index[i]['episode'])}/{name}"
+    def _read(self, i: int, name: str) -> NDArray:
+        row = self.index[i]
+        place = f"{_group(row['episode'])}/{name}"
         try:
             array: Any = self._root[place]
-            # Zarr takes a lost chunk for one of zeros. No game shows fifty black pictures; other
-            # arrays may be all zeros, and say whether their chunk was written in any case.
-            written = name == "frames" or array.attrs.get("always_written")
-            if written and array.nchunks_initialized == 0:
-                raise KeyError(place)
-            return array[part]
-        except (KeyError, ValueError, RuntimeError, OSError) as error:
+            values = array[:]
+            if "crc32" not in row:  # stored by version 0.1.0, which wrote no chunk of zeros
+                known = name == "frames" or array.attrs.get("always_written")
+                sound = array.nchunks_initialized > 0 or not known
+            else:
+                sound = crc32(values) == row["crc32"][name]
+            if not sound:
+                raise ValueError(place)
+        except Exception as error:  # whatever damaged bytes lead Zarr into
             raise UserError(
                 f"{self.path / place} is lost or damaged: delete the line of episode "
-                f"{self.index[i]['episode']} from {self._index_file}, and collect plays it again"
+                f"{row['episode']} from {self._index_file}, and collect plays it again"
             ) from error
+        return values
 
-    def _write(self, episode: Episode) -> None:
+    def _write(self, episode: Episode) -> dict[str, int]:
+        """Write the arrays of an episode; returns the checksum of each."""
         group = self._root.create_group(_group(episode.number), overwrite=True)
         frames = np.stack(episode.frames)
         padded = -(-len(frames) // CHUNK) * CHUNK
@@ -217,17 +225,14 @@ class RolloutStore:
             chunks=(CHUNK, *frames.shape[1:]),
             shards=(padded, *frames.shape[1:]),  # one file for all chunks of an episode
             compressors=ZstdCodec(level=LEVEL),
+            config=WHOLE,
         )
+        arrays = {"frames": frames}
         small = {"actions": episode.actions, "rewards": episode.rewards, **episode.extras}
         for name, values in small.items():
-            data = np.asarray(values, dtype=np.float32)
-            group.create_array(
-                name,
-                data=data,
-                chunks=data.shape,
-                attributes={"always_written": True},
-                config={"write_empty_chunks": True},
-            )
+            arrays[name] = np.array(values, dtype=np.float32)
+            group.create_array(name, data=arrays[name], chunks=arrays[name].shape, config=WHOLE)
+        return {name: crc32(array) for name, array in arrays.items()}
 
     def _begin_writing(self, facts: dict[str, Any]) -> None:
         try:
@@ -246,7 +251,7 @@ class RolloutStore:
             if self.facts.get(key) != value:
                 raise UserError(
                     f"{self.path} holds rollouts with {key} {self.facts.get(key)}, not {value}: "
-                    "choose another folder, or delete this one"
+                    "choose another folder"
                 )
 
 

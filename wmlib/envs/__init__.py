@@ -26,14 +26,15 @@ def register_all() -> None:
         vector_entry_point="wmlib.envs.batched_car_racing.vector_env:CarRacingBatched",
         max_episode_steps=1_000,
     )
-    for name, task in (
-        ("CarRacingDream", "car_racing"),
-        ("DoomTakeCoverDream", "doom_take_cover"),
-        ("PendulumHangingDream", "pendulum"),
+    for name, task, steps in (
+        ("CarRacingDream", "car_racing", 1_000),
+        ("DoomTakeCoverDream", "doom_take_cover", 2_100),
+        ("PendulumHangingDream", "pendulum", 200),
     ):
         register(
             f"wmlib/{name}-v0",
             entry_point=alone,
             vector_entry_point="wmlib.agent:make_dream",
+            max_episode_steps=steps,
             kwargs={"task": task},
         )

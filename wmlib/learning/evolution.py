@@ -136,7 +136,8 @@ def _replay(
             raise UserError(
                 f"generation {row['generation']} was played with another step size than these "
                 "settings give: --cool-from may only name a generation that is still to come "
-                "(without it: metrics.jsonl has lost a row; delete the folder to start again)"
+                "(without it: metrics.jsonl has lost a row: cut it off there, and the search goes "
+                "on from that point)"
             )
         means.last.append(search.mean.copy())
         if "mean_return" in row:

@@ -9,7 +9,7 @@ over is followed by a new one in the same place. The two worlds differ in what a
 Letters: N lives side by side, T steps, F features, A action dimensions, S = N T samples.
 """
 
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -90,7 +90,7 @@ class Lives:
             features = env.features()
             choices = player.choices(features)
             choice = draw(choices, chance)
-            reward, self.over, lost, discount = self._judge(*env.step(player.action(choice)))
+            reward, self.over, lost, discount = self._live(player.action(choice))
             log_prob = choices.log_prob(choice).sum(-1)
             ends = self.over.float(), lost.float()
             rows.append((features, choice, log_prob, reward, *ends, discount))
@@ -104,8 +104,8 @@ class Lives:
     def _begun(self) -> None:
         """New lives have begun where `over` is set."""
 
-    def _judge(self, *result: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Reward, over, lost, discount (N,) of what `env.step` has returned."""
+    def _live(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """One step: reward, over, lost, discount (N,)."""
         raise NotImplementedError
 
 
@@ -132,10 +132,9 @@ class Dreams(Lives):
     def _begun(self) -> None:
         self.alive = torch.where(self.over, 1.0, self.alive)
 
-    def _judge(self, *result: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _live(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What the step was worth. A dream is left behind, not lost: M could dream on."""
-        out, memory = self.env.said, self.env.memory
-        assert out is not None
+        out, memory = self.env.imagine(actions), self.env.memory
         self.alive = self.alive * torch.exp(log_survival(memory, out))
         cap = self.env.mind.steps >= self.env.world.max_episode_steps
         over = (self.alive < self.config.alive_above) | cap
@@ -164,9 +163,9 @@ class Games(Lives):
     def _begun(self) -> None:
         self.waiting = torch.where(self.over, 0.0, self.waiting)
 
-    def _judge(self, *result: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _live(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Tens of points (a critic learns small numbers faster)."""
-        _, *told, _ = result
+        _, *told, _ = self.env.step(actions)
         reward, ended, cut = (torch.as_tensor(x, device=self.env.device) for x in told)
         self.waiting = torch.where(reward > 0, 0.0, self.waiting + 1)
         in_vain = self.waiting >= self.config.patience

@@ -3,9 +3,11 @@
 import hashlib
 import json
 import os
+import zlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from filelock import FileLock, Timeout
 
 from wmlib.errors import UserError
@@ -55,6 +57,11 @@ def sha256(path: Path) -> str:
     """The SHA-256 of a file as hexadecimal text."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def crc32(values: np.ndarray, before: int = 0) -> int:
+    """The CRC-32 of an array's bytes; of several behind one another with that of those `before`."""
+    return zlib.crc32(np.ascontiguousarray(values).data, before)
 
 
 def hold(path: Path, busy: str) -> FileLock:

@@ -69,6 +69,11 @@ class Stage:
         self._open()
         return self
 
+    def check(self) -> None:
+        """UserError where it would refuse to begin or to go on: asked before other work is done."""
+        if self.folder.is_dir() and not self._new():
+            self._same()
+
     def reopen(self) -> None:
         """Do it again although it was finished: not all that was made is there any more."""
         self.done, self.result = False, {}

@@ -56,8 +56,8 @@ def load_weights(path: Path, **needed: Kind) -> tuple[dict[str, Tensor], dict[st
     if found != facts["sha256"]:
         raise UserError(
             f"{path} is damaged or was exchanged: its SHA-256 starts with {found[:12]}, its "
-            f"manifest says {str(facts['sha256'])[:12]}; restore it, or delete the folder "
-            f"{path.parent} and make it again"
+            f"manifest says {str(facts['sha256'])[:12]}; restore it, or delete "
+            "that file, and the command that made it makes it again"
         )
     if facts["picture"] != PICTURE_ID:
         raise UserError(
@@ -65,6 +65,11 @@ def load_weights(path: Path, **needed: Kind) -> tuple[dict[str, Tensor], dict[st
             f"makes '{PICTURE_ID}': train again"
         )
     tensors, _ = load_checkpoint(path)
+    if wrong := [name for name, t in tensors.items() if not t.isfinite().all()]:
+        raise UserError(
+            f"{path}: {', '.join(wrong[:3])} has entries that are no numbers (NaN or infinity): "
+            "restore it, or delete that file, and the command that made it makes it again"
+        )
     return {name: t.float() for name, t in tensors.items()}, facts
 
 

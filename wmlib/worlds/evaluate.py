@@ -83,16 +83,21 @@ class Scores:
             self._before = self._read()
         self._facts, self._first = facts, first_seed
         self._of = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
+        self.known, self.finished = dict[int, tuple[float, int]](), None
+        if {key: self._before.get(key) for key in wanted} == wanted:
+            print(f"{self.path}: already finished", file=sys.stderr)
+            self.finished = self._before  # where nothing may be written, too
+        else:
+            self._take_up()
+
+    def _take_up(self) -> None:
+        """Go on from the episodes that the log holds."""
         self._log.resume_at("seed", sys.maxsize)  # a torn last line would spoil the next
         self.known = {
             row["seed"]: (row["return"], row["length"])
             for row in self._log.read()
             if {"of", "return", "length"} <= row.keys() and row["of"] == self._of
         }
-        self.finished = None
-        if {key: self._before.get(key) for key in wanted} == wanted:
-            print(f"{self.path}: already finished", file=sys.stderr)
-            self.finished = self._before
 
     def _read(self) -> dict[str, Any]:
         return read_json(self.path, n=int, first_seed=int) if self.path.is_file() else {}

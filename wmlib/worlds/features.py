@@ -11,11 +11,14 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import torch
+from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode
 from torch import Tensor
 
 from wmlib.device import autocast, has_bfloat16, placed
+from wmlib.envs.checks import checked_mask, checked_seeds, narrowed_seed
+from wmlib.errors import UserError
 from wmlib.model.actions import action_space
 from wmlib.model.imagine import imagine
 from wmlib.model.memory import MDNRNN, Moments, Prediction, State
@@ -130,11 +133,21 @@ class Mind:
         now = {"z": self.z, "h": h, "c": c, "restart": self.restart}
         return now | {"seeds": self.seeds, "steps": self.steps}
 
+    def keep(self, before: dict[str, Tensor], where: Tensor) -> None:
+        """In the slots `where` (N,) bool, be as in the snapshot `before`."""
+        now = self.snapshot()
+        shaped = {name: where.reshape(-1, *[1] * (x.ndim - 1)) for name, x in now.items()}
+        self.restore({k: torch.where(shaped[k], before[k], x) for k, x in now.items()})
+
     def restore(self, kept: dict[str, Tensor]) -> None:
         """Go back to a `snapshot`."""
         kept = {name: tensor.to(self.device) for name, tensor in kept.items()}
         self.z, self.state, self.restart = kept["z"], (kept["h"], kept["c"]), kept["restart"]
         self.seeds, self.steps = kept["seeds"], kept["steps"]
+
+
+class BadActions(UserError, ValueError):
+    """Actions that no game understands: the caller's mistake, or those of a C that has diverged."""
 
 
 class FeatureVectorEnv(gym.vector.VectorEnv):
@@ -144,6 +157,8 @@ class FeatureVectorEnv(gym.vector.VectorEnv):
     Autoreset is off: `reset(seed=[…], options={"reset_mask": …})` begins new episodes in the
     chosen slots. `self.z`, `self.state` hold the latents for those who draw.
     """
+
+    _begun = False
 
     def __init__(self, task: Task, mind: Mind, num_envs: int) -> None:
         self.task, self.mind, self.num_envs, self.device = task, mind, num_envs, mind.device
@@ -155,6 +170,7 @@ class FeatureVectorEnv(gym.vector.VectorEnv):
         )
         self.single_action_space = action_space(task)
         self.action_space = gym.vector.utils.batch_space(self.single_action_space, num_envs)
+        self._seeds = [-1] * num_envs
 
     @property
     def z(self) -> Tensor:
@@ -177,28 +193,47 @@ class FeatureVectorEnv(gym.vector.VectorEnv):
 
     def _begin(self, seed: Any, options: dict | None) -> tuple[Tensor, np.ndarray, list]:
         """Forget the episodes in the masked slots; returns their mask (tensor, array), seeds."""
-        mask = (options or {}).get("reset_mask")
-        mask = np.ones(self.num_envs, dtype=bool) if mask is None else np.asarray(mask)
-        if mask.shape != (self.num_envs,) or mask.dtype != bool:
-            raise ValueError(f"reset_mask must be bool of shape ({self.num_envs},)")
+        self._check_open()
+        seeds, mask = checked_seeds(seed, self.num_envs), checked_mask(options, self.num_envs)
+        if not self._begun and not mask.all():
+            raise ResetNeeded("the first reset must be of all slots, without a mask")
         if isinstance(seed, int | np.integer):  # one seed also decides what unseeded resets draw
-            self._np_random, self._np_random_seed = seeding.np_random(int(seed))
-            seed = [int(seed) + i for i in range(self.num_envs)]
-        seed = [
+            self._np_random, _ = seeding.np_random(int(seed))
+        seeds = [
             int(self.np_random.integers(2**31)) if s is None and m else s
-            for s, m in zip([None] * self.num_envs if seed is None else seed, mask, strict=True)
+            for s, m in zip(seeds, mask)
         ]
+        self._begun = True
+        self._seeds = [new or 0 if m else old for m, new, old in zip(mask, seeds, self._seeds)]
         where = torch.from_numpy(mask).to(self.device)
-        self.mind.begin(torch.tensor([int(s or 0) for s in seed], device=self.device), where)
-        return where, mask, seed
+        narrow = [narrowed_seed(s or 0, 63) for s in seeds]
+        self.mind.begin(torch.tensor(narrow, device=self.device), where)
+        return where, mask, seeds
+
+    @property
+    def np_random_seed(self) -> tuple[int, ...]:  # type: ignore[override]
+        """The seed of each slot's episode; -1 before there is one."""
+        return tuple(self._seeds)
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise ClosedEnvironmentError("this environment was closed: make a new one")
 
     def _checked(self, actions: Any) -> Tensor:
+        """Actions (N, A) for a step, if one is possible now."""
+        self._check_open()
+        if not self._begun:
+            raise ResetNeeded("call reset() before step()")
         actions = torch.as_tensor(actions, dtype=torch.float32, device=self.device)
         if actions.shape != (self.num_envs, self.task.n_actions):
-            raise ValueError(
-                f"actions have shape {tuple(actions.shape)}, "
-                f"expected ({self.num_envs}, {self.task.n_actions})"
+            raise BadActions(
+                f"actions must have shape ({self.num_envs}, {self.task.n_actions}), "
+                f"got {tuple(actions.shape)}"
             )
+        # A GPU is not asked: every step would wait for the answer. There the game refuses them, and
+        # a dream ends.
+        if actions.device.type == "cpu" and not actions.isfinite().all():
+            raise BadActions("actions must be finite, got NaN or infinity")
         return actions
 
     def snapshot(self) -> dict[str, Tensor]:
@@ -208,3 +243,4 @@ class FeatureVectorEnv(gym.vector.VectorEnv):
     def restore(self, kept: dict[str, Tensor]) -> None:
         """Go back to a `snapshot`: the same actions then lead to the same episodes."""
         self.mind.restore(kept)
+        self._begun, self._seeds = True, kept["seeds"].tolist()

@@ -1,0 +1,176 @@
+"""A finished run meets damage, mistakes and deaths: one line, nothing lost, nothing written."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tiny_run import command
+
+from wmlib.cli import main as cli
+from wmlib.envs.pool import GameDied, WorkerError
+from wmlib.records.files import read_json, sha256, write_json
+
+TINY = command()
+SCORE = ["evaluate", "--task", "pendulum", "--episodes", "1", "--max-episode-steps", "20"]
+
+
+def call(capsys, *args):
+    """(exit code, standard output, standard error)."""
+    code = cli.main([str(a) for a in args])
+    return code, *capsys.readouterr()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    assert cli.main([*TINY, "--run-dir", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture
+def run(finished, tmp_path):
+    return shutil.copytree(finished, tmp_path / "run")
+
+
+def contents(folder):
+    """What lies in a folder, with times: nothing may have been touched."""
+    return {p: p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--collect.episodes", "6"], r"memory was made from other data .*episodes 4 → 6"),
+        (["--memory.n-h", "9"], r"memory was started with other settings \(n_h 8 → 9\)"),
+        (["--collect.episodes", "6", "--evolve.population", "5"], "other"),
+        (["--seed", "1"], "seed 0 → 1"),
+    ],
+)
+def test_settings_that_cannot_follow_are_refused_before_any_work(capsys, run, flags, told):
+    before = contents(run)
+    code, out, err = call(capsys, *TINY, "--run-dir", run, *flags)
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    import re
+
+    assert re.search(told, err)
+    assert contents(run) == before
+
+
+@pytest.mark.parametrize("name", ["../other", "/tmp/other", "..", "", "controller/../../other"])
+def test_a_controller_outside_the_run_is_refused(capsys, run, name):
+    shutil.copytree(run / "controller", run.parent / "other")
+    before = contents(run.parent)
+    code, _, err = call(capsys, *SCORE, "--run-dir", run, "--controller", name)
+    assert code == 2
+    assert "name a folder inside the run folder" in err
+    assert contents(run.parent) == before
+
+
+@pytest.mark.parametrize("part", ["vision", "memory", "controller"])
+@pytest.mark.parametrize("number", ["nan", "inf"])
+def test_weights_that_are_no_numbers_are_refused_before_anything_is_played(
+    capsys, run, part, number, monkeypatch
+):
+    path = run / part / f"{part}.safetensors"
+    tensors = load_file(path)
+    for tensor in tensors.values():
+        tensor.view(-1)[0] = float(number)
+    save_file(tensors, path)
+    facts = read_json(path.with_suffix(".json"))
+    write_json(path.with_suffix(".json"), facts | {"sha256": sha256(path)})
+    monkeypatch.setattr("wmlib.worlds.real.make_games", None)
+    (run / "evaluation.json").unlink()
+    code, _, err = call(capsys, *SCORE, "--run-dir", run)
+    assert code == 2
+    assert "no numbers (NaN or infinity): restore it, or delete that file" in err
+
+
+@pytest.mark.parametrize("part", ["memory", "controller"])
+def test_damaged_weights_are_made_again_as_told(capsys, run, part):
+    path = run / part / f"{part}.safetensors"
+    sound = {name: t.clone() for name, t in load_file(path).items()}  # not mapped to the file
+    path.write_bytes(path.read_bytes()[:-4] + b"oops")
+    code, _, err = call(capsys, *SCORE, "--run-dir", run)
+    assert code == 2
+    assert "delete that file, and the command that made it makes it again" in err
+    path.unlink()  # as told
+    assert call(capsys, *TINY, "--run-dir", run)[0] == 0
+    again = load_file(path)
+    assert all(torch.equal(sound[name], again[name]) for name in sound)
+
+
+def test_a_finished_score_is_read_where_nothing_may_be_written(capsys, run, monkeypatch):
+    def refuse(path, data):
+        raise AssertionError(f"{path} was written")
+
+    for module in ("files", "metrics"):
+        monkeypatch.setattr(f"wmlib.records.{module}.write_bytes", refuse)
+    before = contents(run)
+    code, out, err = call(capsys, *SCORE, "--run-dir", run)
+    assert code == 0
+    assert "already finished" in err
+    assert json.loads(out)["mean"] == read_json(run / "evaluation.json")["mean"]
+    assert contents(run) == before
+
+
+def test_a_report_of_nothing_leaves_the_readme_alone(capsys, tmp_path, run):
+    readme = tmp_path / "README.md"
+    readme.write_text("<!-- results:begin -->\n\nnumbers\n\n<!-- results:end -->\n")
+    code, _, err = call(capsys, "report", "--results", run.parent, "--readme", readme)
+    assert code == 2
+    assert "holds no published run" in err
+    assert "numbers" in readme.read_text()
+
+
+def test_settings_that_need_more_memory_than_there_is_are_one_line(capsys, run):
+    shutil.rmtree(run / "memory")
+    flags = ["train-memory", "--task", "pendulum", "--preset", "tiny", "--run-dir", run]
+    code, _, err = call(capsys, *flags, "--n-h", "10000000")
+    assert code == 2
+    assert "not enough memory for these settings" in err.splitlines()[-1]
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            WorkerError("worker 0 of 2 (pid 7) lost its game: it died"),
+            "lost its game: it died; the",
+        ),
+        (GameDied("ViZDoom's process has died"), "has died; the same command goes on"),
+        (MemoryError(), "not enough memory"),
+        (torch.OutOfMemoryError("CUDA out of memory.\nTried to"), "out of memory. Tried to"),
+    ],
+)
+def test_what_dies_underneath_is_one_line(capsys, monkeypatch, error, told):
+    def die(flags):
+        raise error
+
+    monkeypatch.setattr(cli, "_dispatch", die)
+    code, _, err = call(capsys, *SCORE)
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert told in err
+
+
+def test_a_mistake_of_ours_is_still_a_traceback(monkeypatch):
+    def die(flags):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(cli, "_dispatch", die)
+    with pytest.raises(RuntimeError, match="a bug"):
+        cli.main(SCORE)
+
+
+@pytest.mark.parametrize("letters", ["latin-1", "ascii"])
+def test_help_does_not_die_of_its_letters(letters):
+    environment = {"PYTHONIOENCODING": letters, "PATH": "/usr/bin:/bin"}
+    for words in (["evaluate", "--help"], ["policy-gradient", "--help"], ["--help"]):
+        program = [sys.executable, "-m", "wmlib", *words]
+        told = subprocess.run(program, env=environment, capture_output=True, check=False)
+        assert (told.returncode, told.stderr) == (0, b"")
+        assert b"usage" in told.stdout
