@@ -1,7 +1,8 @@
 """Does the iterative procedure solve the pendulum? Every round of some runs, in the real game.
 
     for seed in 0 1 2 3 4; do
-        python -m wmlib iterate --task pendulum --preset small --seed $seed --run-dir runs/pendulum-$seed
+        python -m wmlib iterate --task pendulum --preset small --seed $seed \\
+            --run-dir runs/pendulum-$seed
     done
     python benchmarks/pendulum_rounds.py runs/pendulum-0 runs/pendulum-1 ...
 
