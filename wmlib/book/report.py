@@ -3,7 +3,7 @@
     results/TASK/NAME/STAGE/manifest.json, metrics.jsonl     what a stage did, and how it went
     results/TASK/NAME/evaluation.json                        the score on test seeds
 
-The same files lie in the installed package as `wmlib/published`. No number in the README or in the
+A built package holds the same files as `wmlib/published`. No number in the README or in the
 book is typed by hand: this module or a chapter's cell reads it from here.
 """
 
