@@ -14,6 +14,7 @@ from pathlib import Path
 
 import gymnasium as gym
 import torch
+from quiet import QuietMachine
 
 from wmlib.agent import Agent
 from wmlib.device import device_name
@@ -75,7 +76,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--output", type=Path, default=Path("results/simulator/acting_loop.json"))
     args = parser.parse_args()
-    agent = paper_sized()
+    machine, agent = QuietMachine(), paper_sized()
     rounds = []
     for _ in range(args.rounds):
         rounds.append(
@@ -95,6 +96,7 @@ def main() -> None:
             "rounds": rounds,
             "slots": args.slots,
             "device": device_name("cpu"),
+            "others": machine.others(),
             "versions": versions(),
         },
     )

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from car_racing_speed import SEED, batched, physics, processor
+from quiet import QuietMachine
 
 from wmlib.book.widgets.bundle import FOLDER
 from wmlib.records import files as runs
@@ -41,6 +42,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--output", type=Path, default=Path("results/simulator/page.json"))
     args = parser.parse_args()
+    machine = QuietMachine()
     batched(1, SEED, args.games)  # compile
     rounds = []
     for i in range(args.rounds):
@@ -50,8 +52,8 @@ def main() -> None:
             {
                 "page_64": page["picture"],
                 "page_physics": page["physics"],
-                "thread_64": batched(steps, seed, args.games),
-                "thread_physics": physics(steps, seed, args.games),
+                "thread_64": batched(steps, seed, args.games).cpu,
+                "thread_physics": physics(steps, seed, args.games).cpu,
             }
         )
         print(rounds[-1], flush=True)
@@ -59,6 +61,7 @@ def main() -> None:
         "unit": "game steps per CPU second, one thread, uniform actions",
         "games_in_python": args.games,
         "processor": processor(),
+        "others": machine.others(),
         "engine": f"V8 {page['engine']}",
         "bytes": page["bytes"],
         "steps_per_second": {k: float(np.median([r[k] for r in rounds])) for k in rounds[0]},

@@ -1,6 +1,7 @@
 """Steps per second of CarRacing on one core: Gymnasium's, and ours, in turns in the same run.
 
-Times are CPU seconds of this process, so that other work on the machine changes them little.
+By the clock, on a machine that does nothing else (benchmarks/quiet.py), and by CPU seconds: these
+count the threads of Gymnasium's libraries that wait beside the one that works.
 
     python benchmarks/car_racing_speed.py        # writes results/simulator/speed.json
 """
@@ -11,10 +12,12 @@ import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AutoresetMode
+from quiet import QuietMachine
 
 from wmlib.envs.batched_car_racing.cpu import CpuCars
 from wmlib.envs.batched_car_racing.vector_env import FAST_TOLERANCE
@@ -25,17 +28,25 @@ SEED = 100_000
 WARM_UP = 60  # steps: the first 50 show the whole map, which takes both games longer to draw
 
 
-def rate(step: Callable[[], None], steps: int, games: int) -> float:
-    """Game steps per CPU second."""
+class Rate(NamedTuple):
+    """Game steps per second."""
+
+    clock: float
+    cpu: float
+
+
+def rate(step: Callable[[], None], steps: int, games: int) -> Rate:
+    """Game steps per second, by the clock and by this process's CPU seconds."""
     for _ in range(WARM_UP):
         step()
-    start = time.process_time()
+    start, cpu_start = time.perf_counter(), time.process_time()
     for _ in range(steps):
         step()
-    return games * steps / (time.process_time() - start)
+    seconds = time.perf_counter() - start, time.process_time() - cpu_start
+    return Rate(*(games * steps / each for each in seconds))
 
 
-def reference(steps: int, seed: int) -> float:
+def reference(steps: int, seed: int) -> Rate:
     """`wmlib/CarRacing-v3`: Gymnasium's game with the project's picture, uniform actions."""
     env = gym.make("wmlib/CarRacing-v3")
     env.reset(seed=seed)
@@ -46,7 +57,7 @@ def reference(steps: int, seed: int) -> float:
         env.close()
 
 
-def batched(steps: int, seed: int, games: int, **options: object) -> float:
+def batched(steps: int, seed: int, games: int, **options: object) -> Rate:
     """The simulator on one thread, observations and infos included."""
     env = gym.make_vec(
         "wmlib/CarRacingBatched-v3",
@@ -63,7 +74,7 @@ def batched(steps: int, seed: int, games: int, **options: object) -> float:
         env.close()
 
 
-def physics(steps: int, seed: int, games: int) -> float:
+def physics(steps: int, seed: int, games: int) -> Rate:
     """The simulator without pictures."""
     cars = CpuCars(games, 64, FAST_TOLERANCE, threads=1, draw=False)
     everyone = np.ones(games, bool)
@@ -82,7 +93,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--output", type=Path, default=Path("results/simulator/speed.json"))
     args = parser.parse_args()
-    n, steps = args.games, args.steps
+    n, steps, machine = args.games, args.steps, QuietMachine()
     batched(1, SEED, n), batched(1, SEED, n, size=96)  # compile
     rounds = []
     for i in range(args.rounds):
@@ -97,21 +108,29 @@ def main() -> None:
             }
         )
         print(rounds[-1], flush=True)
-    median = {name: float(np.median([r[name] for r in rounds])) for name in rounds[0]}
-    # Both games of a round met the machine in the same state.
-    ratios = {name: [r[name] / r["gymnasium"] for r in rounds] for name in median}
     report = {
-        "unit": "game steps per CPU second, one thread, uniform actions",
+        "unit": "game steps per second, one thread, uniform actions",
         "games": n,
         "processor": processor(),
-        "steps_per_second": median,
-        "ratio_to_gymnasium": {k: float(np.median(v)) for k, v in ratios.items()},
-        "ratio_64_per_round": ratios["batched_64"],
-        "rounds": rounds,
+        "others": machine.others(),
+        **medians([{name: found.clock for name, found in r.items()} for r in rounds]),
+        "by_cpu_seconds": medians([{name: found.cpu for name, found in r.items()} for r in rounds]),
+        "rounds": [{name: found._asdict() for name, found in r.items()} for r in rounds],
     }
     args.output.parent.mkdir(parents=True, exist_ok=True)
     write_json(args.output, report)
     print(json.dumps(report, indent=2))
+
+
+def medians(rounds: list[dict[str, float]]) -> dict[str, object]:
+    """Each one's median round; the ratios are of one round, whose games met one machine."""
+    names = list(rounds[0])
+    ratios = {name: [r[name] / r["gymnasium"] for r in rounds] for name in names}
+    return {
+        "steps_per_second": {n: float(np.median([r[n] for r in rounds])) for n in names},
+        "ratio_to_gymnasium": {n: float(np.median(ratios[n])) for n in names},
+        "ratio_64_per_round": ratios["batched_64"],
+    }
 
 
 def processor() -> str:

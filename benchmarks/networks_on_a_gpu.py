@@ -16,6 +16,7 @@ import numpy as np
 import torch
 import tyro
 from on_a_gpu import wait_for
+from quiet import LIMIT, QuietMachine
 
 from wmlib.agent import load_pretrained
 from wmlib.device import autocast, device_name
@@ -100,6 +101,7 @@ def main(
     dreams: tuple[int, ...] = (1, 4, 16, 64, 256, 1024, 4096, 16384),
 ) -> None:
     """Measure and write."""
+    machine = QuietMachine(LIMIT if device == "cuda" else 1.0)
     sizes = (100, 1000) if device == "cuda" else (100,)
     batch, window = (100, 1000) if device == "cuda" else (8, 100)
     result = {
@@ -110,6 +112,7 @@ def main(
         "dream_steps_per_second": {n: dream_rate(device, n, repeats) for n in dreams},
     }
     print(result)
+    result["others"] = machine.others()
     if device == "cuda":
         write_json(Path("results") / "simulator" / "networks.json", result)
 

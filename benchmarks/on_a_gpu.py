@@ -21,6 +21,7 @@ import gymnasium as gym
 import numpy as np
 import torch
 import tyro
+from quiet import LIMIT, QuietMachine
 
 from wmlib import seeds
 from wmlib.agent import load_pretrained, pretrained_folder, weights_of
@@ -124,12 +125,14 @@ def main(
             write_json(file, result)
 
     if part != "cpu":
+        machine = QuietMachine(LIMIT if device == "cuda" else 1.0)
         keep(game_steps_per_second={n: game_rate(device, n, steps) for n in games})
         print(result["game_steps_per_second"], flush=True)
         rates = {}
         for slots in agents:
             played, rates[slots] = laps(device, slots, max(LAPS * slots, tracks), max_steps)
-            keep(agent_steps_per_second=rates, returns=played.returns[:tracks].round(3).tolist())
+            returns = played.returns[:tracks].round(3).tolist()
+            keep(agent_steps_per_second=rates, returns=returns, others=machine.others())
         print(rates, flush=True)
     if part != "gpu":
         keep(agent_on_both=compare(result["returns"], result["max_steps"]))

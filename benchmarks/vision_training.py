@@ -21,6 +21,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 import tyro
+from quiet import QuietMachine
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -145,9 +146,11 @@ def main(rollouts: Path | None = None, updates: int = 300) -> None:
         else:
             store = RolloutStore(rollouts)
         frames = sample_frames(store, 20_000, seed=0)
+    machine = QuietMachine()
     found = race(frames, updates)
     result = {
         "device": device_name("cpu"),
+        "others": machine.others(),
         "threads": torch.get_num_threads(),
         "batch": BATCH,
         "updates": updates,

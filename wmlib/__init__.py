@@ -13,6 +13,7 @@ from typing import Any
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from wmlib import envs as _envs  # importing registers the environments with gymnasium
+from wmlib.errors import needing as _needing
 
 __version__ = "0.1.0"
 
@@ -37,7 +38,8 @@ __all__ = ["__version__", *_HOME_OF]
 
 def __getattr__(name: str) -> Any:
     if name in _HOME_OF:
-        return getattr(importlib.import_module(_HOME_OF[name]), name)
+        with _needing(f"wmlib.{name}"):
+            return getattr(importlib.import_module(_HOME_OF[name]), name)
     raise AttributeError(f"module 'wmlib' has no attribute '{name}'")
 
 

@@ -5,12 +5,15 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, overload
 
-import torch
 from gymnasium.vector import AutoresetMode
-from torch import Tensor
+
+from wmlib.errors import UserError, needing
+
+with needing("an agent"):
+    import torch
+    from torch import Tensor
 
 from wmlib.configs import DreamWorld, RealWorld, World
-from wmlib.errors import UserError
 from wmlib.model.controller import Controller, load_controllers
 from wmlib.model.memory import MDNRNN, MOMENTS, Moments, load_memory
 from wmlib.model.vision import Vision, load_vision

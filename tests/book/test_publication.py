@@ -196,15 +196,35 @@ import wmlib.book.colab
     assert done.returncode == 0, done.stderr[-600:]
 
 
+def requirements(extra):
+    """What the package needs with an extra, from lines as its metadata has them."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lines = list(project["dependencies"])
+    for name, needed in project["optional-dependencies"].items():
+        lines += [f'{line}; extra == "{name}"' for line in needed]
+    return colab.required(lines, [extra])
+
+
+def test_an_extra_brings_those_that_it_names():
+    base, agent, book, gpu = (
+        {Requirement(line).name for line in requirements(extra)}
+        for extra in ("", "agent", "book", "cuda12")
+    )
+    assert base < agent < book
+    assert {"torch", "matplotlib"} <= book - base
+    assert not {"matplotlib", "numba-cuda"} & agent
+    assert gpu == agent | {"numba-cuda"}
+    assert not {"ipykernel", "jupyter-book", "wmlib"} & book
+
+
 def test_colabs_packages_are_new_enough_but_one():
     lines = (ROOT / ".github/colab.txt").read_text().splitlines()
     listed = dict(line.split("==") for line in lines if line and not line.startswith("#"))
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    needs = [Requirement(line) for line in project["dependencies"]]
+    needs = [Requirement(line) for line in requirements("book")]
     old = [n.name for n in needs if n.name in listed and listed[n.name] not in n.specifier]
     assert old == ["gymnasium"]  # 1.3 draws the car's score differently
     assert {"torch", "numpy", "numba", "matplotlib", "ipywidgets"} <= colab.kept(
-        project["dependencies"], listed
+        requirements("book"), listed
     ).keys()
 
 

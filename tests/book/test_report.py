@@ -133,7 +133,9 @@ def test_report_draws_what_there_is_and_replaces_only_the_table(results, tmp_pat
     doom = {"doom_temperature", "doom_transfer"}
     assert figures == {"car_racing_curves", "car_racing_returns"} | doom
     page = (results / "report.md").read_text()
-    assert "| car_racing / main | controller | CPU, 2 cores | 1.5 |" in page
+    costs = page.partition("## Minutes per stage")[2]
+    cells = ["CPU, 2 cores", "–", "–", "–", "–", "1.5", "2"]
+    assert line(costs, "car_racing / main | CPU")[1:] == cells
     assert all(f"figures/{name}.svg" in page for name in figures)
 
 
@@ -165,6 +167,9 @@ def test_the_simulators_table_and_parity_come_from_its_benchmarks(tmp_path):
     assert int(ours[1]) == round(speed["steps_per_second"]["batched_64"])
     assert int(ours[2]) == round(speed["ratio_to_gymnasium"]["batched_64"])
     assert "last bit" in text
+    told = report_simulator.speed_note()
+    assert ("Other processes took" in told) == ("others" in speed)
+    assert speed["unit"] in told
     intel = json.loads((report.PUBLISHED / "simulator" / "speed_intel.json").read_text())
     assert f"it was {min(intel['ratio_64_per_round']):.0f} to " in text
     gpu = json.loads((report.PUBLISHED / "simulator" / "gpu.json").read_text())
@@ -173,6 +178,32 @@ def test_the_simulators_table_and_parity_come_from_its_benchmarks(tmp_path):
     assert int(cars[2]) == round(gpu["agent_steps_per_second"]["4096"])
     assert line(text, "16,384 |")[2] == "–"  # the agent was not measured there
     assert f"{gpu['agent_on_both']['tracks']:,} tracks" in text
+
+
+def test_costs_come_from_the_manifests_and_name_other_hardware(tmp_path):
+    stages = {"vision": ("CPU, 2 cores", 60), "memory": ("CPU, 2 cores", 90)}
+    stages["controller"] = ("NVIDIA H200", 30)
+    for name, kept in (("whole", stages), ("searched", {"controller": stages["controller"]})):
+        for stage, (device, seconds) in kept.items():
+            folder = tmp_path / "car_racing" / name / stage
+            folder.mkdir(parents=True)
+            made = {"device": device, "seconds": seconds}
+            (folder / "manifest.json").write_text(json.dumps(made))
+    every, whole = report.cost_table(tmp_path), report.cost_table(tmp_path, whole=True)
+    cells = ["CPU, 2 cores", "–", "1.0", "–", "1.5", "0.5 (H200)", "3"]
+    assert line(every, "car_racing / whole")[1:] == line(whole, "car_racing / whole")[1:] == cells
+    assert line(every, "car_racing / searched")[1:3] == ["NVIDIA H200", "–"]
+    assert "searched" not in whole
+
+
+def test_a_quiet_machine_tells_the_ratio_of_both_clocks(tmp_path):
+    found = {"ratio_64_per_round": [129.0, 131.0], "processor": "Y", "unit": "steps", "games": 64}
+    found |= {"others": 0.004, "by_cpu_seconds": {"ratio_to_gymnasium": {"batched_64": 175.2}}}
+    (tmp_path / "simulator").mkdir()
+    (tmp_path / "simulator" / "speed.json").write_text(json.dumps(found))
+    told = report_simulator.speed_note(tmp_path)
+    assert "129 to 131. Other processes took 0.4% of the machine" in told
+    assert told.endswith("the ratio is 175.")
 
 
 def test_the_bars_of_a_gpu_are_met():

@@ -1,7 +1,8 @@
-"""Install what wmlib needs on a machine whose own packages must stay as they are: Colab.
+"""Install what the book needs on a machine whose own packages must stay as they are: Colab.
 
-`python -m wmlib.book.colab`, after `pip install --no-deps wmlib`. It may import nothing but the
-standard library and packaging: the rest is what it is about to install.
+`python -m wmlib.book.colab`, after `pip install --no-deps wmlib`; extras of the package that are
+named beside it (`cuda12`) come too. It may import nothing but the standard library and packaging:
+the rest is what it is about to install.
 """
 
 import json
@@ -16,6 +17,20 @@ from packaging.requirements import Requirement
 
 # Two distributions that write the same files: the second would overwrite the first.
 TWINS = {"pygame-ce": "pygame", "opencv-python-headless": "opencv-python"}
+
+
+def required(lines: Iterable[str], extras: Iterable[str]) -> list[str]:
+    """Those of wmlib's requirements that hold with `extras`, which may name further extras."""
+    needs, todo, found = [Requirement(line) for line in lines], ["", *extras], dict[str, None]()
+    for extra in todo:
+        for need in needs:
+            if need.marker is not None and not need.marker.evaluate({"extra": extra}):
+                continue
+            if need.name == "wmlib":
+                todo += sorted(need.extras - set(todo))
+            else:
+                found[str(need).partition(";")[0].strip()] = None
+    return list(found)
 
 
 def kept(wanted: Iterable[str], installed: Mapping[str, str]) -> dict[str, str]:
@@ -44,7 +59,7 @@ def _pip(*arguments: str) -> str:
 def main() -> None:
     """Let pip plan with everything kept fixed, then install the plan."""
     installed = {d.metadata["Name"].lower().replace("_", "-"): d.version for d in distributions()}
-    wanted = [line for line in requires("wmlib") or [] if "extra ==" not in line]
+    wanted = required(requires("wmlib") or [], ["book", *sys.argv[1:]])
     with tempfile.TemporaryDirectory() as folder:
         constraints = Path(folder) / "kept.txt"
         lines = (f"{name}=={version}\n" for name, version in kept(wanted, installed).items())

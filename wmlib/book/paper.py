@@ -11,8 +11,15 @@ from pathlib import Path
 
 import wmlib
 
-PUBLISHED = Path(wmlib.__file__).parent / "published"
-"""Where the published runs lie, in a checkout (a link to results/) as in the installed package."""
+
+def published_folder() -> Path:
+    """Where the published runs lie: `results/` of a checkout, or its copy in a built package."""
+    package = Path(wmlib.__file__).parent
+    copy = package / "published"  # setup.py
+    return copy if copy.is_dir() else package.parent / "results"
+
+
+PUBLISHED = published_folder()
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,16 @@ import sys
 from dataclasses import replace
 from importlib import resources
 
-import matplotlib.pyplot as plt
 import numpy as np
-from IPython.display import HTML, display
-from matplotlib import font_manager
-from matplotlib.figure import Figure
-from PIL import Image
+
+from wmlib.errors import needing
+
+with needing("wmlib.book", extra="book"):
+    import matplotlib.pyplot as plt
+    from IPython.display import HTML, display
+    from matplotlib import font_manager
+    from matplotlib.figure import Figure
+    from PIL import Image
 
 REAL = "#1f6fb2"
 DREAM = "#d9720b"

@@ -3,7 +3,7 @@
     results/TASK/NAME/STAGE/manifest.json, metrics.jsonl     what a stage did, and how it went
     results/TASK/NAME/evaluation.json                        the score on test seeds
 
-The same files lie in the installed package as `wmlib/published`. No number in the README or in the
+A built package holds the same files as `wmlib/published`. No number in the README or in the
 book is typed by hand: this module or a chapter's cell reads it from here.
 """
 
@@ -278,15 +278,32 @@ def doom_table(results: Path = PUBLISHED) -> str:
     return table(["Doom Take Cover, tics survived", "published by others", "ours"], rows)
 
 
-def cost_table(results: Path = PUBLISHED) -> str:
-    """Minutes of every stage of every published run, and the hardware, from the manifests."""
+def cost_table(results: Path = PUBLISHED, whole: bool = False) -> str:
+    """Minutes of the published runs stage by stage, and on what hardware, from the manifests.
+
+    `whole`: only runs that trained V, M and C. A cell names its hardware where it is another than
+    that of the run's other stages.
+    """
     rows = []
     for task in ("car_racing", "doom_take_cover"):
         for run in all_runs(task, results):
-            for stage in STAGES:
-                path = run.folder / stage / "manifest.json"
-                if path.is_file():
-                    m = read_json(path)
-                    minutes = f"{m['seconds'] / 60:.1f}"
-                    rows.append([f"{task} / {run.name}", stage, m["device"], minutes])
-    return table(["run", "stage", "hardware", "minutes"], rows)
+            stages = [s for s in STAGES if (run.folder / s / "manifest.json").is_file()]
+            if not stages or (whole and not {"vision", "memory", "controller"} <= set(stages)):
+                continue
+            made = {stage: run.manifest(stage) for stage in stages}
+            devices = [made[stage]["device"] for stage in stages]
+            usual = max(devices, key=devices.count)
+            cells = [_minutes(made.get(stage), usual) for stage in STAGES]
+            total = sum(m["seconds"] for m in made.values()) / 60
+            rows.append([f"{task} / {run.name}", unbroken(usual), *cells, f"{total:.0f}"])
+    header = ["minutes of a run", "on", "play", "V", "encode", "M", "C", "all"]
+    return table(header, rows, words=2)
+
+
+def _minutes(manifest: dict[str, Any] | None, usual: str) -> str:
+    """Minutes of a stage, with the hardware where it is not the usual one."""
+    if manifest is None:
+        return "–"
+    device = manifest["device"].removeprefix("NVIDIA ")
+    elsewhere = f" ({device})" if manifest["device"] != usual else ""
+    return unbroken(f"{manifest['seconds'] / 60:.1f}{elsewhere}")

@@ -1,6 +1,7 @@
 """What the benchmarks of the batched CarRacing found: a table of speeds, and parity in words."""
 
 from pathlib import Path
+from typing import Any
 
 from wmlib.book.report import NOT_YET, PUBLISHED, load_run, table, unbroken
 from wmlib.envs.batched_car_racing.track import ROAD_WIDTH
@@ -38,18 +39,34 @@ def speed_table(results: Path = PUBLISHED) -> str:
 
 
 def speed_note(results: Path = PUBLISHED) -> str:
-    """How the speeds were measured."""
+    """How the speeds were measured, and beside what other work."""
     found = read_json(results / "simulator" / "speed.json", ratio_64_per_round=list, processor=str)
     ratios = found["ratio_64_per_round"]
     told = (
-        f"Medians of {len(ratios)} rounds in turns, one thread, {found['games']} cars as a batch "
-        f"({found['processor']}); the ratio of 64 × 64 was {min(ratios):.0f} to {max(ratios):.0f}."
+        f"Medians of {len(ratios)} rounds in turns, {found['unit']}, {found['games']} cars as a "
+        f"batch ({found['processor']}); the ratio of 64 × 64 was {_span(ratios)}. "
+        f"{_company(found)}"
     )
     for path in sorted((results / "simulator").glob("speed_*.json")):  # on another processor
         other = read_json(path, ratio_64_per_round=list, processor=str)
         name, ratios = other["processor"], other["ratio_64_per_round"]
-        told += f" On another machine ({name}) it was {min(ratios):.0f} to {max(ratios):.0f}."
+        told += f" On another machine ({name}) it was {_span(ratios)}."
     return told
+
+
+def _span(ratios: list[float]) -> str:
+    return f"{min(ratios):.0f} to {max(ratios):.0f}"
+
+
+def _company(found: dict[str, Any]) -> str:
+    """Whether the machine was quiet, and what CPU seconds say there."""
+    if "others" not in found:  # measured before benchmarks/quiet.py watched
+        return "Other work went on beside it."
+    ratio = found["by_cpu_seconds"]["ratio_to_gymnasium"]["batched_64"]
+    return (
+        f"Other processes took {found['others']:.1%} of the machine; by CPU seconds, which count "
+        f"the waiting threads of Gymnasium's libraries, the ratio is {ratio:.0f}."
+    )
 
 
 def parity_note(results: Path = PUBLISHED) -> str:

@@ -25,11 +25,12 @@ def write_report(results: Path, readme: Path) -> None:
         ("The batched CarRacing", report_simulator.section(results)),
         ("Minutes per stage", cost_table(results)),
     ]
+    costs = f"{cost_table(results, whole=True)}\n\n{notes['costs']}"
     pictures = [f"## {alt}\n\n![{alt}](figures/{name}.svg)" for name, alt in figures.items()]
     parts = [f"## {title}\n\n{text}" for title, text in tables] + pictures
     head = "# Results\n\nWritten by `python -m wmlib report`; do not edit.\n\n"
     write_bytes(results / "report.md", (head + "\n\n".join(parts) + "\n").encode())
-    _into_readme(readme, "\n\n".join(text for _, text in tables[:4]))
+    _into_readme(readme, "\n\n".join([*(text for _, text in tables[:4]), costs]))
     print(f"{results / 'report.md'}, {len(figures)} figures, {readme}")
 
 

@@ -19,7 +19,7 @@ from wmlib.cli import commands
 from wmlib.cli.commands import Common, Report
 from wmlib.configs import DreamWorld, RealWorld
 from wmlib.device import pick_device
-from wmlib.errors import UserError
+from wmlib.errors import UserError, needing
 from wmlib.tasks import TASKS, Task, get_task
 
 COMMANDS: dict[str, type] = {
@@ -154,7 +154,8 @@ def main(args: list[str] | None = None) -> int:
     try:
         if name not in COMMANDS:
             raise UserError(f"no command '{name}': choose one of {', '.join(COMMANDS)}")
-        _dispatch(_parse(name, COMMANDS[name], args[1:]))
+        with needing(f"python -m wmlib {name}"):
+            _dispatch(_parse(name, COMMANDS[name], args[1:]))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
