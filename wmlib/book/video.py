@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from wmlib.agent import Agent
 from wmlib.errors import UserError
 from wmlib.model.vision import StateVision, decode_pictures
+from wmlib.records.progress import Bar
 from wmlib.worlds.features import Mind
 
 SCALE, GAP, TITLE = 5, 12, 28
@@ -103,12 +103,13 @@ def write_video(agent: Agent, seed: int, path: Path, steps: int) -> float:
 def _film(agent: Agent, seed: int, part: Path, steps: int) -> float:
     """Write the film to `part`; returns the return."""
     side, total = 64 * SCALE, 0.0
+    most = min(steps, agent.task.max_episode_steps) + 1
     with av.open(str(part), "w") as container:
         stream = container.add_stream("libx264", rate=agent.task.fps)
         stream.width, stream.height = 3 * side + 4 * GAP, side + TITLE + 2 * GAP
         stream.pix_fmt, stream.options = "yuv420p", {"crf": "20"}
-        for real, seen, dreamed, total, age in tqdm(
-            panels(agent, seed, steps), unit=" frames", desc="film", disable=None
+        for real, seen, dreamed, total, age in Bar(
+            panels(agent, seed, steps), unit="frame", desc="film", total=most
         ):
             frame = _compose(real, seen, dreamed, total, age)
             for packet in stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")):

@@ -20,6 +20,7 @@ from torch import Tensor
 from wmlib.model.controller import Controller
 from wmlib.records.files import read_json, write_json
 from wmlib.records.metrics import Metrics
+from wmlib.records.progress import tell
 from wmlib.records.run_folder import versions
 from wmlib.worlds.features import FeatureVectorEnv
 from wmlib.worlds.play import play, standard_error
@@ -91,7 +92,7 @@ class Scores:
         }
         self.finished = None
         if {key: self._before.get(key) for key in wanted} == wanted:
-            print(f"{self.path}: already finished", file=sys.stderr)
+            tell(f"{self.path}: already finished")
             self.finished = self._before
 
     def _read(self) -> dict[str, Any]:
