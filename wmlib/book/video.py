@@ -11,8 +11,9 @@ from torch import Tensor
 
 from wmlib.agent import Agent
 from wmlib.errors import UserError
-from wmlib.model.vision import StateVision, decode_pictures
+from wmlib.model.vision import StateVision, Vision, decode_pictures
 from wmlib.records.progress import Bar
+from wmlib.tasks import Task
 from wmlib.worlds.features import Mind
 
 SCALE, GAP, TITLE = 5, 12, 28
@@ -40,11 +41,11 @@ DRAWN: dict[str, Callable[[np.ndarray], np.ndarray]] = {"pendulum": draw_pendulu
 """How the state of a game is drawn that shows no picture."""
 
 
-def _picture_of(agent: Agent, z: Tensor) -> np.ndarray:
+def picture_of(task: Task, vision: Vision, z: Tensor) -> np.ndarray:
     """uint8 (64, 64, 3): what a latent (1, N_z) shows."""
-    if isinstance(agent.vision, StateVision):
-        return DRAWN[agent.task.name]((z[0] / agent.vision.scale).numpy())
-    return decode_pictures(agent.vision, z)[0]
+    if isinstance(vision, StateVision):
+        return DRAWN[task.name]((z[0] / vision.scale).numpy())
+    return decode_pictures(vision, z)[0]
 
 
 @torch.no_grad()
@@ -67,7 +68,7 @@ def panels(agent: Agent, seed: int, steps: int, wake_every: int = WAKE_EVERY):
                 dream.restore(env.mind.snapshot())
             seen = env.pictures[0]
             real = np.array(seen) if agent.task.pictures else DRAWN[agent.task.name](seen)
-            shown = real, _picture_of(agent, env.z), _picture_of(agent, dream.z)
+            shown = real, *(picture_of(agent.task, agent.vision, z) for z in (env.z, dream.z))
             yield *shown, total, t % wake_every
             a = agent.act(f)
             dream.imagine(a, tau=1.0)

@@ -19,7 +19,7 @@ def of_run(run: RunFolder, task: Task, preset: str) -> str:
     found = f"{score['mean']:.0f} ± {score['sem']:.0f} (standard error, n = {score['n']})"
     lines = [
         f"{run.path} holds everything; its stages took {minutes:.1f} minutes",
-        f"score in the game: {found}{beside(task)}",
+        f"score in the game: {found}; {paper.beside(task.name)}",
         *_next(run, task),
     ]
     if preset in LARGER:
@@ -34,32 +34,10 @@ def of_iteration(run: RunFolder, task: Task, rows: list[dict[str, Any]]) -> str:
     score = f"{last['real_return']:.0f} ± {last['real_sem']:.0f} (standard error, n = {last['n']})"
     lines = [
         f"{run.path} holds everything, each round a run folder",
-        f"round {last['round']} scores {score} in the game{beside(task)}",
+        f"round {last['round']} scores {score} in the game; {paper.beside(task.name)}",
         *_next(run, task),
     ]
     return "\n".join(lines)
-
-
-def beside(task: Task) -> str:
-    """ "; random …, this book's …, published by others …", as far as they are stored."""
-    told = [f"{name} {value:.0f}" for name, value in _known(task).items()]
-    return "; " + ", ".join(told) if told else ""
-
-
-def _known(task: Task) -> dict[str, float]:
-    here = paper.PUBLISHED / task.name
-    found = {}
-    for name, run in (("random play", "random_uniform"), ("this book's agent", "main")):
-        if (path := here / run / "evaluation.json").is_file():
-            found[name] = read_json(path, mean=float)["mean"]
-    if (path := here / "iterate" / "rounds.json").is_file():
-        rows = read_json(path, rounds=list)["rounds"]
-        found["random play"] = rows[0]["collected_return"]  # a random C with noise
-        found[f"this book's iteration after {len(rows)} rounds"] = rows[-1]["real_return"]
-    others = [row["score"][0] for row in paper.TABLES.get(task.name, []) if row["score"]]
-    if others:
-        found["the best published by others"] = max(others)
-    return found
 
 
 def _next(run: RunFolder, task: Task) -> list[str]:

@@ -32,14 +32,15 @@ class _Lines:
     """A file for tqdm: of what it writes over and over, a line every EVERY seconds and the last."""
 
     def __init__(self) -> None:
-        self._last, self._due = "", time.monotonic() + EVERY
+        self._last, self._due, self._told = "", time.monotonic() + EVERY, 0.0
 
     def write(self, text: str) -> None:
         self._last = text.strip("\r\n ") or self._last
-        now, ends = time.monotonic(), text == "\n"
+        now = time.monotonic()
+        ends = text == "\n" and now > self._told + 1
         if (ends or now >= self._due) and self._last:
             print(self._last, file=sys.stderr, flush=True)
-            self._last, self._due = "", now + EVERY
+            self._last, self._due, self._told = "", now + EVERY, now
 
     def flush(self) -> None:
         pass
