@@ -46,6 +46,7 @@ def write_page(folder: Path, output: Path, every: int = 0) -> None:
     run = RunFolder(folder)
     with plt.rc_context():
         plots.use_house_style()
+        plt.rcParams["svg.fonttype"] = "path"  # a file cannot count on the page's font
         body = "".join(_body(run))
     refresh = f'<meta http-equiv="refresh" content="{every}">' if every else ""
     style = (resources.files("wmlib.book") / "assets" / "run_page.css").read_text()
@@ -78,6 +79,8 @@ def _body(run: RunFolder) -> Iterable[str]:
         yield from _rounds(run, rounds)
     yield _stages(parts)
     for part in parts:
+        if part.name == "latents":
+            continue  # what M learns from them is all there is to see
         yield _safely(partial(_section, here, task, part))
     yield from _scores(here, task)
     yield from _films(run, here)
