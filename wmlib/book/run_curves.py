@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from wmlib.book import plots
 
@@ -18,10 +19,15 @@ SIZE = (4.5, 2.8)
 
 
 class Curve(NamedTuple):
-    """A figure, what is to be seen in it (for those who do not see it, too)."""
+    """A figure, and what is to be seen in it (for those who do not see it, too)."""
 
     figure: Figure
     told: str
+
+    @property
+    def title(self) -> str:
+        """What stands above it."""
+        return self.figure.axes[0].get_title(loc="left")
 
 
 def vision_curves(rows: Rows, config: dict[str, Any]) -> list[Curve]:
@@ -120,7 +126,6 @@ def round_curves(rounds: Rows) -> list[Curve]:
     real, error = (np.array(_column(rounds, name)) for name in ("real_return", "real_sem"))
     ax.plot(x, _column(rounds, "dream_return"), "o-", ms=4, color=plots.DREAM, label="in the dream")
     ax.errorbar(x, real, error, fmt="o-", ms=4, color=plots.REAL, label="in the game", capsize=3)
-    ax.set_xticks(x)
     ax.legend()
     return [Curve(fig, f"{real[-1]:.0f} ± {error[-1]:.0f} in the game at the end")]
 
@@ -155,6 +160,8 @@ def _axes(title: str, xlabel: str) -> tuple[Figure, Axes]:
     fig, ax = plt.subplots(figsize=SIZE)
     ax.set_title(title)
     ax.set_xlabel(xlabel)
+    if xlabel in ("update", "generation", "round"):
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
     return fig, ax
 
 

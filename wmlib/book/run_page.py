@@ -5,6 +5,7 @@ What is not there yet is left out. Nothing in the run is changed.
 
 import base64
 import html
+import re
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -77,7 +78,7 @@ def _body(run: RunFolder) -> Iterable[str]:
     yield 'game</span>, <span class="in-dream">orange is what M dreams</span>.</p>'
     if rounds:
         yield from _rounds(run, rounds)
-    yield _stages(parts)
+    yield _safely(partial(_stages, parts))
     for part in parts:
         if part.name == "latents":
             continue  # what M learns from them is all there is to see
@@ -178,7 +179,8 @@ def _dreamed(run: RunFolder, task: Task) -> str:
     )
     content = ""
     if not task.pictures:
-        content = _figures([curves.states(seen.real_z, seen.dreamed_z, pictures.AWAKE)])
+        drawn = curves.states(seen.real_z, seen.dreamed_z, pictures.AWAKE)
+        content = _figure(plots.page_svg(drawn.figure, drawn.told), drawn.told)
     if seen.real is None or seen.dreamed is None:
         return content
     url = pictures.film_url(seen.real, seen.dreamed, task.fps)
@@ -218,18 +220,15 @@ def _films(*runs: RunFolder) -> Iterable[str]:
 
 def _figures(found: list[curves.Curve]) -> str:
     cards = [
-        _figure(plots.page_svg(curve.figure, f"{_heading(curve)}: {curve.told}"), curve.told)
+        _figure(plots.page_svg(curve.figure, f"{curve.title}: {curve.told}"), curve.told)
         for curve in found
     ]
     return f'<div class="grid">{"".join(cards)}</div>'
 
 
-def _heading(curve: curves.Curve) -> str:
-    return curve.figure.axes[0].get_title(loc="left") or "states"
-
-
 def _figure(content: str, caption: str) -> str:
-    return f"<figure>{content}<figcaption>{html.escape(caption)}</figcaption></figure>"
+    told = re.sub(r"(?<!\S)-(?=\d)", "−", html.escape(caption))
+    return f"<figure>{content}<figcaption>{told}</figcaption></figure>"
 
 
 def _strip(images: Any, label: str, role: str = "") -> str:
