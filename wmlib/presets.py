@@ -253,31 +253,50 @@ PRESETS = {
     "doom_take_cover": {"tiny": _DOOM_TINY, "small": _DOOM_SMALL, "paper": _DOOM_PAPER},
 }
 
-POLICIES = {
-    "car_racing": PolicyConfig(
-        RealWorld("real", "batched"),
-        updates=400,
-        dreams=64,
-        batch_size=2048,
-        discount=0.998,
-        reward_discount=0.97,
-        lost_costs=30.0,
-        critic_units=64,
-        noise=0.4,
-        noise_decay=0.994,
-        learning_rate=1e-3,
-        learning_rate_decay=0.997,
-        average=25,
-        max_divergence=0.015,
-        check_every=50,
-    ),
-    "doom_take_cover": PolicyConfig(),
-}
-"""The policy gradient has one size for each task."""
+_CAR_POLICY = PolicyConfig(
+    RealWorld("real", "batched"),
+    updates=400,
+    dreams=64,
+    batch_size=2048,
+    discount=0.998,
+    reward_discount=0.97,
+    lost_costs=30.0,
+    critic_units=64,
+    noise=0.4,
+    noise_decay=0.994,
+    learning_rate=1e-3,
+    learning_rate_decay=0.997,
+    average=25,
+    max_divergence=0.015,
+    check_every=50,
+)
 
+
+def _policy_sizes(config: PolicyConfig) -> dict[str, PolicyConfig]:
+    """`small` and `paper` are the same training; `tiny` shows within a minute that it works."""
+    tiny = replace(
+        config,
+        world=replace(config.world, max_episode_steps=300),
+        updates=20,
+        dreams=16,
+        steps=64,
+        batch_size=512,
+        average=min(config.average, 5),
+        log_every=2,
+        check_every=10,
+        evaluate_episodes=8,
+    )
+    return {"tiny": tiny, "small": config, "paper": config}
+
+
+POLICIES = {
+    "car_racing": _policy_sizes(_CAR_POLICY),
+    "doom_take_cover": _policy_sizes(PolicyConfig()),
+}
+"""What the policy gradient is told; a game that is not named has Doom's numbers."""
 
 GRADIENTS = {"pendulum": GradientConfig(controller="hidden")}
-"""The gradient through the dream has one size for each task, too."""
+"""The gradient through the dream has one size for each task: it takes a minute."""
 
 STAGES = ("collect", "vision", "memory", "evolve", "evaluate")
 GROUPS = (*STAGES, "policy", "gradient", "iterate", "stages")
@@ -288,7 +307,8 @@ def get_settings(task: str, preset: str, group: str) -> Any:
     """What a task's preset says of one of GROUPS."""
     match group:
         case "policy":
-            return POLICIES.get(task, PolicyConfig())
+            sizes = POLICIES.get(task, POLICIES["doom_take_cover"])
+            return _chosen(sizes, preset, f"policy-gradient of {task}")
         case "gradient":
             return GRADIENTS.get(task, GradientConfig())
         case "iterate":

@@ -64,7 +64,7 @@ def published_run(tmp_path):
     ],
 )
 def test_mistakes_are_one_line_and_exit_code_2(capsys, tmp_path, args, message):
-    where = [] if args[0] == "fly" else ["--run-dir", tmp_path]
+    where = [] if args[0] == "fly" or "--weights" in args else ["--run-dir", tmp_path]
     if "tpu" in args:
         write_json(tmp_path / "manifest.json", {})
         (tmp_path / "rollouts").mkdir()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import wmlib
+from wmlib.records.files import read_json
 
 
 def published_folder() -> Path:
@@ -33,6 +34,23 @@ class Row:
 
 TABLES = json.loads((PUBLISHED / "tables.json").read_text(encoding="utf-8"))
 """Which runs stand in which table, beside whose score, and what is told under it."""
+
+
+def beside(task: str) -> str:
+    """What a score of that task stands beside, as far as it is known: "random play -33, …"."""
+    here, found = PUBLISHED / task, dict[str, float]()
+    for name, run in (("random play", "random_uniform"), ("this book's agent", "main")):
+        if (path := here / run / "evaluation.json").is_file():
+            found[name] = read_json(path, mean=float)["mean"]
+    if (path := here / "iterate" / "rounds.json").is_file():
+        rows = read_json(path, rounds=list)["rounds"]
+        found["random play"] = rows[0]["collected_return"]  # of a random C, with noise
+        found[f"this book after {len(rows)} rounds of iterate"] = rows[-1]["real_return"]
+    others = [row["score"][0] for row in TABLES.get(task, []) if row["score"]]
+    if others:
+        found["the best published by others"] = max(others)
+    told = ", ".join(f"{name} {value:.0f}" for name, value in found.items())
+    return told or "nothing is published to compare it with"
 
 
 def _rows(task: str) -> tuple[Row, ...]:

@@ -8,11 +8,12 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from wmlib.agent import Agent
 from wmlib.errors import UserError
-from wmlib.model.vision import StateVision, decode_pictures
+from wmlib.model.vision import StateVision, Vision, decode_pictures
+from wmlib.records.progress import Bar
+from wmlib.tasks import Task
 from wmlib.worlds.features import Mind
 
 SCALE, GAP, TITLE = 5, 12, 28
@@ -40,11 +41,11 @@ DRAWN: dict[str, Callable[[np.ndarray], np.ndarray]] = {"pendulum": draw_pendulu
 """How the state of a game is drawn that shows no picture."""
 
 
-def _picture_of(agent: Agent, z: Tensor) -> np.ndarray:
+def picture_of(task: Task, vision: Vision, z: Tensor) -> np.ndarray:
     """uint8 (64, 64, 3): what a latent (1, N_z) shows."""
-    if isinstance(agent.vision, StateVision):
-        return DRAWN[agent.task.name]((z[0] / agent.vision.scale).numpy())
-    return decode_pictures(agent.vision, z)[0]
+    if isinstance(vision, StateVision):
+        return DRAWN[task.name]((z[0] / vision.scale).numpy())
+    return decode_pictures(vision, z)[0]
 
 
 @torch.no_grad()
@@ -67,7 +68,7 @@ def panels(agent: Agent, seed: int, steps: int, wake_every: int = WAKE_EVERY):
                 dream.restore(env.mind.snapshot())
             seen = env.pictures[0]
             real = np.array(seen) if agent.task.pictures else DRAWN[agent.task.name](seen)
-            shown = real, _picture_of(agent, env.z), _picture_of(agent, dream.z)
+            shown = real, *(picture_of(agent.task, agent.vision, z) for z in (env.z, dream.z))
             yield *shown, total, t % wake_every
             a = agent.act(f)
             dream.imagine(a, tau=1.0)
@@ -103,12 +104,13 @@ def write_video(agent: Agent, seed: int, path: Path, steps: int) -> float:
 def _film(agent: Agent, seed: int, part: Path, steps: int) -> float:
     """Write the film to `part`; returns the return."""
     side, total = 64 * SCALE, 0.0
+    most = min(steps, agent.task.max_episode_steps) + 1
     with av.open(str(part), "w") as container:
         stream = container.add_stream("libx264", rate=agent.task.fps)
         stream.width, stream.height = 3 * side + 4 * GAP, side + TITLE + 2 * GAP
         stream.pix_fmt, stream.options = "yuv420p", {"crf": "20"}
-        for real, seen, dreamed, total, age in tqdm(
-            panels(agent, seed, steps), unit=" frames", desc="film", disable=None
+        for real, seen, dreamed, total, age in Bar(
+            panels(agent, seed, steps), unit="frame", desc="film", total=most
         ):
             frame = _compose(real, seen, dreamed, total, age)
             for packet in stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")):

@@ -8,7 +8,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import tyro
 
@@ -27,6 +27,7 @@ from wmlib.configs import (
 from wmlib.device import pick_device
 from wmlib.errors import UserError
 from wmlib.records.files import read_json
+from wmlib.records.progress import tell
 from wmlib.records.run_folder import RunFolder
 from wmlib.records.stage import CLAIM, Stage
 from wmlib.tasks import Task
@@ -45,9 +46,16 @@ class Common:
     device: str = "auto"
     """auto, cpu or cuda"""
     run_dir: Path | None = None
-    """the run folder; default runs/TASK-PRESET"""
+    """the run folder; default runs/TASK-PRESET, or the only run of the task that there is"""
     seed: int = 0
     """seed of the whole run; each stage derives its own"""
+    quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """no bars and no remarks, only results and errors"""
+    tensorboard: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """write the metrics as TensorBoard events, too (needs the extra wmlib[tensorboard])"""
+
+    makes_run: ClassVar[bool] = False
+    """whether the command begins a run; others need one that exists"""
 
     @property
     def run(self) -> RunFolder:
@@ -66,6 +74,8 @@ class Common:
 @dataclass(kw_only=True)
 class Collect(Common):
     """Play a policy in the real game and store the episodes."""
+
+    makes_run = True
 
     collect: Annotated[CollectConfig, PLAIN]
 
@@ -159,7 +169,13 @@ class OfAgent(Common):
     @property
     def source(self) -> str | Path:
         """Where the agent is, as wmlib.agent.find_agent takes it."""
-        return self.run.path if self.weights is None else self.weights
+        if self.weights is None:
+            return self.run.path
+        if self.run_dir is not None:
+            raise UserError(
+                f"--weights {self.weights} already says where the agent is: leave --run-dir out"
+            )
+        return self.weights
 
 
 @dataclass(kw_only=True)
@@ -183,21 +199,35 @@ class Evaluate(OfAgent):
 class Run(Common):
     """All stages: collect, train V, train M, evolve C, evaluate in the real game."""
 
+    makes_run = True
+
     stages: Annotated[Preset, PLAIN]
 
     def act(self, task: Task) -> None:
         """One stage after another; finished ones are passed over."""
+        from wmlib.cli.summary import of_run
+
         same = {f.name: getattr(self, f.name) for f in dataclasses.fields(Common)}
         stages = self.stages
         _refuse_what_cannot_follow(self.run, stages, self.seed)
-        for command in (
-            Collect(**same | {"device": "cpu"}, collect=stages.collect),
-            TrainVision(**same, vision=stages.vision),
-            TrainMemory(**same, memory=stages.memory),
-            Evolve(**same, evolve=stages.evolve),
-            Evaluate(**same | {"seed": seeds.TEST.start}, evaluate=stages.evaluate),
-        ):
+        see = "train V, encode every frame" if task.pictures else "keep every state (z is it)"
+        steps: list[tuple[str, Common]] = [
+            (
+                f"collect {stages.collect.episodes:,} episodes",
+                Collect(**same | {"device": "cpu"}, collect=stages.collect),
+            ),
+            (see, TrainVision(**same, vision=stages.vision)),
+            ("train M", TrainMemory(**same, memory=stages.memory)),
+            ("evolve C", Evolve(**same, evolve=stages.evolve)),
+            (
+                f"score {stages.evaluate.episodes} episodes of the real game",
+                Evaluate(**same | {"seed": seeds.TEST.start}, evaluate=stages.evaluate),
+            ),
+        ]
+        for number, (told, command) in enumerate(steps, start=1):
+            tell(f"stage {number} of {len(steps)}: {told}")
             command.act(task)
+        tell(of_run(self.run, task, self.preset))
 
 
 def _refuse_what_cannot_follow(run: RunFolder, stages: Preset, seed: int) -> None:
@@ -225,15 +255,20 @@ def _refuse_what_cannot_follow(run: RunFolder, stages: Preset, seed: int) -> Non
 class Iterate(Common):
     """The iterative procedure on the pendulum (--task pendulum): play, learn M, then C in M."""
 
+    makes_run = True
+
     iterate: Annotated[IterateConfig, PLAIN]
 
     def act(self, task: Task) -> None:
         """Prints one JSON line for each round."""
+        from wmlib.cli.summary import of_iteration
         from wmlib.learning.iterative import iterate
 
         device = pick_device(self.device)
-        for row in iterate(self.run, task, self.iterate, self.seed, device):
+        rows = iterate(self.run, task, self.iterate, self.seed, device)
+        for row in rows:
             print(json.dumps(row))
+        tell(of_iteration(self.run, task, rows))
 
 
 @dataclass(kw_only=True)
@@ -277,19 +312,3 @@ class Play(OfAgent):
         self._on_cpu_only("play")
         agent = find_agent(self.source, task, self.controller)
         write_video(agent, self.seed, self.output, self.steps)
-
-
-@dataclass(kw_only=True)
-class Report:
-    """Draw every table and figure from the published runs."""
-
-    results: Path = Path("results")
-    """folder of the published runs"""
-    readme: Path = Path("README.md")
-    """its results table is replaced between two markers"""
-
-    def act(self) -> None:
-        """Needs no task: all of them are reported."""
-        from wmlib.book.write_report import write_report
-
-        write_report(self.results, self.readme)

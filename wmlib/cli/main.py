@@ -4,23 +4,20 @@ Every field of a stage's dataclass in `wmlib.configs` is a flag of its command; 
 the defaults. A stage reads what the one before left in --run-dir, and goes on where it stopped.
 """
 
-import dataclasses
 import io
-import itertools
 import signal
 import sys
 import threading
 from typing import Any
 
-import tyro
-
-from wmlib import presets
-from wmlib.cli import commands
-from wmlib.cli.commands import Common, Report
-from wmlib.configs import DreamWorld, RealWorld
+import wmlib
+from wmlib.cli import commands, pages
+from wmlib.cli.commands import Common
+from wmlib.cli.parsing import PROGRAM, parse, print_completion
 from wmlib.device import pick_device
 from wmlib.errors import UserError, needing
-from wmlib.tasks import TASKS, Task, get_task
+from wmlib.records import metrics, progress
+from wmlib.tasks import TASKS, get_task
 
 COMMANDS: dict[str, type] = {
     "collect": commands.Collect,
@@ -33,13 +30,14 @@ COMMANDS: dict[str, type] = {
     "iterate": commands.Iterate,
     "dream-gradient": commands.DreamGradient,
     "play": commands.Play,
-    "report": Report,
+    "show": pages.Show,
+    "report": pages.Report,
 }
 
 
 def _usage() -> str:
     lines = [
-        "usage: python -m wmlib COMMAND --task TASK [--preset PRESET] [--help]",
+        f"usage: {PROGRAM} COMMAND --task TASK [--preset PRESET] [--help]",
         "",
         "commands:",
     ]
@@ -47,59 +45,14 @@ def _usage() -> str:
     return "\n".join([*lines, "", f"tasks: {', '.join(TASKS)}; presets: tiny, small, paper"])
 
 
-def _parse(name: str, kind: type, args: list[str]) -> Any:
-    """Parse twice: task and preset first, for they decide the defaults of everything else."""
-    program = f"python -m wmlib {name}"
-    if not issubclass(kind, Common):
-        return tyro.cli(kind, args=args, prog=program)
-    first = [a for a in args if a not in ("-h", "--help")]
-    if first != args and not any(a.startswith("--task") for a in args):
-        first += ["--task", next(iter(TASKS))]  # help without a task shows the first one's numbers
-    common, _ = tyro.cli(Common, args=first, return_unknown_args=True, prog=program)
-    stages = _stage_defaults(kind, common.task, common.preset)
-    stages = {k: _in_world(v, get_task(common.task), first, k) for k, v in stages.items()}
-    default = kind(task=common.task, preset=common.preset, **stages)
-    return tyro.cli(kind, args=args, default=default, prog=program)
-
-
-def _stage_defaults(kind: type, task: str, preset: str) -> dict[str, Any]:
-    """What the preset says of the stages that a command has flags for."""
-    wanted = {f.name for f in dataclasses.fields(kind)} & set(presets.GROUPS)
-    return {name: presets.get_settings(task, preset, name) for name in wanted}
-
-
-def _in_world(settings: Any, task: Task, args: list[str], prefix: str) -> Any:
-    """Settings in the world that --world names (`run`: --evolve.world), where it is another kind.
-
-    Its flags depend on it, so it must be known before they are parsed.
-    """
-    if isinstance(settings, presets.Preset):
-        return dataclasses.replace(
-            settings, evolve=_in_world(settings.evolve, task, args, "evolve.")
-        )
-    flag = f"--{prefix}world" if prefix.endswith(".") else "--world"
-    word = next((a for a in _values(args, flag)), None)
-    kinds = {"dream": DreamWorld, "real": RealWorld}
-    now = getattr(settings, "world", None)
-    if word not in kinds or now is None or now.kind == word:
-        return settings
-    world = kinds[word](max_episode_steps=now.max_episode_steps)
-    return dataclasses.replace(settings, world=world)
-
-
-def _values(args: list[str], flag: str) -> list[str]:
-    """What follows `flag`, as `--flag value` or `--flag=value`."""
-    pairs = [b for a, b in itertools.pairwise(args) if a == flag]
-    return pairs + [a.partition("=")[2] for a in args if a.startswith(flag + "=")]
-
-
 def _dispatch(flags: Any) -> None:
-    if isinstance(flags, Report):
+    if not isinstance(flags, Common):
         return flags.act()
     task = get_task(flags.task)
     if not 0 <= flags.seed < 2**31:
         raise UserError(f"--seed {flags.seed}: choose 0 to {2**31 - 1:,}")
     pick_device(flags.device)  # before any work
+    metrics.write_events(flags.tensorboard)
     return flags.act(task)
 
 
@@ -150,12 +103,19 @@ def main(args: list[str] | None = None) -> int:
     if not args or args[0] in ("-h", "--help"):
         print(_usage())
         return 0
+    if args[0] == "--version":
+        print(f"wmlib {wmlib.__version__}")
+        return 0
+    if args[0].startswith("--tyro-"):
+        print_completion(COMMANDS, args)
+        return 0
     name = args[0]
+    progress.be_quiet("--quiet" in args)
     try:
         if name not in COMMANDS:
             raise UserError(f"no command '{name}': choose one of {', '.join(COMMANDS)}")
         with needing(f"python -m wmlib {name}"):
-            _dispatch(_parse(name, COMMANDS[name], args[1:]))
+            _dispatch(parse(name, COMMANDS[name], args[1:]))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -16,7 +16,6 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 import zarr
-from tqdm import tqdm
 
 from wmlib.data.prefetch import Prefetch
 from wmlib.data.store import RolloutStore
@@ -24,6 +23,7 @@ from wmlib.device import autocast
 from wmlib.errors import UserError
 from wmlib.model.vision import VAE, Vision
 from wmlib.records.files import crc32, read_json, sha256
+from wmlib.records.progress import Bar
 from wmlib.records.run_folder import RunFolder, is_finished
 from wmlib.records.settings import FOLLOWS, Checked
 from wmlib.records.stage import Stage
@@ -199,7 +199,7 @@ def _encode(group: zarr.Group, vision: Vision, store: RolloutStore, device: torc
         }
 
     total = int(lengths.sum())
-    bar = tqdm(total=total, initial=int(lengths[:done].sum()), desc="encode", unit="frame")
+    bar = Bar(total=total, initial=int(lengths[:done].sum()), desc="encode", unit="frame")
     with bar, Prefetch(read, 0, len(blocks), ahead=1) as batches:
         for rows, block in zip(blocks, batches):
             frames = block.pop("frames")

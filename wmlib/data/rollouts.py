@@ -5,7 +5,6 @@ has ended, the next one begins there, so the batch stays full. What is stored de
 alone. How it is stored is told in wmlib/data/store.py.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,11 +13,11 @@ from typing import Any
 import numpy as np
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from wmlib.data.policies import Mixture, Policy, make_policy
 from wmlib.data.store import Episode, RolloutStore
 from wmlib.errors import UserError
+from wmlib.records.progress import EpisodeBar
 from wmlib.records.run_folder import PICTURE_ID
 from wmlib.tasks import get_task
 from wmlib.worlds.real import game_id, make_games
@@ -32,12 +31,13 @@ def play(
     policy: Policy,
     next_episode: Callable[[], tuple[int, int] | None],
     record: tuple[str, ...] = (),
+    progress: Callable[[int], object] = lambda steps: None,
 ) -> Iterator[Episode]:
     """Play episodes over the slots of `env` (autoreset disabled) and yield each as it ends.
 
     `next_episode()` gives (number, seed), or None when there is none to begin; it is asked again
     whenever an episode has ended and the caller has had it. `record` names values of `info` to
-    keep with each frame.
+    keep with each frame; `progress` is called with the number of live steps of each step.
     """
     slots: dict[int, Episode] = {}
     free = np.ones(env.num_envs, dtype=bool)
@@ -66,6 +66,7 @@ def play(
                 episode.extras.setdefault(name, []).append(seen[name][slot])
         observations, rewards, terminated, truncated, info = env.step(actions)
         seen = _update(seen, info, record, np.ones_like(free))
+        progress(len(slots))
         free[:] = False
         for slot, episode in slots.items():
             episode.rewards.append(float(rewards[slot]))
@@ -135,11 +136,17 @@ def collect(
             store.admit_agents()
         env = make_games(game_task, min(num_envs, queue.missing), steps, game, **options)
         stack.callback(env.close)
-        bar = tqdm(total=episodes, initial=len(store), unit="ep", disable=not progress, desc=task)
+        bar = EpisodeBar(
+            f"{episodes} episodes of {task}",
+            episodes,
+            steps,
+            len(store),
+            store.n_frames,
+            disable=not progress,
+        )
         stack.callback(bar.close)
         player = make_policy(policy, env.single_action_space) if isinstance(policy, str) else policy
-        frames, start = 0, time.perf_counter()
-        for episode in play(env, player, queue.next, record):
+        for episode in play(env, player, queue.next, record, bar.update):
             keep = episode.length >= min_episode_steps
             who = player.member(episode.seed) if isinstance(player, Mixture) else player
             store.append(episode, who.name, keep)
@@ -149,9 +156,7 @@ def collect(
                     f"{PATIENCE} episodes in a row were shorter than --min-episode-steps "
                     f"{min_episode_steps}: lower it, in another --run-dir"
                 )
-            frames += episode.length
-            bar.set_postfix_str(f"{frames / (time.perf_counter() - start):.0f} frames/s")
-            bar.update(keep)
+            bar.finish(keep)
     return store
 
 

@@ -25,12 +25,12 @@ import numpy as np
 import zarr
 from filelock import FileLock
 from numpy.typing import NDArray
-from tqdm import tqdm
 from zarr.codecs import ZstdCodec
 
 from wmlib.errors import UserError
 from wmlib.records.files import crc32, hold
 from wmlib.records.metrics import add_row, drop_torn_row, read_rows
+from wmlib.records.progress import Bar
 from wmlib.records.run_folder import versions
 
 ROW = {"episode", "seed", "length", "terminated", "return", "kept"}
@@ -273,7 +273,7 @@ def sample_frames(store: RolloutStore, count: int, seed: int) -> NDArray[np.uint
     starts = np.concatenate([[0], np.cumsum(lengths)])
     bounds = np.searchsorted(chosen, starts)  # chosen[bounds[i]:bounds[i + 1]] are in episode i
     sample: NDArray[np.uint8] | None = None
-    for i in tqdm(range(len(store)), desc="read frames", unit="ep"):
+    for i in Bar(range(len(store)), desc="read frames", unit="episode"):
         part = slice(bounds[i], bounds[i + 1])
         if part.start == part.stop:
             continue

@@ -15,7 +15,6 @@ import cma
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from wmlib import seeds
 from wmlib.configs import EvolveConfig
@@ -25,6 +24,7 @@ from wmlib.learning.choosing import Check, publish
 from wmlib.model.controller import Controller
 from wmlib.records.files import read_json
 from wmlib.records.metrics import Metrics
+from wmlib.records.progress import EpisodeBar
 from wmlib.records.stage import CLAIM
 from wmlib.worlds.features import FeatureVectorEnv
 from wmlib.worlds.play import Arena, standard_error
@@ -168,7 +168,7 @@ def evolve(
     search = start_search(controller.n_params, config, seed, units, start)
     means = Means(config.average)
     _replay(search, rows, means, config)
-    bar = tqdm(total=None, unit=" steps", unit_scale=True, desc="evolve C")
+    bar = _bar(rows, config)
     for generation in range(len(rows) + 1, config.generations + 1):
         began = time.perf_counter()
         candidates = search.ask()
@@ -197,11 +197,13 @@ def evolve(
         }
         if generation % config.evaluate_every == 0 or generation == config.generations:
             mean = means.score(generation)
-            score = arena.score(controller, mean, config.evaluate_episodes)
+            score = arena.score(controller, mean, config.evaluate_episodes, bar.update)
+            bar.finish(config.evaluate_episodes)
             row |= dict(zip(("mean_return", "sem"), score)) | check(mean)
         row["seconds"] = round(time.perf_counter() - began, 2)
         metrics.append(**row)
         rows.append(row)
+        bar.finish(len(jobs))
         _describe(bar, rows, config)
     bar.close()
     kept = {f"generation_{g:05d}": mean for g, mean in means.scored.items()}
@@ -209,15 +211,26 @@ def evolve(
     return told | {"seconds": sum(row["seconds"] for row in rows)}
 
 
-def _describe(bar: tqdm, rows: list[dict], config: EvolveConfig) -> None:
-    done = rows[-1]["generation"]
+def _bar(rows: list[dict], config: EvolveConfig) -> EpisodeBar:
+    """A bar over the episodes of all generations and of the scores between them."""
+    each = config.population * config.episodes
+    scores = -(-config.generations // config.evaluate_every)
+    total = config.generations * each + scores * config.evaluate_episodes
+    scored = sum("mean_return" in row for row in rows)
+    steps = sum(row["steps"] for row in rows)
+    ended = len(rows) * each + scored * config.evaluate_episodes
+    if rows:  # the steps of the scores are not logged
+        steps = round(steps * ended / (len(rows) * each))
+    return EpisodeBar("evolve C", total, config.world.max_episode_steps, ended, steps)
+
+
+def _describe(bar: EpisodeBar, rows: list[dict], config: EvolveConfig) -> None:
     scored = [row for row in rows if "mean_return" in row]
-    left = (config.generations - done) * np.mean([row["seconds"] for row in rows[-10:]])
-    text = f"generation {done}/{config.generations}, {left / 60:.0f} min left, fitness "
-    text += f"{np.mean(rows[-1]['fitness']):.0f}"
+    text = f"fitness {np.mean(rows[-1]['fitness']):.0f}"
     if scored:
         text += f", mean controller {scored[-1]['mean_return']:.0f} ± {scored[-1]['sem']:.0f}"
-    bar.set_description_str(text)
+    bar.set_description_str(f"evolve C, generation {rows[-1]['generation']}/{config.generations}")
+    bar.set_postfix_str(text)
 
 
 @torch.no_grad()

@@ -13,7 +13,6 @@ scored and filmed. (The paper lets C learn while it plays, too. Here it learns i
 
 import contextlib
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -37,6 +36,7 @@ from wmlib.learning.vision import vision_run
 from wmlib.model.memory import MDNRNN
 from wmlib.model.vision import VAE, StateVision, Vision
 from wmlib.records.files import read_json, write_json
+from wmlib.records.progress import tell
 from wmlib.records.run_folder import RunFolder, is_finished
 from wmlib.records.stage import Stage
 from wmlib.tasks import Task
@@ -80,7 +80,7 @@ def iterate(
         for number in range(1, config.iterations + 1):
             row = _stored_row(run.round(number))
             rows.append(row or _round(run, agent, config, seed, number, device))
-            print(_told(rows[-1], config), file=sys.stderr)
+            tell(_told(rows[-1], config))
             agent = load_agent(run.round(number).path, task)
         stage.result["rounds"] = rows
     told = read_json(run.path / "manifest.json")
@@ -138,6 +138,8 @@ def _round(
 ) -> dict[str, Any]:
     """One round: play with `agent`, train M and C anew; what came of it goes to round.json, too."""
     task, here = agent.task, run.round(number)
+    heading = f"round {number} of {config.iterations}"
+    tell(f"{heading}, 1 of 4: play {config.episodes} episodes")
     here.stage("", create=True)
     player: Policy = ExploringPolicy(agent, config.exploration)
     if number == 1 and config.first:
@@ -153,11 +155,14 @@ def _round(
         max_episode_steps=task.max_episode_steps,
         min_episode_steps=config.min_episode_steps,
     )
+    tell(f"{heading}, 2 of 4: train M" if task.state_scale else f"{heading}, 2 of 4: V and M")
     if number not in config.see:
         _keep_seeing(run.round(number - 1), here)
     vision_run(here, task, config.vision, seed, device)
     train_memory(here, config.memory, seed, device, task)
+    tell(f"{heading}, 3 of 4: C learns in M's dream")
     dreamed = _learn(here, agent, config, number, seed, device)
+    tell(f"{heading}, 4 of 4: score it in the game")
     slots = min(8, config.score_episodes)
     scoring = EvaluateConfig(config.score_episodes, slots, task.max_episode_steps)
     score = evaluate_run(here.path, task, scoring, seeds.VALIDATION.start, device)

@@ -1,12 +1,10 @@
 """The first and the last stage of a run: collect data, score the agent."""
 
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import torch
-from tqdm import tqdm
 
 from wmlib import seeds
 from wmlib.agent import Agent, find_agent, weights_of
@@ -18,6 +16,7 @@ from wmlib.data.exploring import make_player
 from wmlib.data.rollouts import collect
 from wmlib.data.store import RolloutStore
 from wmlib.errors import UserError
+from wmlib.records.progress import EpisodeBar, tell
 from wmlib.records.run_folder import RunFolder
 from wmlib.records.stage import Stage
 from wmlib.tasks import Task
@@ -44,7 +43,7 @@ def collect_run(run: RunFolder, task: Task, config: CollectConfig, seed: int) ->
             store = RolloutStore(folder)
             if len(store) == stage.result["episodes"]:
                 return store
-            print(f"{folder} has lost episodes: they are played again", file=sys.stderr)
+            tell(f"{folder} has lost episodes: they are played again")
             stage.reopen()
         store = collect(
             task.name,
@@ -105,9 +104,17 @@ def _score(
     assert agent.controller is not None
     slots, total = min(config.slots, config.episodes), config.episodes
     env = agent.real(slots, config.max_episode_steps, device=device)
-    bar = tqdm(unit=" steps", unit_scale=True, desc=f"play {total} episodes")
+    known, keep = kept or ({}, lambda *row: None)
+    steps = sum(length for _, length in known.values())
+    bar = EpisodeBar(f"play {total} episodes", total, config.max_episode_steps, len(known), steps)
+
+    def ended(*row: Any) -> None:
+        keep(*row)
+        bar.finish()
+
     try:
-        result = evaluate(env, agent.controller, agent.params, total, first_seed, bar.update, *kept)
+        given = agent.controller, agent.params, total, first_seed
+        result = evaluate(env, *given, bar.update, known, ended)
     finally:
         bar.close()
         env.close()

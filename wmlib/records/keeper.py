@@ -14,10 +14,10 @@ from types import TracebackType
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from wmlib.errors import UserError
 from wmlib.records.metrics import Metrics
+from wmlib.records.progress import Bar
 from wmlib.records.weights import (
     load_checkpoint,
     restore_training,
@@ -84,7 +84,7 @@ class Keeper:
         self._in_main = threading.current_thread() is threading.main_thread()
         if self._in_main:
             self._old = {s: signal.signal(s, self._ask_to_stop) for s in STOPS}
-        self._bar = tqdm(total=self.total, initial=self.update, desc=self.stage, unit="update")
+        self._bar = Bar(total=self.total, initial=self.update, desc=self.stage, unit="update")
         self._last_save = self._row_start = time.perf_counter()
         return self
 

@@ -1,5 +1,6 @@
 """Append-only logs: one JSON object a line, each line whole before the next begins."""
 
+import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -45,6 +46,17 @@ def drop_torn_row(path: Path) -> None:
         file.truncate(file.read().rfind(b"\n") + 1)
 
 
+_events = False
+
+
+def write_events(wanted: bool) -> None:
+    """From now on what is logged becomes TensorBoard events, too, beside the log; or not."""
+    global _events
+    if wanted and importlib.util.find_spec("tensorboard") is None:
+        raise UserError("--tensorboard needs TensorBoard: pip install 'wmlib[tensorboard]'")
+    _events = wanted
+
+
 class Metrics:
     """Numbers of a training, one row for each moment that is logged.
 
@@ -54,6 +66,7 @@ class Metrics:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._events: Any = None
 
     def append(self, **row: Any) -> None:
         """Add one row."""
@@ -61,6 +74,18 @@ class Metrics:
             add_row(self.path, row)
         except OSError as error:
             raise UserError(f"cannot write {self.path}: {error.strerror}") from error
+        if _events and (step := row.get("update", row.get("generation"))) is not None:
+            self._add_events(row, step)
+
+    def _add_events(self, row: Row, step: int) -> None:
+        if self._events is None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._events = SummaryWriter(str(self.path.parent), purge_step=step)
+        for name, value in row.items():
+            mean = sum(value) / len(value) if isinstance(value, list) else value
+            self._events.add_scalar(name, mean, step)
+        self._events.flush()
 
     def read(self) -> list[Row]:
         """All whole rows."""

@@ -21,6 +21,7 @@ from filelock import FileLock
 from wmlib.device import device_name
 from wmlib.errors import UserError
 from wmlib.records.files import hold, read_json, sha256, write_json
+from wmlib.records.progress import tell
 from wmlib.records.run_folder import git_commit, is_finished, versions
 from wmlib.records.settings import CHANGES, FOLLOWS, GROWS, Checked, changed
 
@@ -64,7 +65,7 @@ class Stage:
         if not self._new() and self._same() and is_finished(self.folder):
             self.done = True
             self.result = read_json(self.folder / "manifest.json", result=dict)["result"]
-            print(f"{self.folder}: already finished", file=sys.stderr)
+            tell(f"{self.folder}: already finished")
             return self
         self._open()
         return self

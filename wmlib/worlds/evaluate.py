@@ -20,6 +20,7 @@ from torch import Tensor
 from wmlib.model.controller import Controller
 from wmlib.records.files import read_json, write_json
 from wmlib.records.metrics import Metrics
+from wmlib.records.progress import tell
 from wmlib.records.run_folder import versions
 from wmlib.worlds.features import FeatureVectorEnv
 from wmlib.worlds.play import play, standard_error
@@ -85,7 +86,7 @@ class Scores:
         self._of = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
         self.known, self.finished = dict[int, tuple[float, int]](), None
         if {key: self._before.get(key) for key in wanted} == wanted:
-            print(f"{self.path}: already finished", file=sys.stderr)
+            tell(f"{self.path}: already finished")
             self.finished = self._before  # where nothing may be written, too
         else:
             self._take_up()
@@ -114,10 +115,7 @@ class Scores:
         }
         same = self._before.get("weights", self._facts["weights"]) == self._facts["weights"]
         if same and self._before.get("n", 0) > result["n"]:
-            print(
-                f"{self.path} keeps its {self._before['n']} episodes; these are only printed",
-                file=sys.stderr,
-            )
+            tell(f"{self.path} keeps its {self._before['n']} episodes; these are only printed")
         else:
             write_json(self.path, result)
         if not set(self.known) - set(range(self._first, self._first + result["n"])):

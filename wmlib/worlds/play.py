@@ -155,10 +155,16 @@ class Arena:
             progress(int(share.lengths.sum()))
         return played
 
-    def score(self, controller: Controller, params: Tensor, episodes: int) -> tuple[float, float]:
+    def score(
+        self,
+        controller: Controller,
+        params: Tensor,
+        episodes: int,
+        progress: Callable[[int], object] = lambda steps: None,
+    ) -> tuple[float, float]:
         """Mean return of one C, `params` (n_params,), on validation seeds, and its s.e."""
         jobs = [(0, seed) for seed in seeds.for_choosing(episodes)]
-        returns = self.play(controller, params[None], jobs).returns
+        returns = self.play(controller, params[None], jobs, progress).returns
         return float(returns.mean()), standard_error(returns)
 
     def close(self) -> None:
