@@ -148,8 +148,17 @@ def test_a_damaged_file_is_named_and_costs_no_figure(results, tmp_path):
     assert {path.stem for path in folder.iterdir()} == set(drawn)
 
 
-def test_report_on_nothing_still_says_what_is_missing(tmp_path):
+def test_report_on_nothing_leaves_the_readme_alone(tmp_path):
     (tmp_path / "results").mkdir()
+    readme = tmp_path / "README.md"
+    readme.write_text(f"{BEGIN}\nthe table\n{END}")
+    with pytest.raises(UserError, match="holds no published run"):
+        write_report(tmp_path / "results", readme)
+    assert "the table" in readme.read_text()
+
+
+def test_report_says_what_is_missing_and_where_its_table_goes(tmp_path):
+    write_run(tmp_path / "results/car_racing/main")
     readme = tmp_path / "README.md"
     readme.write_text(f"{BEGIN}\n{END}")
     write_report(tmp_path / "results", readme)
