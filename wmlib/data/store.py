@@ -14,7 +14,6 @@ Each array is compared with its checksum (CRC-32) whenever it is read: what a di
 never learned from. Nothing ever loads a whole set. T steps, A action dims.
 """
 
-import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -90,7 +89,7 @@ class RolloutStore:
                 return root
         except FileNotFoundError:
             raise UserError(f"{self.path} holds no rollouts: run collect first") from None
-        except json.JSONDecodeError:
+        except Exception:  # whatever damaged bytes lead Zarr into
             pass
         raise UserError(
             f"{self.path / 'zarr.json'} is damaged: restore it, or delete that file alone, and "
