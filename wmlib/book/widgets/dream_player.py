@@ -15,7 +15,7 @@ ROLES = ("controllers", "memory", "decoder")
 
 CAPTIONS = {
     "doom_take_cover": (
-        "A room with walls of stone, monsters at its far end, and often a fireball, as M dreams it.",
+        "A room with walls of stone, monsters at its far end and often a fireball, as M dreams it.",
         "Dreamed: M continues the game, V's decoder paints it, C dodges. With JavaScript it moves, "
         "and the arrow keys take over.",
         150,
