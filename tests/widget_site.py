@@ -6,6 +6,7 @@
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from shutil import copytree
 
 from ipywidgets import Widget
 
@@ -28,11 +29,13 @@ main {{ max-width: 44rem; margin: auto }} .far {{ height: 2400px }}</style>
 
 def write_site(folder: Path, pages: dict[str, Iterable[Widget]]) -> None:
     """FOLDER/NAME.html (light) and NAME-dark.html with the widgets of each page."""
+    from book_fonts import with_fonts
     from live_pages import write_folder
 
     write_folder(folder / "_static" / "wm")
-    css = (ROOT / "bookassets/book.css").read_text(encoding="utf-8")
-    (folder / "_static" / "book.css").write_text(css[css.index(":root") :], encoding="utf-8")
+    css = with_fonts((ROOT / "bookassets/book.css").read_text("utf-8"), ROOT / "bookassets")
+    (folder / "_static" / "book.css").write_text(css, encoding="utf-8")
+    copytree(ROOT / "bookassets/vendor/fonts", folder / "_static/vendor/fonts")
     for name, widgets in pages.items():
         places = "\n".join(place_of(widget) for widget in widgets)
         for theme, suffix in (("light", ""), ("dark", "-dark")):

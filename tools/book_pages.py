@@ -86,6 +86,7 @@ def drop_icon_script(app: Sphinx, error: Exception | None) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the extension; late, after the other extensions have added their files."""
     app.setup_extension("book_site")
+    app.setup_extension("book_fonts")
     app.setup_extension("book_references")
     app.connect("html-page-context", drop_scripts, priority=990)
     app.connect("build-finished", drop_icon_script)

@@ -31,7 +31,7 @@ def plain(markdown: str, repository: str | None) -> str:
             if lines:
                 lines.pop(0)
             out.append(_directive(name, argument, body, repository))
-        elif not re.match(r"^\([\w-]+\)=$", line):
+        elif not re.match(r"^(\([\w-]+\)=|\{\.[\w-]+\})$", line):  # a label, a class
             out.append(_roles(line, repository))
     return "\n".join(out)
 

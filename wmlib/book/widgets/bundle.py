@@ -15,6 +15,8 @@ from IPython.display import Markdown
 FOLDER = Path(__file__).parent / "js"
 LOADER = "static_page"
 """The module that only the static page uses: it finds the widgets of a page and starts them."""
+JUPYTER = "in_jupyter"
+"""The module that only Jupyter uses: it leaves a widget its keys."""
 
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "\./(\w+)\.js";\n', re.M)
 _EXPORT = re.compile(r"^export (?=(?:async )?function|class|const|let)", re.M)
@@ -68,8 +70,8 @@ def _plain(module: str) -> str:
 @cache
 def for_jupyter(module: str) -> str:
     """The widget as one ES module, what anywidget calls `_esm`."""
-    parts = [_plain(name) for name in in_order([module])]
-    return "\n".join([*parts, f"export default widget_{module};\n"])
+    parts = [_plain(name) for name in in_order([JUPYTER, module])]
+    return "\n".join([*parts, f"export default keepKeys(widget_{module});\n"])
 
 
 def for_page() -> str:

@@ -15,10 +15,10 @@ ROLES = ("controllers", "memory", "decoder")
 
 CAPTIONS = {
     "doom_take_cover": (
-        "A fireball flies towards the player in a room with walls of stone, as M dreams it.",
+        "A room with walls of stone, monsters at its far end and often a fireball, as M dreams it.",
         "Dreamed: M continues the game, V's decoder paints it, C dodges. With JavaScript it moves, "
         "and the arrow keys take over.",
-        60,
+        150,
     ),
     "car_racing": (
         "A car seen from above on a grey road through grass, as M dreams it.",

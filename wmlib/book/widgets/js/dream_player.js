@@ -93,7 +93,8 @@ function makePlay(model, agent, hands, gauge) {
 /** @param {{model: any, el: HTMLElement}} view */
 function renderDreamPlayer({ model, el }) {
   const car = model.get("task") === "car_racing", words = WORDS[car ? "car_racing" : "doom_take_cover"];
-  const stage = makeStage({ label: words.label, still: stillOf(model, el), focus: true });
+  const stage = makeStage({ label: words.label, still: stillOf(model, el), focus: true,
+    id: model.isStatic ? `play-${model.get("task")}` : undefined });
   const hands = makeHands(stage.el, car), panel = makePanel(model, car);
   /** @type {ReturnType<typeof makePlay> | undefined} */
   let play;

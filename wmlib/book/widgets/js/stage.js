@@ -8,16 +8,17 @@ import { paint, SIDE } from "./vision.js";
  */
 
 /**
- * A stage; `label` describes it to those who do not see it. With `focus` it takes keys and touch.
- * @param {{label: string, still: string, focus: boolean}} options `still` is shown at first
+ * A stage; `label` describes it to those who do not see it. With `focus` it takes keys and touch;
+ * a link to its `id` gives it the focus.
+ * @param {{label: string, still: string, focus: boolean, id?: string}} options `still` is shown at first
  * @returns {Stage}
  */
-export function makeStage({ label, still, focus }) {
+export function makeStage({ label, still, focus, id }) {
   const canvas = make("canvas", { class: "wm-pixels", width: SIDE, height: SIDE });
   const badge = make("span", { class: "wm-actor" }), line = make("span", { class: "wm-line", role: "status" });
   const cover = make("div", { class: "wm-cover" });
   const el = make("div", { class: "wm-stage", role: focus ? "application" : "img",
-    "aria-label": label, tabindex: focus ? 0 : null }, canvas, badge, line, cover);
+    "aria-label": label, tabindex: focus ? 0 : null, id: id ?? null }, canvas, badge, line, cover);
   if (focus) el.addEventListener("pointerdown", () => el.focus({ preventScroll: true }));
   if (still) {
     const image = new Image();
