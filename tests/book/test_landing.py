@@ -32,7 +32,7 @@ WORDS = """() => [...document.querySelectorAll('.wm-live *, .wm-still figcaption
   })"""
 
 
-@pytest.fixture(scope="module", params=["http", "file"])
+@pytest.fixture(scope="module", params=["http", pytest.param("file", marks=pytest.mark.nightly)])
 def site(request, book):
     if request.param == "file":
         yield book.as_uri()
