@@ -296,7 +296,7 @@ POLICIES = {
 """What the policy gradient is told; a game that is not named has Doom's numbers."""
 
 GRADIENTS = {"pendulum": GradientConfig(controller="hidden")}
-"""The gradient through the dream has one size for each task: it takes a minute."""
+"""The gradient through the dream has one size for each task."""
 
 STAGES = ("collect", "vision", "memory", "evolve", "evaluate")
 GROUPS = (*STAGES, "policy", "gradient", "iterate", "stages")

@@ -57,9 +57,13 @@ def _dispatch(flags: Any) -> None:
 
 
 def _stop_on_signals() -> None:
-    """SIGTERM, and a terminal that closes, stop a command as Ctrl-C does: what is made is kept."""
+    """SIGTERM, and a terminal that closes, stop a command as Ctrl-C does: what is made is kept.
 
-    def stop(*_: object) -> None:
+    A second one ends it at once: Python may lose an exception that comes in a callback of its own.
+    """
+
+    def stop(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
         raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
