@@ -33,6 +33,8 @@ export function makeHands(stage, car) {
     if (down.delete(ARROWS[/** @type {keyof ARROWS} */ (event.key)])) touchNow();
   };
   const point = (/** @type {PointerEvent} */ event) => {
+    // A button on the stage keeps its click: a captured pointer would take it away.
+    if (/** @type {Element} */ (event.target).closest("button")) return;
     if (event.type === "pointermove" && !pointer) return;
     const box = stage.getBoundingClientRect();
     pointer = { x: (2 * (event.clientX - box.left)) / box.width - 1,
