@@ -24,6 +24,8 @@ CELLS = (
     'from wmlib.book import widgets\nplayer = widgets.DreamPlayer("car_racing", "my_run")\nplayer',
     'print(f"Python has tau {player.tau:.2f} at step {player.step > 0}")',
     "player.tau = 0.3",
+    "widgets.RealAndDream()",
+    "widgets.CarRace()",
 )
 
 pytestmark = [
@@ -104,7 +106,9 @@ def output_of(tab, number: int) -> str:
     return tab.evaluate(code, number)
 
 
-def test_a_run_folder_plays_and_its_temperature_goes_both_ways(lab):
+@pytest.fixture
+def tab(lab):
+    """The notebook in a browser, its kernel idle and its first cell run."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -117,22 +121,43 @@ def test_a_run_folder_plays_and_its_temperature_goes_both_ways(lab):
             " === 'idle'"
         )
         run_cell(tab, 0)
-        tab.wait_for_function(
-            "Number(document.querySelector('.wm-count')?.innerText.split(' ')[1]) > 30"
-        )
-        picture = "document.querySelector('canvas.wm-pixels').toDataURL()"
-        before = tab.evaluate(picture)
-        tab.wait_for_function(f"before => {picture} !== before", arg=before)
-
-        slider = tab.locator(".wm-slider input")
-        slider.fill("1.2")
-        assert tab.locator(".wm-slider output").inner_text() == "1.20"
-        wait_until(lambda: run_cell(tab, 1) or "tau 1.20 at step True" in output_of(tab, 1))
-        run_cell(tab, 2)
-        tab.wait_for_function("document.querySelector('.wm-slider output').innerText === '0.30'")
-        assert slider.input_value() == "0.3"
-        tab.locator(".wm-stage").focus()
-        tab.keyboard.down("ArrowLeft")  # JupyterLab would take it for its cells
-        tab.wait_for_function("document.querySelector('.wm-actor').innerText === 'You drive'")
-        tab.keyboard.up("ArrowLeft")
+        yield tab
         browser.close()
+
+
+def test_a_run_folder_plays_and_its_temperature_goes_both_ways(tab):
+    tab.wait_for_function(
+        "Number(document.querySelector('.wm-count')?.innerText.split(' ')[1]) > 30"
+    )
+    picture = "document.querySelector('canvas.wm-pixels').toDataURL()"
+    before = tab.evaluate(picture)
+    tab.wait_for_function(f"before => {picture} !== before", arg=before)
+
+    slider = tab.locator(".wm-slider input")
+    slider.fill("1.2")
+    assert tab.locator(".wm-slider output").inner_text() == "1.20"
+    wait_until(lambda: run_cell(tab, 1) or "tau 1.20 at step True" in output_of(tab, 1))
+    run_cell(tab, 2)
+    tab.wait_for_function("document.querySelector('.wm-slider output').innerText === '0.30'")
+    assert slider.input_value() == "0.3"
+    tab.locator(".wm-stage").focus()
+    tab.keyboard.down("ArrowLeft")  # JupyterLab would take it for its cells
+    tab.wait_for_function("document.querySelector('.wm-actor').innerText === 'You drive'")
+    tab.keyboard.up("ArrowLeft")
+
+
+@pytest.mark.nightly
+def test_the_real_game_runs_in_a_cell(tab):
+    run_cell(tab, 3)
+    parted = "document.querySelector('.wm-told')?.innerText.startsWith('The two parted')"
+    tab.wait_for_function(parted)
+    run_cell(tab, 4)
+    race = tab.locator(".wm-race")
+    race.locator(".wm-stage").scroll_into_view_if_needed()
+    tab.wait_for_function("document.querySelector('.wm-race .wm-surface') !== null")
+    race.locator(".wm-stage").focus()
+    tab.keyboard.down("ArrowUp")
+    tab.wait_for_function(
+        "[...document.querySelectorAll('.wm-board tbody td')].every(cell => cell.innerText !== '–')"
+    )
+    tab.keyboard.up("ArrowUp")
