@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+pytest.register_assert_rewrite("contract")  # its assertions, too, say what they saw
 BOOK_OF_THE_TESTS = "reader/a-fork"  # the repository that built pages link to
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))  # the book's tools are scripts, not a package

@@ -1,29 +1,30 @@
 """The dreams promise what tests/envs/test_vector_contract.py asks of the games, but for their kind
 of observation: torch features, which are compared as arrays here."""
 
+import contract
 import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from gymnasium.error import ClosedEnvironmentError, ResetNeeded
+from contract import (
+    LIMIT,
+    MODES,
+    assert_closes_for_good,
+    assert_refuses_bad_calls,
+    step_to_the_end,
+    still,
+)
+from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode
 from gymnasium.wrappers.vector import HumanRendering, RecordVideo
 
-import wmlib  # noqa: F401  (registers the dreams)
 from wmlib.errors import UserError
 
 IDS = ("DoomTakeCoverDream-v0", "PendulumHangingDream-v0")
-MODES = tuple(AutoresetMode)
-LIMIT = 3  # steps of an episode
 
 
 def make(name, mode=AutoresetMode.DISABLED, **options):
-    options = {"num_envs": 2, "max_episode_steps": LIMIT} | options
-    return gym.make_vec(f"wmlib/{name}", autoreset_mode=mode, **options)
-
-
-def still(env):
-    return np.zeros(env.action_space.shape, env.action_space.dtype)
+    return contract.make(name, mode, **options)
 
 
 @pytest.mark.parametrize("name", IDS)
@@ -42,14 +43,7 @@ def test_the_default_call_works(name):
 @pytest.mark.parametrize("name", IDS)
 def test_an_episode_ends_as_the_mode_says(name, mode):
     env = make(name, mode)
-    assert env.metadata["autoreset_mode"] is env.unwrapped.autoreset_mode is mode
-    assert env.spec.max_episode_steps == LIMIT
-    env.reset(seed=1)
-    for step in range(1, LIMIT + 1):
-        x, rewards, _, truncated, infos = env.step(still(env))
-        assert truncated.tolist() == [step == LIMIT] * 2
-    assert (rewards != 0).all()
-    assert ("final_obs" in infos) == (mode == AutoresetMode.SAME_STEP)
+    x, infos = step_to_the_end(env, mode)
     if mode == AutoresetMode.SAME_STEP:
         assert infos["_final_obs"].all()
         assert all(env.single_observation_space.contains(f.numpy()) for f in infos["final_obs"])
@@ -131,12 +125,7 @@ def test_bad_calls_are_errors_and_the_dream_goes_on(name):
     env.reset(seed=1)
     after, *_ = env.step(still(env))
     env.reset(seed=1)
-    for bad in (still(env) * np.nan, still(env) + np.inf, still(env)[:1], still(env)[:, :0]):
-        with pytest.raises(ValueError, match="actions must"):
-            env.step(bad)
-    for bad in (-1, [1, -1], [1], 0.5, "1", [0.5, 1]):
-        with pytest.raises(ValueError, match="seed"):
-            env.reset(seed=bad)
+    assert_refuses_bad_calls(env)
     for bad in (np.array([True]), np.array([1, 0]), np.zeros(2, bool)):
         with pytest.raises(ValueError, match="reset_mask"):
             env.reset(options={"reset_mask": bad})
@@ -146,11 +135,7 @@ def test_bad_calls_are_errors_and_the_dream_goes_on(name):
         env.reset(seed=1)
         results.append(env.step(np.stack([a, a]))[0])
     assert torch.equal(*results)  # cut to the bounds
-    env.close()
-    env.close()
-    for call in (env.reset, lambda: env.step(still(env))):
-        with pytest.raises(ClosedEnvironmentError):
-            call()
+    assert_closes_for_good(env)
 
 
 def test_it_is_rendered_shown_in_a_window_and_filmed(monkeypatch, tmp_path):
