@@ -1,5 +1,5 @@
 // The race: the reader's lap against the published agent's, on the same road, in the real game.
-import { attempt, whenNear } from "./agent.js";
+import { attempt } from "./agent.js";
 import { makeSurface } from "./canvas.js";
 import { drawRoad } from "./car_picture.js";
 import { makeClock } from "./clock.js";
@@ -140,8 +140,7 @@ function renderCarRace({ model, el }) {
   };
   el.append(make("div", { class: "wm-live wm-race" }, stage.el,
     make("div", { class: "wm-panel" }, board.el, map.el, pedals.el), buttons, make("p", { class: "wm-note" }, RACE_HINT)));
-  const saves = /** @type {any} */ (navigator).connection?.saveData;
-  const callOff = saves ? stage.offer("Load the race", start) : whenNear(el, start);
+  const callOff = stage.begin("Load the race", start);
   return () => {
     stopped = true;
     [clock.stop, hands.stop, callOff, map.stop, stopListening].forEach((end) => end());

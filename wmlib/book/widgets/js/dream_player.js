@@ -1,5 +1,5 @@
 // The dream player: C acts in M's dream, V's decoder paints it, and the reader may take over.
-import { attempt, loadAgent, whenNear } from "./agent.js";
+import { attempt, loadAgent } from "./agent.js";
 import { makeClock, wantsStillness } from "./clock.js";
 import { make, makeButton, makeChoice, makeSlider } from "./controls.js";
 import { makePedals, makeRisk } from "./gauges.js";
@@ -127,8 +127,7 @@ function renderDreamPlayer({ model, el }) {
   };
   el.append(make("div", { class: "wm-live wm-player" }, stage.el, panel.el, make("p", { class: "wm-note" }, words.hint)));
   obey();
-  const saves = /** @type {any} */ (navigator).connection?.saveData;
-  const callOff = saves ? stage.offer("Play", start) : whenNear(el, start);
+  const callOff = stage.begin("Play", start);
   return () => {
     stopped = true;
     [clock.stop, hands.stop, callOff, panel.gauge.stop, stopListening].forEach((end) => end());

@@ -1,5 +1,5 @@
 // Real and dream: the real game, what V keeps of it, and what M dreams from the same actions.
-import { attempt, whenNear } from "./agent.js";
+import { attempt } from "./agent.js";
 import { makeClock, wantsStillness } from "./clock.js";
 import { make, makeButton, makeChoice, makeSlider } from "./controls.js";
 import { makeDrift } from "./drift.js";
@@ -203,8 +203,7 @@ function renderRealAndDream({ model, el }) {
     await choose();
   };
   obey();
-  const saves = /** @type {any} */ (navigator).connection?.saveData;
-  const callOff = saves ? stages.real.offer("Play", start) : whenNear(el, start);
+  const callOff = stages.real.begin("Play", start);
   return () => {
     stopped = true;
     [clock.stop, hands.stop, callOff, parts.drift.stop, stopListening].forEach((end) => end());

@@ -1,10 +1,11 @@
 // The picture of a dream with its frame: who acts, what is being loaded, a button to begin.
+import { whenNear } from "./agent.js";
 import { make, makeButton } from "./controls.js";
 import { paint, SIDE } from "./vision.js";
 
 /**
  * @typedef {{el: HTMLElement, show: (picture: Float32Array) => void, actor: (text: string,
- *   you: boolean) => void, say: (text: string) => void, offer: (text: string, start: () => void) => () => void}} Stage
+ *   you: boolean) => void, say: (text: string) => void, begin: (text: string, start: () => void) => () => void}} Stage
  */
 
 /**
@@ -25,8 +26,9 @@ export function makeStage({ label, still, focus, id }) {
     image.onload = () => canvas.getContext("2d").drawImage(image, 0, 0, SIDE, SIDE);
     image.src = still;
   }
-  // A button to begin with; what comes back takes it away again.
-  const offer = (/** @type {string} */ text, /** @type {() => void} */ start) => {
+  // It begins when it comes near; where the reader saves data, with a button. What comes back calls it off.
+  const begin = (/** @type {string} */ text, /** @type {() => void} */ start) => {
+    if (!(/** @type {any} */ (navigator).connection?.saveData)) return whenNear(el, start);
     const clear = () => cover.replaceChildren();
     cover.replaceChildren(makeButton(text, () => { clear(); start(); }));
     return clear;
@@ -39,7 +41,7 @@ export function makeStage({ label, still, focus, id }) {
       el.classList.toggle("wm-you", you);
     },
     say: (text) => { if (line.textContent !== text) line.textContent = text; },
-    offer,
+    begin,
   };
 }
 
