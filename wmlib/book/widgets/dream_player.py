@@ -56,8 +56,6 @@ class DreamPlayer(LiveWidget, module="dream_player"):
         if task not in CAPTIONS:
             raise UserError(f"no dream to see of '{task}': choose one of {', '.join(CAPTIONS)}")
         agent, files, names = find_networks(task, weights, ROLES)
-        if agent.controllers is None:
-            raise UserError("this agent has no controller yet: run evolve first")
         alt, caption, step = CAPTIONS[task]
         picture = still(dreams.picture(agent, seed, tau, step), alt, caption, width=352)
         super().__init__(

@@ -12,7 +12,6 @@ from wmlib.book import samples
 from wmlib.book.widgets.base import LiveWidget
 from wmlib.book.widgets.picture import still
 from wmlib.book.widgets.sources import find_networks
-from wmlib.errors import UserError
 from wmlib.model.vision import VAE, decode_pictures
 
 TASK = "car_racing"
@@ -61,8 +60,6 @@ class RealAndDream(LiveWidget, module="real_and_dream"):
         published = str(weights) == "pretrained"
         roles = (*ROLES, "untrained") if published else ROLES
         agent, files, names = find_networks(TASK, weights, roles)
-        if agent.controllers is None:
-            raise UserError("this agent has no controller yet: run evolve first")
         super().__init__(
             files,
             tau=tau,

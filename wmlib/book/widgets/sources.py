@@ -77,7 +77,8 @@ def find_networks(
 ) -> tuple[Agent, Mapping[str, bytes], dict[str, str]]:
     """An agent, its files by the names that the browser asks for, and those names by role.
 
-    `weights` is "pretrained", a run folder, or an agent.
+    `weights` is "pretrained", a run folder, or an agent; an agent without a controller cannot play
+    the role "controllers" (UserError).
     """
     if isinstance(weights, Agent):
         agent, files, prefix = weights, files_of(weights, own_controllers(weights)), "own"
@@ -87,6 +88,8 @@ def find_networks(
     else:
         agent = load_agent(weights, task)
         files, prefix = files_of(agent, own_controllers(agent)), "own"
+    if "controllers" in roles:
+        _ = agent.params  # an agent without C says so
     names = {role: f"{prefix}.{role}" for role in roles}
     makers = {name: (lambda role=role: files[role]) for role, name in names.items()}
     return agent, NetworkFiles(makers), names
