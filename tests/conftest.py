@@ -1,9 +1,11 @@
 """Fixtures that several test modules share."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from chromium import chromium
 
 pytest.register_assert_rewrite("contract")  # its assertions, too, say what they saw
 BOOK_OF_THE_TESTS = "reader/a-fork"  # the repository that built pages link to
@@ -21,3 +23,10 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "the book does not build: see the warnings above"
     )
     return out / "_build" / "html"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    """A headless Chromium, playwright's."""
+    with chromium() as started:
+        yield started

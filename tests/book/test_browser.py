@@ -1,17 +1,10 @@
 """The built book in a real browser: every page, light, dark and on a phone."""
 
-import os
-import shutil
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from chromium import in_chromium, served
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 PAGES = sorted(p.stem for p in (Path(__file__).resolve().parents[2] / "chapters").glob("*.md"))
 DRESSES = {"light": (1280, 900), "dark": (1280, 900), "phone": (390, 844)}
 # [class of the figure, of the box], where a box that does not show its overflow is the narrower.
@@ -33,38 +26,13 @@ CUT_LINES = """() => [...document.querySelectorAll('.cell pre')]
                  pre.innerText.trim())
   .map(pre => pre.innerText.slice(0, 80))"""
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.browser,
-    pytest.mark.timeout(2400),
-    pytest.mark.skipif(not CHROMIUM and not os.environ.get("CI"), reason="needs Chromium"),
-]
-
-
-class QuietHandler(SimpleHTTPRequestHandler):
-    """A file server that does not log each request."""
-
-    def log_message(self, format, *args):
-        pass
+pytestmark = [*in_chromium, pytest.mark.timeout(2400)]
 
 
 @pytest.fixture(scope="module")
 def site(book):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(book)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    assert CHROMIUM, "no Chromium on this machine: bash tools/install_system.sh"
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
+    with served(book) as address:
+        yield address
 
 
 def open_page(browser, site, name, dress="light"):

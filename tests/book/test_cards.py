@@ -1,16 +1,14 @@
 """The flashcards' spaced repetition: the page's own script, under Node."""
 
 import json
-import os
-import shutil
 from pathlib import Path
 
 import pytest
+from chromium import chromium, needs_chromium
 from run_js import needs_node, run_js
 
 ROOT = Path(__file__).resolve().parents[2]
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 pytestmark = needs_node
 
 
@@ -73,25 +71,21 @@ CARD = (
 @pytest.fixture
 def tab(tmp_path):
     """A page with three cards in a browser that remembers; errors on it fail the test."""
-    from playwright.sync_api import sync_playwright
-
     cards = "".join(CARD.format(name) for name in ("one", "two", "three"))
     script = (ROOT / "bookassets/cards.js").as_uri()
     (tmp_path / "page.html").write_text(PAGE.format(cards=cards, script=script), encoding="utf-8")
     problems = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         page = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.goto((tmp_path / "page.html").as_uri())
         yield page
-        browser.close()
     assert problems == []
 
 
 @pytest.mark.slow
 @pytest.mark.browser
-@pytest.mark.skipif(not CHROMIUM and not os.environ.get("CI"), reason="needs Chromium")
+@needs_chromium
 def test_cards_are_practised_kept_exported_and_forgotten(tab):
     from playwright.sync_api import expect
 

@@ -12,13 +12,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from chromium import chromium, in_chromium
 from waiting import wait_until
 
 from wmlib.agent import pretrained_folder
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 PARTS = ("vision", "memory", "latents", "controller")
 CELLS = (
     'from wmlib.book import widgets\nplayer = widgets.DreamPlayer("car_racing", "my_run")\nplayer',
@@ -28,11 +26,7 @@ CELLS = (
     "widgets.CarRace()",
 )
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM and not os.environ.get("CI"), reason="needs Chromium"),
-]
+pytestmark = in_chromium
 
 
 @pytest.fixture
@@ -109,10 +103,7 @@ def output_of(tab, number: int) -> str:
 @pytest.fixture
 def tab(lab):
     """The notebook in a browser, its kernel idle and its first cell run."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         tab = browser.new_page(viewport={"width": 1400, "height": 1000})
         tab.set_default_timeout(120_000)  # CI machines are slow and busy
         tab.goto(lab)
@@ -122,7 +113,6 @@ def tab(lab):
         )
         run_cell(tab, 0)
         yield tab
-        browser.close()
 
 
 def test_a_run_folder_plays_and_its_temperature_goes_both_ways(tab):

@@ -1,11 +1,8 @@
 """The landing page on a slow machine, on a saved connection, and every page's first seconds."""
 
-import threading
-from functools import partial
-from http.server import ThreadingHTTPServer
-
 import pytest
-from test_browser import CHROMIUM, PAGES, QuietHandler, contrast, pytestmark  # noqa: F401
+from chromium import served
+from test_browser import PAGES, contrast, pytestmark  # noqa: F401
 
 WATCH = """
 window.tasks = []; window.jumps = 0;
@@ -38,20 +35,8 @@ def site(request, book):
     if request.param == "file":
         yield book.as_uri()
         return
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(book)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
+    with served(book) as address:
+        yield address
 
 
 @pytest.fixture

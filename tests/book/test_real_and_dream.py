@@ -1,13 +1,12 @@
 """The real game and M's dream of it side by side: the pair under node, the widget in a browser."""
 
 import base64
-import os
 import re
-import shutil
 
 import cv2
 import numpy as np
 import pytest
+from chromium import chromium, in_chromium
 from run_js import needs_node, run_js
 
 import wmlib
@@ -15,9 +14,6 @@ from wmlib.book.widgets import weights
 from wmlib.book.widgets.real_and_dream import RealAndDream, unrelated
 from wmlib.errors import UserError
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 PAIR = """
 import { CAR_RACING } from "./car_racing_wasm.js";
 import { compileCarGame } from "./car_game.js";
@@ -103,13 +99,6 @@ def test_the_widget_says_what_it_needs(agent, monkeypatch):
         RealAndDream(agent_without)
 
 
-pages = [
-    pytest.mark.slow,
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM and not os.environ.get("CI"), reason="needs Chromium"),
-]
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     from widget_site import every_widget, write_site
@@ -122,11 +111,8 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def open_real(folder):
     """Opens the widget's page from file://; whatever went wrong by the end of the test fails it."""
-    from playwright.sync_api import sync_playwright
-
     problems = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
 
         def open_(width=1280, name="real", **options):
             tab = browser.new_page(viewport={"width": width, "height": 1000}, **options)
@@ -139,7 +125,6 @@ def open_real(folder):
             return tab
 
         yield open_
-        browser.close()
     assert problems == []
 
 
@@ -161,7 +146,7 @@ def picture(tab, which) -> np.ndarray:
 
 
 class TestInTheBrowser:
-    pytestmark = pages
+    pytestmark = in_chromium
 
     def test_three_pictures_move_and_the_reader_may_drive(self, open_real):
         tab = open_real()

@@ -1,28 +1,20 @@
 """The built pages as a site, by two light pages: one of a fork, one of a copy without a home."""
 
-import os
 import re
-import threading
-from functools import partial
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import address
 import pytest
 from build_page import build
+from chromium import chromium, needs_chromium, served
 from conftest import BOOK_OF_THE_TESTS
 from PIL import Image
-from playwright.sync_api import sync_playwright
 from sync_notebooks import notebook, synced_page
-from test_browser import CHROMIUM, QuietHandler
 
 ROOT = Path(__file__).resolve().parents[2]
 FORK = {"GITHUB_REPOSITORY": BOOK_OF_THE_TESTS, "BOOK_SITE": ""}
 NOWHERE = {"GITHUB_REPOSITORY": "", "GIT_DIR": "/nonexistent", "BOOK_SITE": ""}
 pytestmark = pytest.mark.slow
-needs_chromium = pytest.mark.skipif(
-    not CHROMIUM and not os.environ.get("CI"), reason="needs Chromium"
-)
 
 
 def build_site(tmp_path_factory, page, **environment):
@@ -126,13 +118,8 @@ def test_references_are_listed_as_they_are_cited(fork):
 @pytest.fixture(scope="module")
 def open_site(homeless):
     """A browser on the site over http: (playwright's browser, address)."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(homeless)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser, f"http://127.0.0.1:{server.server_port}"
-        browser.close()
-    server.shutdown()
+    with served(homeless) as address, chromium() as browser:
+        yield browser, address
 
 
 @pytest.mark.browser

@@ -2,30 +2,13 @@
 
 import hashlib
 import os
-import shutil
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from chromium import in_chromium, served
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 PAGES = ("doom", "car", "meter", "latent", "mixture")
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM and not os.environ.get("CI"), reason="needs Chromium"),
-]
-
-
-class QuietHandler(SimpleHTTPRequestHandler):
-    """A file server that does not log each request."""
-
-    def log_message(self, format, *args):
-        pass
+pytestmark = in_chromium
 
 
 @pytest.fixture(scope="module")
@@ -42,21 +25,8 @@ def site(request, folder):
     if request.param == "file":
         yield folder.as_uri()
         return
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    assert CHROMIUM, "no Chromium on this machine: bash tools/install_system.sh"
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
+    with served(folder) as address:
+        yield address
 
 
 @pytest.fixture

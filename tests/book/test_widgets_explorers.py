@@ -1,18 +1,16 @@
 """The explorers in a real browser, from file://: they answer, by key and by finger, and fit."""
 
 import io
-import os
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from chromium import in_chromium
 from PIL import Image
 from widget_site import write_site
 
 from wmlib.book import plots, widgets
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 DRESSES = {"light": (1280, 900), "dark": (1280, 900), "phone": (390, 844)}
 NAMES = ("slider", "batter", "credit", "evolution", "time_line", "pendulum")
 WATCH_SHIFTS = """window.shifted = 0;
@@ -26,11 +24,7 @@ CUT_OFF = """() => [...document.querySelectorAll('.wm-live *')].filter((el) => {
   const box = el.getBoundingClientRect();
   return box.width && (box.left < -1 || box.right > innerWidth + 1); }).length"""
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM and not os.environ.get("CI"), reason="needs Chromium"),
-]
+pytestmark = in_chromium
 
 
 @pytest.fixture(scope="module")
@@ -58,17 +52,6 @@ def folder(tmp_path_factory) -> Path:
     ]
     write_site(place, {name: [widget] for name, widget in zip(NAMES, made, strict=True)})
     return place
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    assert CHROMIUM, "no Chromium on this machine: bash tools/install_system.sh"
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture

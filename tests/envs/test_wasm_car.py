@@ -7,15 +7,13 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 from build_wasm import RESULT, build, source_digest
+from chromium import chromium, in_chromium, served
 from side_by_side import POLICIES, SideBySide
 
 from wmlib.book.widgets.bundle import FOLDER
@@ -25,9 +23,6 @@ from wmlib.envs.batched_car_racing.sine import sine
 from wmlib.envs.batched_car_racing.state import new_state
 from wmlib.envs.batched_car_racing.track import UNIFORMS, build_track, new_scratch
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 HERE = Path(__file__).parent
 ENDS = ("", "lap", "off the field")
 needs_node = pytest.mark.skipif(
@@ -163,31 +158,16 @@ def test_a_new_build_computes_the_same(tmp_path: Path, whole_episodes):
     assert_same(modules, tmp_path, whole_episodes)
 
 
-in_chromium = [
-    pytest.mark.slow,
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM and not os.environ.get("CI"), reason="needs Chromium"),
-]
-
-
 class TestInChromium:
     pytestmark = in_chromium
 
     @pytest.fixture
     def page(self, committed: Path):
         """A page that may import the modules."""
-        from playwright.sync_api import sync_playwright
-
-        handler = partial(SimpleHTTPRequestHandler, directory=str(committed))
-        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        with served(committed) as address, chromium() as browser:
             page = browser.new_page()
-            page.goto(f"http://127.0.0.1:{server.server_port}/package.json")
+            page.goto(f"{address}/package.json")
             yield page
-            browser.close()
-        server.shutdown()
 
     def test_it_plays_the_same(self, page):
         episode = record(12, "driver", exact=True)
