@@ -19,13 +19,18 @@ NOT_READ = (
 )
 
 
-def words(page: Path) -> int:
-    """Words of the main text of a built page."""
+def main_text(page: Path) -> str:
+    """The main text of a built page."""
     article = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser").find("article")
     assert article, f"{page} has no article"
     for part in article.select(NOT_READ):
         part.decompose()
-    return len(re.findall(r"\w[\w'’.,\-]*", article.get_text(" ")))
+    return article.get_text(" ")
+
+
+def words(page: Path) -> int:
+    """How many words that has."""
+    return len(re.findall(r"\w[\w'’.,\-]*", main_text(page)))
 
 
 def screens(browser: Browser, page: Path) -> float:
