@@ -46,7 +46,7 @@ def written_by_a_program(code: str) -> list[str]:
     found = []
     for node in ast.walk(ast.parse(code)):
         name = getattr(getattr(node, "func", None), "id", "")
-        if isinstance(node, ast.Call) and name == "Markdown":
+        if isinstance(node, ast.Call) and name == "Markdown" and "table(" not in ast.unparse(node):
             found += [text for text in pieces(node) if is_prose(text)]
         if isinstance(node, ast.IfExp):
             branches = pieces(node.body) + pieces(node.orelse)
