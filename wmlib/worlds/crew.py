@@ -116,11 +116,12 @@ def chunks(jobs: int, workers: int, slots: int) -> Iterator[range]:
     """Deal `jobs` into runs of places, long ones first: half a fair share of those left.
 
     (Guided self-scheduling, Polychronopoulos and Kuck, 1987.) So few are dealt, and whoever gets
-    the last is not waited for long. None is too short to fill a worker's `slots`, whose batch costs
-    the same when it is half empty, unless some workers would then have none.
+    the last is not waited for long. Each fills a worker's `slots` a whole number of times, for a
+    batch costs the same when it is half empty, unless some workers would then have none.
     """
     least, begun = min(slots, -(-jobs // workers)), 0
     while begun < jobs:
-        size = max(least, (jobs - begun) // (2 * workers))
+        half = (jobs - begun) // (2 * workers)
+        size = max(least, half - half % slots)
         yield range(begun, min(begun + size, jobs))
         begun += size
