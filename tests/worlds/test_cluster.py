@@ -282,29 +282,35 @@ def test_a_raylet_killed_in_mid_search_changes_nothing(machines, tmp_path):
         np.testing.assert_allclose(a["fitness"], b["fitness"], rtol=1e-4)
 
 
-def told_by(*args, without="()"):
-    """Exit code and what `python -m wmlib evaluate` says, without some modules."""
+def told_by(folder, *args, without="()"):
+    """Exit code and what `python -m wmlib` says, without some modules."""
     code = f"import sys; sys.modules.update(dict.fromkeys({without}))\n"
     code += f"from wmlib.cli.main import main; sys.exit(main({list(args)}))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
     return done.returncode, done.stderr
 
 
 SCORE = ["evaluate", "--task", "pendulum", "--weights", "pretrained", "--episodes", "2"]
 
 
-def test_without_ray_one_line_says_what_to_install():
-    code, told = told_by(*SCORE, "--cluster", "auto", without="('ray',)")
+@pytest.mark.parametrize(
+    "command",
+    [
+        [*SCORE, "--cluster", "auto"],
+        ["run", "--task", "pendulum", "--preset", "tiny", "--evolve.cluster", "auto"],
+    ],
+)
+def test_without_ray_one_line_says_what_to_install(command, tmp_path):
+    code, told = told_by(tmp_path, *command, without="('ray',)")
     assert code == 2
-    assert told == (
-        "error: --cluster needs ray, which is not installed: pip install 'wmlib[ray]'\n"
-    )
+    assert told == "error: --cluster needs ray, which is not installed: pip install 'wmlib[ray]'\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 @on_ray
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere", "ray://127.0.0.1:x"])
-def test_where_no_cluster_answers_one_line_says_so(address):
-    code, told = told_by(*SCORE, "--cluster", address)
+def test_where_no_cluster_answers_one_line_says_so(address, tmp_path):
+    code, told = told_by(tmp_path, *SCORE, "--cluster", address)
     assert code == 2
     assert told.splitlines() == [told.strip()]
     assert f"error: --cluster {address}: no cluster answers there" in told
