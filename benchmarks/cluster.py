@@ -72,7 +72,9 @@ def main() -> None:
     params = agent.params.expand(args.population, -1)
     make = partial(agent.world, WORLD, args.slots)
     torch.set_num_threads(1)
-    ray.init(num_cpus=3, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray.init(
+        "local", num_cpus=3, include_dashboard=False, log_to_driver=False, logging_level="ERROR"
+    )
     rounds = []
     with closing(Ready(Few(make, 1))) as one, closing(Ready(Few(make, 2))) as two:
         for _ in range(args.rounds):

@@ -142,7 +142,9 @@ def driver_costs(count: int = 500, waiting: int = 2000) -> tuple[float, float]:
 
     from wmlib.worlds.cluster import Cluster
 
-    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray.init(
+        "local", num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR"
+    )
     crew = Cluster(dict, "auto")
     task = range(16), np.zeros((2, 867), np.float32), [(0, seed) for seed in range(16)]
     each = []
