@@ -28,7 +28,6 @@ from wmlib.worlds.cluster import Cluster
 from wmlib.worlds.play import Arena
 
 TASK = "doom_take_cover"
-WORLD = DreamWorld(tau=1.0, end_above=0.1, max_episode_steps=1000)
 OUTPUT = Path("results/simulator/cluster.json")
 
 
@@ -63,6 +62,7 @@ def main() -> None:
     parser.add_argument("--population", type=int, default=16)
     parser.add_argument("--episodes", type=int, default=16)
     parser.add_argument("--slots", type=int, default=16)
+    parser.add_argument("--steps", type=int, default=1000, help="a dream is cut after them")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--look", action="store_true", help="measure on a busy machine, too")
     args = parser.parse_args()
@@ -70,7 +70,8 @@ def main() -> None:
     agent = load_pretrained(TASK)
     jobs = [(p, 100_000 + s) for p in range(args.population) for s in range(args.episodes)]
     params = agent.params.expand(args.population, -1)
-    make = partial(agent.world, WORLD, args.slots)
+    world = DreamWorld(tau=1.0, end_above=0.1, max_episode_steps=args.steps)
+    make = partial(agent.world, world, args.slots)
     torch.set_num_threads(1)
     ray.init(
         "local", num_cpus=3, include_dashboard=False, log_to_driver=False, logging_level="ERROR"
@@ -91,6 +92,7 @@ def main() -> None:
         "ratio": float(np.median([found["ratio"] for found in rounds])),
         "jobs": len(jobs),
         "slots": args.slots,
+        "steps": args.steps,
         "rounds": rounds,
         "load": os.getloadavg()[0],
         "others": machine.others(),

@@ -136,6 +136,11 @@ def nothing(world: object, places: range, params: np.ndarray, jobs: list) -> Pla
     return Played(np.zeros(len(jobs)), np.zeros(len(jobs), dtype=np.int64))
 
 
+def sleep(world: object, seconds: float) -> None:
+    """A task that goes on."""
+    time.sleep(seconds)
+
+
 def driver_costs(count: int = 500, waiting: int = 2000) -> tuple[float, float]:
     """CPU seconds of the driver for each chunk, and for each worker it asks whether it is done."""
     import ray
@@ -154,8 +159,9 @@ def driver_costs(count: int = 500, waiting: int = 2000) -> tuple[float, float]:
         for _ in crew.run(nothing, lambda tasks=tasks: next(tasks, None)):
             pass
         each.append((time.process_time() - start) / count)
-    sleeper = ray.remote(num_cpus=0)(time.sleep)
-    refs, asks = [sleeper.remote(60) for _ in range(waiting)], []
+    # A worker that sleeps, and many tasks behind it: the driver asks after them as after workers.
+    (sleeper,), asks = crew._idle, []
+    refs = [sleeper.run.remote(sleep, (60,)) for _ in range(waiting)]
     for _ in range(ROUNDS):
         start = time.process_time()
         ray.wait(refs, num_returns=len(refs), timeout=0)
