@@ -3,8 +3,9 @@
     python benchmarks/cluster.py     # writes results/simulator/cluster.json; needs wmlib[ray]
 
 The same generation is played by one worker and by two, in turns; the result is the median of the
-rounds' ratios. It is written only where the machine does nothing else (benchmarks/quiet.py);
-`--look` prints it anywhere, and writes nothing.
+rounds' ratios. It is written only where the machine does nothing else, before and after
+(benchmarks/quiet.py; between the two looks the workers themselves are "others", as they are no
+children of this process). `--look` prints it anywhere, and writes nothing.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 import ray
 import torch
-from quiet import QuietMachine
+from quiet import LIMIT, QuietMachine
 
 from wmlib import load_pretrained
 from wmlib.configs import DreamWorld
@@ -66,7 +67,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--look", action="store_true", help="measure on a busy machine, too")
     args = parser.parse_args()
-    machine = QuietMachine(limit=float("inf") if args.look else 0.05)
+    limit = float("inf") if args.look else LIMIT
+    QuietMachine(limit)
     agent = load_pretrained(TASK)
     jobs = [(p, 100_000 + s) for p in range(args.population) for s in range(args.episodes)]
     params = agent.params.expand(args.population, -1)
@@ -87,6 +89,7 @@ def main() -> None:
             rounds.append({"one": seconds[0], "two": seconds[1], "ratio": seconds[0] / seconds[1]})
             print(rounds[-1], flush=True)
     ray.shutdown()
+    QuietMachine(limit)
     report = {
         "unit": "seconds by the clock for one generation of dreams; one thread to each worker",
         "ratio": float(np.median([found["ratio"] for found in rounds])),
@@ -94,10 +97,8 @@ def main() -> None:
         "slots": args.slots,
         "steps": args.steps,
         "rounds": rounds,
-        "load": os.getloadavg()[0],
-        "others": machine.others(),
     }
-    print(report)
+    print(report, f"load {os.getloadavg()}")
     if not args.look:
         write_json(OUTPUT, report)
 

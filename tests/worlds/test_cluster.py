@@ -267,6 +267,7 @@ def rows(folder):
     return [json.loads(x) for x in log.read_text().split("\n")[:-1]] if log.exists() else []
 
 
+@pytest.mark.nightly
 @on_ray
 def test_a_raylet_killed_in_mid_search_changes_nothing(machines, tmp_path):
     assert search(tmp_path / "alone").wait(timeout=600) == 0
