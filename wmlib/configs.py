@@ -107,6 +107,9 @@ class CollectConfig(Checked):
     """an agent's noise: each episode has a share of this, in half ranges of the action"""
     num_envs: Annotated[int, SPEED] = 2
     """games played side by side; which episodes are played does not depend on it"""
+    cluster: Annotated[str, SPEED] = ""
+    """play on a Ray cluster, `num_envs` games on each core: HOST:PORT, or auto (this machine's
+    cluster, else its cores)"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -202,6 +205,9 @@ class EvolveConfig(_InWorld):
     """episodes played side by side, in each process; the results depend on it by rounding only"""
     workers: Annotated[int, Ge(0), SPEED] = 0
     """spread the candidates over this many processes (0: play them all in this one)"""
+    cluster: Annotated[str, SPEED] = ""
+    """spread them over a Ray cluster, `slots` episodes on each core: HOST:PORT, or auto (this
+    machine's cluster, else its cores). What `real_episodes` asks for is still played here"""
     evaluate_every: int = 25
     """evaluate the mean of the search distribution every this many generations"""
     evaluate_episodes: int = 64
@@ -223,6 +229,9 @@ class EvaluateConfig(Checked):
     """games played side by side; the results depend on it by rounding only"""
     max_episode_steps: int = 1000
     """an episode is cut after this many steps"""
+    cluster: Annotated[str, SPEED] = ""
+    """play on a Ray cluster, `slots` games on each core: HOST:PORT, or auto (this machine's
+    cluster, else its cores)"""
 
 
 @dataclass(frozen=True)

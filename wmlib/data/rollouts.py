@@ -7,6 +7,7 @@ alone. How it is stored is told in wmlib/data/store.py.
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ from numpy.typing import NDArray
 from wmlib.data.policies import Mixture, Policy, make_policy
 from wmlib.data.store import Episode, RolloutStore
 from wmlib.errors import UserError
+from wmlib.model.actions import action_space
 from wmlib.records.progress import EpisodeBar
 from wmlib.records.run_folder import PICTURE_ID
 from wmlib.tasks import get_task
+from wmlib.worlds.crew import Crew, on_cluster
 from wmlib.worlds.real import game_id, make_games
 
 PATIENCE = 1000
@@ -90,6 +93,39 @@ def _update(seen: dict, info: dict, record: tuple[str, ...], mask: NDArray[np.bo
     }
 
 
+class _Games:
+    """Games and who plays them, as a worker of a cluster holds them."""
+
+    def __init__(self, make: Callable[[], VectorEnv], policy: Policy) -> None:
+        self.env, self.policy = make(), policy
+
+
+def _play_some(
+    games: _Games, episodes: list[tuple[int, int]], record: tuple[str, ...]
+) -> list[Episode]:
+    upcoming = iter(episodes)
+    return list(play(games.env, games.policy, lambda: next(upcoming, None), record))
+
+
+def _play_spread(
+    crew: Crew,
+    slots: int,
+    next_episode: Callable[[], tuple[int, int] | None],
+    record: tuple[str, ...],
+    progress: Callable[[int], object],
+) -> Iterator[Episode]:
+    """As `play`, by the workers of a crew, of which each takes `slots` episodes at a time."""
+
+    def next_task() -> tuple | None:
+        some = [job for _ in range(slots) if (job := next_episode()) is not None]
+        return (some, record) if some else None
+
+    for _, episodes in crew.run(_play_some, next_task):
+        for episode in episodes:
+            progress(episode.length)
+            yield episode
+
+
 def collect(
     task: str,
     policy: str | Policy,
@@ -102,6 +138,7 @@ def collect(
     min_episode_steps: int = 1,
     record: tuple[str, ...] = (),
     progress: bool = True,
+    cluster: str = "",
     **options: Any,
 ) -> RolloutStore:
     """Play until `episodes` episodes of at least `min_episode_steps` are stored under `path`.
@@ -111,8 +148,9 @@ def collect(
     interruptions: the same call goes on where the last one stopped. (An agent as the policy
     calculates in batches, whose rounding depends on their size.) `policy` is a name from
     wmlib.data.policies or an object like them; a store may hold episodes of several, its index says
-    who played. `game` is "reference" or "batched". `options` go to the
-    environment.
+    who played. `game` is "reference" or "batched". `cluster` is the address of a Ray cluster, or
+    "auto" (wmlib.worlds.cluster): then `num_envs` games are played on each of its cores, and stored
+    here. `options` go to the environment.
     """
     game_task = get_task(task)
     game_id(game_task, game)  # refuses before anything is written
@@ -132,10 +170,11 @@ def collect(
     steps = game_task.max_episode_steps if max_episode_steps is None else max_episode_steps
     with ExitStack() as stack:
         stack.callback(store.close)
-        if not isinstance(policy, str) and policy.is_agent:
+        player = make_policy(policy, action_space(game_task)) if isinstance(policy, str) else policy
+        if player.is_agent:
             store.admit_agents()
-        env = make_games(game_task, min(num_envs, queue.missing), steps, game, **options)
-        stack.callback(env.close)
+        slots = min(num_envs, queue.missing)
+        make = partial(make_games, game_task, slots, steps, game, **options)
         bar = EpisodeBar(
             f"{episodes} episodes of {task}",
             episodes,
@@ -145,8 +184,15 @@ def collect(
             disable=not progress,
         )
         stack.callback(bar.close)
-        player = make_policy(policy, env.single_action_space) if isinstance(policy, str) else policy
-        for episode in play(env, player, queue.next, record, bar.update):
+        if cluster:
+            crew = on_cluster(partial(_Games, make, player), cluster)
+            stack.callback(crew.close)
+            played = _play_spread(crew, slots, queue.next, record, bar.update)
+        else:
+            env = make()
+            stack.callback(env.close)
+            played = play(env, player, queue.next, record, bar.update)
+        for episode in played:
             keep = episode.length >= min_episode_steps
             who = player.member(episode.seed) if isinstance(player, Mixture) else player
             store.append(episode, who.name, keep)

@@ -119,7 +119,7 @@ def _refuse_unused(config: IterateConfig, seed: int) -> None:
             "--go-on is for an evolved C that sees z alone (--evolve.controller z or hidden): a C "
             "that sees h cannot play behind another M"
         )
-    wanted = {"random_memory": False, "workers": 0, "start": ""}
+    wanted = {"random_memory": False, "workers": 0, "cluster": "", "start": ""}
     for name, value in wanted.items():
         if getattr(taught, name, value) != value:
             raise UserError(
