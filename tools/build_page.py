@@ -2,6 +2,7 @@
 
 Unlike `make book` nothing is taken from the execution cache, which does not notice changes in
 wmlib. A page goes to _build/page-NAME/; links to other pages are then missing, so it only warns.
+Its numbers go into the notebook beside it.
 """
 
 import os
@@ -10,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import glued_numbers
+import sync_notebooks
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,6 +60,8 @@ def main(page: str) -> int:
         return 2
     out = ROOT / "_build" / f"page-{page}"
     code = build(out, page)
+    glued_numbers.keep(out / "_build")
+    sync_notebooks.main([page])
     print(f"page: {out}/_build/html/chapters/{page}.html")
     return code
 

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from book_references import label, tell_apart
+from glued_numbers import put_in
 from pybtex.database import parse_file
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -71,7 +72,7 @@ def _roles(line: str, repository: str | None) -> str:
     """Replace the roles of one line: citations, equations, glued numbers, links to pages."""
     line = re.sub(r"\{cite:([pt])\}`([^`]+)`", lambda m: _citations(m[2], m[1] == "p"), line)
     line = re.sub(r"\{eq\}`([^`]+)`", lambda m: f"({equations().get(m[1], '?')})", line)
-    line = re.sub(r"\{glue:\w*\}`([\w-]+)[^`]*`", r"⟨\1⟩", line)
+    line = put_in(line)
     line = re.sub(r"\{(?:doc|ref|numref)\}`([^`<]+?) *<[^`]+>`", r"*\1*", line)
     line = re.sub(r"\{doc\}`([^`]+)`", lambda m: f"*{title_of(Path(m[1]).name)}*", line)
     line = re.sub(r"\{ref\}`(ex-[^`]+)`", lambda m: f"exercise {exercises().get(m[1], '')}", line)

@@ -1,5 +1,6 @@
 """The book: complete, in step with its sources, honest about its figures, buildable."""
 
+import json
 import pickle
 import re
 import sqlite3
@@ -163,6 +164,12 @@ def test_notebooks_hold_no_outputs_and_no_directives():
                 assert raw == [], f"{page.stem}: {raw} would show raw in Colab"
 
 
+def test_notebooks_have_numbers_in_their_sentences():
+    for page in PAGES:
+        notebook = page.with_suffix(".ipynb").read_text(encoding="utf-8")
+        assert "⟨" not in notebook, f"{page.stem}: python tools/build_page.py {page.stem}"
+
+
 def test_spelling():
     files = [str(path) for path in PAGES] + [
         str(ROOT / name) for name in ("README.md", "CONTRIBUTING.md", "flashcards.yml", "wmlib")
@@ -191,6 +198,19 @@ def test_book_builds_without_warnings(book):
     assert (book / "index.html").exists()
     for name, html in built_pages(book).items():
         assert "Traceback (most recent call last)" not in html, name
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(2400)
+def test_the_numbers_of_the_notebooks_are_those_of_the_pages(book):
+    from glued_numbers import FILE, GLUED, of_build
+
+    stored, built = json.loads(FILE.read_text(encoding="utf-8")), of_build(book.parent)
+    assert set(stored) == set(built)
+    for page in built:
+        for key, form in GLUED.findall((ROOT / f"chapters/{page}.md").read_text(encoding="utf-8")):
+            here, there = format(stored[page][key], form), format(built[page][key], form)
+            assert here == there, f"{page}, {key}: python tools/glued_numbers.py"
 
 
 @pytest.mark.slow

@@ -10,11 +10,12 @@ import pytest
 from published_runs import write_run
 
 from wmlib.book import paper, report, report_figures, report_simulator
-from wmlib.book.write_report import BEGIN, END, write_report
+from wmlib.book.write_report import markers, write_report
 from wmlib.errors import UserError
 from wmlib.records.files import sha256
 from wmlib.records.run_folder import RunFolder
 
+BLOCKS = ("results", "simulator", "costs")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -28,6 +29,12 @@ def results(tmp_path):
     matrix = {"controllers": dreamed}
     (root / "doom_take_cover" / "temperature_matrix.json").write_text(json.dumps(matrix))
     return root
+
+
+def empty_readme(before="# Title", between="old", after="after"):
+    """A README with places for all tables."""
+    places = [f"{begin}\n{between}\n{end}" for begin, end in map(markers, BLOCKS)]
+    return "\n".join([before, *places, f"{after}\n"])
 
 
 def line(table, start):
@@ -120,12 +127,12 @@ def test_the_matrix_shows_means_over_controllers_in_dreams_and_game(results):
 
 def test_report_draws_what_there_is_and_replaces_only_the_table(results, tmp_path, capsys):
     readme = tmp_path / "README.md"
-    readme.write_text(f"# Title\n{BEGIN}\nold\n{END}\nafter\n")
+    readme.write_text(empty_readme())
     for _ in range(2):  # a second report changes nothing
         write_report(results, readme)
         text = readme.read_text()
         assert text.startswith("# Title\n")
-        assert text.endswith(f"{END}\nafter\n")
+        assert text.endswith(f"{markers('costs')[1]}\nafter\n")
         assert report.score(report.load_run("car_racing", "main", results).evaluation) in text
         assert "old" not in text
     figures = {path.stem for path in (results / "figures").iterdir()}
@@ -151,7 +158,7 @@ def test_a_damaged_file_is_named_and_costs_no_figure(results, tmp_path):
 def test_report_on_nothing_leaves_the_readme_alone(tmp_path):
     (tmp_path / "results").mkdir()
     readme = tmp_path / "README.md"
-    readme.write_text(f"{BEGIN}\nthe table\n{END}")
+    readme.write_text(empty_readme(between="the table"))
     with pytest.raises(UserError, match="holds no published run"):
         write_report(tmp_path / "results", readme)
     assert "the table" in readme.read_text()
@@ -160,7 +167,7 @@ def test_report_on_nothing_leaves_the_readme_alone(tmp_path):
 def test_report_says_what_is_missing_and_where_its_table_goes(tmp_path):
     write_run(tmp_path / "results/car_racing/main")
     readme = tmp_path / "README.md"
-    readme.write_text(f"{BEGIN}\n{END}")
+    readme.write_text(empty_readme())
     write_report(tmp_path / "results", readme)
     assert readme.read_text().count("not run yet") >= 3
     readme.write_text("no markers")

@@ -22,8 +22,8 @@ import { makeMemory } from "./memory.js";
 import { readNetwork } from "./networks.js";
 import { makeSeenGame } from "./seen_game.js";
 import { makeEncoder } from "./vision.js";
-const memory = await makeMemory(readNetwork(given.memory));
-const encode = await makeEncoder(readNetwork(given.encoder));
+const memory = await makeMemory(await readNetwork(given.memory));
+const encode = await makeEncoder(await readNetwork(given.encoder));
 const act = makeController(memory.facts, "linear", given.params);
 const seen = makeSeenGame((await compileCarGame(CAR_RACING))(), encode, memory);
 answer(given.seeds.map((seed) => {

@@ -50,7 +50,7 @@ import { makeDecoder } from "./vision.js";
 import { makeKernels, makePlainKernels } from "./kernels.js";
 const result = {};
 for (const [name, make] of [["plain", makePlainKernels], ["compiled", makeKernels]]) {
-  const decode = await makeDecoder(readNetwork(given.file), make);
+  const decode = await makeDecoder(await readNetwork(given.file), make);
   result[name] = given.z.map((z) => decode(z).slice());
 }
 answer(result);
@@ -73,7 +73,7 @@ import { makeEncoder } from "./vision.js";
 import { makeKernels, makePlainKernels } from "./kernels.js";
 const result = {};
 for (const [name, make] of [["plain", makePlainKernels], ["compiled", makeKernels]]) {
-  const encode = await makeEncoder(readNetwork(given.file), make);
+  const encode = await makeEncoder(await readNetwork(given.file), make);
   result[name] = given.pictures.map((picture) => encode(picture));
 }
 answer(result);
@@ -94,7 +94,7 @@ def test_encoder_plain_and_compiled(agent):
 MEMORY = """
 import { readNetwork } from "./networks.js";
 import { makeMemory } from "./memory.js";
-const memory = await makeMemory(readNetwork(given.file));
+const memory = await makeMemory(await readNetwork(given.file));
 let state = memory.initialState(), said;
 given.z.forEach((z, t) => {
   state = memory.advance(Float32Array.from(z), given.a[t], t === 0 ? 1 : 0, state);
@@ -189,7 +189,7 @@ import { readNetwork } from "./networks.js";
 import { makeMemory } from "./memory.js";
 import { makeDream } from "./dream.js";
 import { makeController } from "./controller.js";
-const file = readNetwork(given.file), memory = await makeMemory(file);
+const file = await readNetwork(given.file), memory = await makeMemory(file);
 const dream = makeDream(memory, file), act = makeController(memory.facts, "linear", given.params);
 answer(given.seeds.map((seed) => {
   dream.reset(seed);
@@ -247,7 +247,7 @@ def test_a_dream_ends_when_death_is_likelier_than_not_and_at_the_cap():
 PROBE = """
 import { readNetwork } from "./networks.js";
 import { makeProbe } from "./probe.js";
-const count = makeProbe(readNetwork(given.file));
+const count = makeProbe(await readNetwork(given.file));
 answer(given.z.map((z) => count(Float32Array.from(z))));
 """
 
@@ -279,10 +279,10 @@ import { makeDream } from "./dream.js";
 import { makeController } from "./controller.js";
 import { makeProbe } from "./probe.js";
 import { makeLives } from "./cheating_meter.js";
-const file = readNetwork(given.memory), memory = await makeMemory(file);
+const file = await readNetwork(given.memory), memory = await makeMemory(file);
 const agent = { facts: memory.facts, newDream: () => makeDream(memory, file),
   controller: () => makeController(memory.facts, "linear", given.params) };
-const probe = makeProbe(readNetwork(given.probe));
+const probe = makeProbe(await readNetwork(given.probe));
 answer(given.taus.map((tau) => given.seeds.map((seed) => {
   const lives = makeLives(agent, probe, "params", tau, seed);
   for (let t = 0; t < given.steps && !lives.dream.ended; t++) lives.step();

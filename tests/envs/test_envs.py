@@ -267,7 +267,6 @@ def test_rendering_modes_are_gymnasiums(name, monkeypatch):
 
 @pytest.mark.parametrize("name", GAMES)
 def test_record_video_films_it(name, tmp_path):
-    pytest.importorskip("moviepy")
     env = RecordVideo(gym.make(name, render_mode="rgb_array"), str(tmp_path))
     env.reset(seed=1)
     for _ in range(3):

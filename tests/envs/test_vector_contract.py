@@ -99,7 +99,6 @@ def test_it_is_rendered_and_shown_in_a_window(name, monkeypatch):
 
 @pytest.mark.parametrize("name", IDS)
 def test_record_video_films_it(name, tmp_path):
-    pytest.importorskip("moviepy")
     env = RecordVideo(make(name, render_mode="rgb_array"), str(tmp_path), video_length=4)
     env.reset(seed=1)
     for _ in range(5):

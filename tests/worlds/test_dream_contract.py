@@ -149,7 +149,6 @@ def test_it_is_rendered_shown_in_a_window_and_filmed(monkeypatch, tmp_path):
     window.reset(seed=1)
     window.step(still(env))
     window.close()
-    pytest.importorskip("moviepy")
     film = RecordVideo(make(IDS[0], render_mode="rgb_array"), str(tmp_path), video_length=4)
     film.reset(seed=1)
     for _ in range(5):

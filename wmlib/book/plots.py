@@ -9,7 +9,6 @@ import base64
 import html
 import io
 import re
-import sys
 from dataclasses import replace
 from importlib import resources
 
@@ -256,5 +255,3 @@ def glue(name: str, value: float | int | str) -> None:
     data = {"application/papermill.record/text/plain": repr(value)}
     meta = {"scrapbook": {"name": name, "mime_prefix": "application/papermill.record/"}}
     display(data, raw=True, metadata=meta)
-    if "google.colab" in sys.modules:
-        print(f"{name} = {value}")

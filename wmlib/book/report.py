@@ -170,6 +170,18 @@ def _pair(mean_std: tuple[int, int] | None) -> str:
     return unbroken(f"{mean_std[0]} ± {mean_std[1]}") if mean_std else "–"
 
 
+def headline_table(results: Path = PUBLISHED) -> str:
+    """The two published agents beside random play and the paper's."""
+    rows = []
+    for task, label, best in (
+        ("car_racing", "CarRacing-v3, points of an episode", paper.CAR_BEST),
+        ("doom_take_cover", "Doom Take Cover, tics survived", paper.DOOM_BEST),
+    ):
+        chance, ours = (score(_evaluation(task, n, results)) for n in ("random_uniform", "main"))
+        rows.append([label, chance, _pair(best), ours])
+    return table(["", "random play", "the paper's agent", "this book's agent"], rows)
+
+
 def car_racing_budget(results: Path = PUBLISHED) -> int:
     """The number of game steps that every published row of the ablation has reached."""
     names = {row.name for row in paper.CAR_RACING}

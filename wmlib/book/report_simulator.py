@@ -21,11 +21,18 @@ def section(results: Path = PUBLISHED) -> str:
     names = ("speed", "fidelity", "pictures")
     if not all((results / "simulator" / f"{name}.json").is_file() for name in names):
         return NOT_YET
-    parts = [speed_table(results), f"{speed_note(results)} {parity_note(results)}"]
+    parts = [speed(results), parity_note(results)]
     gpu = results / "simulator" / "gpu.json"
     if gpu.is_file() and "agent_on_both" in read_json(gpu):  # the last that is measured
         parts += [gpu_table(results), gpu_note(results)]
     return "\n\n".join(parts)
+
+
+def speed(results: Path = PUBLISHED) -> str:
+    """Table of speeds and how they were measured, as far as they have been."""
+    if not (results / "simulator" / "speed.json").is_file():
+        return NOT_YET
+    return f"{speed_table(results)}\n\n{speed_note(results)}"
 
 
 def speed_table(results: Path = PUBLISHED) -> str:

@@ -49,7 +49,7 @@ async function readEpisode(model, say) {
   const memory = await makeMemory(await loadNetwork(model, networks.memory));
   say("loading V's decoder …");
   const decode = await makeDecoder(await loadNetwork(model, networks.decoder));
-  const { arrays: { z, a } } = readNetwork(await bytesOf(model.get("episode")));
+  const { arrays: { z, a } } = await readNetwork(await bytesOf(model.get("episode")));
   say("M reads the episode …");
   return { z: z.values, nZ: memory.facts.n_z, decode, said: await alongEpisode(memory, z.values, a.values) };
 }

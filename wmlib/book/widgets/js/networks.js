@@ -17,23 +17,32 @@ export function fromHalf(bits) {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
+/** @type {Float32Array | undefined} */
+let everyHalf; // each float16 as a number, by its bits
+
+const AT_ONCE = 1 << 18; // numbers that are read in one go: a millisecond or two
+
 /**
- * Read a file.
+ * Read a file, piece by piece, so that the page can answer in between.
  * @param {Uint8Array} bytes
- * @returns {NetworkFile}
+ * @returns {Promise<NetworkFile>}
  */
-export function readNetwork(bytes) {
+export async function readNetwork(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const first = 4 + view.getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, first)));
-  const halves = new Uint16Array(bytes.slice(first).buffer), every = new Float32Array(65536);
-  for (let bits = 0; bits < every.length; bits++) every[bits] = fromHalf(bits);
+  const halves = new Uint16Array(bytes.slice(first).buffer);
+  const every = (everyHalf ??= Float32Array.from({ length: 65536 }, (_, bits) => fromHalf(bits)));
   /** @type {NetworkFile["arrays"]} */
   const arrays = {};
   for (const [name, { shape, at }] of Object.entries(header.arrays)) {
     const count = shape.reduce((/** @type {number} */ a, /** @type {number} */ b) => a * b, 1);
     const values = new Float32Array(count), from = at / 2;
-    for (let i = 0; i < count; i++) values[i] = every[halves[from + i]];
+    for (let begin = 0; begin < count; begin += AT_ONCE) {
+      const end = Math.min(begin + AT_ONCE, count);
+      for (let i = begin; i < end; i++) values[i] = every[halves[from + i]];
+      if (end < count) await breathe();
+    }
     arrays[name] = { values, shape };
   }
   return { facts: header.facts, arrays };

@@ -1,0 +1,89 @@
+"""What chapter 12 says about stored costs and speeds."""
+
+import numpy as np
+import pytest
+import torch
+
+from wmlib import load_pretrained
+from wmlib.book import paper, report
+from wmlib.records.files import read_json
+
+LOGGED = 4_029_137 / 3600 / 1800  # hours of a generation of the paper's search
+SPEEDS = read_json(report.PUBLISHED / "simulator" / "networks.json")
+
+
+def minutes(task, name):
+    run = report.load_run(task, name)
+    found = [s for s in report.STAGES if (run.folder / s / "manifest.json").is_file()]
+    return {stage: run.manifest(stage)["seconds"] / 60 for stage in found}
+
+
+def test_the_second_search_began_at_the_c_of_the_first():
+    first, second = (report.load_run("car_racing", name) for name in ("cooled_late", "main"))
+    start = second.manifest("controller")["inputs"]["start"]
+    assert start == first.manifest("controller")["sha256"][report.CONTROLLER]
+
+
+def test_the_first_search_ran_on_two_cores_and_the_second_on_a_gpu():
+    made = [
+        report.load_run("car_racing", name).manifest("controller")
+        for name in ("cooled_late", "main")
+    ]
+    assert made[0]["device"] == "CPU, 2 cores"
+    assert "NVIDIA" in made[1]["device"]
+    assert [m["config"]["evaluate_episodes"] for m in made] == [128, 512]
+
+
+def test_our_agents_score_differs_little_from_the_papers():
+    ours = report.load_run("car_racing", "main").evaluation
+    assert ours["n"] == 100
+    error = np.hypot(ours["sem"], paper.CAR_BEST[1] / np.sqrt(100))
+    assert abs(ours["mean"] - paper.CAR_BEST[0]) < 2 * error
+
+
+def test_the_last_points_of_the_papers_search_cost_most():
+    assert paper.CAR_CURVE[50] > 0.95 * paper.CAR_CURVE[1800]
+    assert 1750 * LOGGED > 30 * 50 * LOGGED
+
+
+def test_a_batch_of_dreams_makes_a_gpu_thousands_of_times_faster():
+    rate = {int(n): r for n, r in SPEEDS["dream_steps_per_second"].items()}
+    assert max(rate.values()) == rate[16384]
+    assert rate[16384] > 1000 * rate[1]
+
+
+def test_v_learns_faster_from_larger_batches_on_a_gpu():
+    rate = SPEEDS["vision_frames_per_second"]
+    assert rate["1000"] > 3 * rate["100"]
+
+
+def test_only_the_first_rounds_began_with_nothing():
+    for task in ("car_racing", "doom_take_cover"):
+        found = minutes(task, "first_round")
+        assert set(found) == set(report.STAGES)
+
+
+def test_c_takes_the_largest_part_of_the_cars_first_round():
+    found = minutes("car_racing", "first_round")
+    assert max(found, key=found.get) == "controller"
+    kept = minutes("car_racing", "main")  # exercise: there it is V
+    assert max(kept, key=kept.get) == "vision"
+
+
+def test_a_free_dream_would_make_dooms_run_little_faster():
+    rows = report.load_run("doom_take_cover", "evolved").metrics("controller")
+    plain = np.mean([row["seconds"] for row in rows if "mean_return" not in row])
+    whole = minutes("doom_take_cover", "main") | minutes("doom_take_cover", "evolved")
+    share = plain * len(rows) / 60 / sum(whole.values())
+    assert 1 / (1 - share) < 1.25
+
+
+def test_one_look_of_v_costs_about_nine_steps_of_m():
+    agent = load_pretrained("doom_take_cover")
+    layers = [m for m in agent.vision.modules() if isinstance(m, torch.nn.Conv2d)]
+    side, looking = 64, 2 * 1024 * 64
+    for layer in layers:
+        side = (side - layer.kernel_size[0]) // layer.stride[0] + 1
+        looking += side**2 * layer.weight.numel()
+    assert side == 2
+    assert looking / sum(p.numel() for p in agent.memory.parameters()) == pytest.approx(9, abs=0.5)
