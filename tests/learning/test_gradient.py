@@ -151,7 +151,7 @@ def test_a_killed_dream_gradient_goes_on_to_the_same_weights(tmp_path, blow):
     for name in ("whole", "cut"):
         for part in ("vision", "memory", "latents"):
             (tmp_path / name / part).mkdir(parents=True)
-            for file in (packaged_folder("pendulum") / "round_04" / part).iterdir():
+            for file in (packaged_folder("pendulum") / "round_06" / part).iterdir():
                 (tmp_path / name / part / file.name).write_bytes(file.read_bytes())
         (tmp_path / name / "memory/manifest.json").write_text("{}")
     whole, cut = (
