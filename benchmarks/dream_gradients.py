@@ -9,8 +9,9 @@ game. The choice of a Gaussian is compared behind a second M of the same data, w
 each mixture.
 
 Writes results/pendulum/gradients.json: a row for each training, with its CPU time in seconds (one
-thread), dreamed steps, gradient norms, and on the way what its Cs got in dreams and in 16
-validation episodes. What is in RUN/gradients is not trained again.
+thread), dreamed steps, gradient norms, and on the way what its Cs got in 64 dreams and in 16
+validation episodes; and how far two gradients of long dreams agree. What is in RUN/gradients is not
+trained again.
 """
 
 import shutil
@@ -24,11 +25,12 @@ from typing import Any
 import numpy as np
 import torch
 import tyro
-from pendulum_rounds import TASK, by_agent
+from pendulum_rounds import TASK, by_agent, real
 
 from wmlib.agent import Agent, load_agent
 from wmlib.configs import DreamWorld, EvolveConfig, GradientConfig, MemoryConfig, PolicyConfig
 from wmlib.learning.control import evolve_run, gradient_run, policy_run
+from wmlib.learning.dream_gradient import dream_return
 from wmlib.learning.memory import train_memory
 from wmlib.records.files import read_json, write_json
 from wmlib.records.metrics import Metrics
@@ -44,43 +46,45 @@ LONG = GradientConfig(
     controller="hidden",
     world=FIRST,
     check_every=10,
-    real_episodes=16,
+    evaluate_episodes=2,
+    real_episodes=0,
 )
 SHORT = replace(LONG, updates=300, dreams=128, horizon=20, world=ANYWHERE, check_every=50)
 VALUED = replace(SHORT, critic_units=64, critic_learning_rate=0.01, discount=0.98)
+EVOLVED = EvolveConfig(
+    FIRST,
+    generations=60,
+    population=32,
+    episodes=8,
+    sigma0=1.0,
+    controller="hidden",
+    slots=256,
+    evaluate_every=10,
+    evaluate_episodes=2,
+)
+POLICY = PolicyConfig(
+    ANYWHERE,
+    updates=300,
+    dreams=128,
+    steps=20,
+    discount=0.98,
+    batch_size=1280,
+    learning_rate=3e-3,
+    critic_units=64,
+    critic_learning_rate=0.01,
+    log_every=50,
+    check_every=50,
+    evaluate_episodes=2,
+)
 LEARNERS: dict[str, EvolveConfig | PolicyConfig | GradientConfig] = {
-    "long": LONG,
-    "long, large start": replace(LONG, scale=1.0),
-    "long, best of 16 large starts": replace(LONG, scale=1.0, tries=16),
-    "short": SHORT,
     "short, value": VALUED,
+    "long": LONG,
+    "evolution": EVOLVED,
+    "policy gradient": POLICY,
+    "short": SHORT,
     "short, value, large start": replace(VALUED, scale=1.0),
-    "evolution": EvolveConfig(
-        FIRST,
-        generations=60,
-        population=32,
-        episodes=8,
-        sigma0=1.0,
-        controller="hidden",
-        slots=256,
-        evaluate_every=10,
-        real_episodes=16,
-    ),
-    "policy gradient": PolicyConfig(
-        ANYWHERE,
-        updates=300,
-        dreams=128,
-        steps=20,
-        discount=0.98,
-        batch_size=1280,
-        learning_rate=3e-3,
-        critic_units=64,
-        critic_learning_rate=0.01,
-        log_every=50,
-        check_every=50,
-        evaluate_episodes=64,
-        real_episodes=16,
-    ),
+    "long, best of 16 large starts": replace(LONG, scale=1.0, tries=16),
+    "long, large start": replace(LONG, scale=1.0),
 }
 CHOICES = ("held", "relaxed", "implicit", "score")
 RUNNERS = {EvolveConfig: evolve_run, PolicyConfig: policy_run, GradientConfig: gradient_run}
@@ -93,46 +97,71 @@ def dreamed_steps(config: Any) -> int:
     return config.updates * config.dreams * getattr(config, "steps", getattr(config, "horizon", 0))
 
 
-def dream_scores(agent: Agent, named: dict[str, torch.Tensor]) -> dict[str, tuple[float, float]]:
-    """Mean return and standard error of each C in 64 dreams from first frames."""
+def scores(agent: Agent, named: dict[str, torch.Tensor]) -> dict[str, dict[str, float]]:
+    """Of each C: mean and standard error in 64 dreams from first frames, mean in 16 games."""
     assert agent.controller is not None
-    with closing(Arena(lambda: agent.world(FIRST, 64))) as arena:
-        return {name: arena.score(agent.controller, params, 64) for name, params in named.items()}
+    found = {}
+    with (
+        closing(Arena(lambda: agent.world(FIRST, 64))) as dreams,
+        closing(Arena(lambda: real(agent, 16))) as games,
+    ):
+        for name, params in named.items():
+            mean, sem = dreams.score(agent.controller, params, 64)
+            game, _ = games.score(agent.controller, params, 16)
+            found[name] = {"dream": mean, "sem": sem, "game": game}
+    return found
 
 
 def measured(run: RunFolder, output: str, config: Any, seconds: float) -> dict[str, Any]:
     """What a finished training has come to; the dream alone chooses which C is scored."""
     agent = load_agent(run.path, TASK, output)
     assert agent.controllers is not None
-    kept = {k: v for k, v in agent.controllers.items() if k != "params"}
-    dreams = dream_scores(agent, kept)
-    best = max(dreams, key=lambda name: dreams[name][0] - dreams[name][1])
+    kept = {k: v for k, v in sorted(agent.controllers.items()) if k != "params"}
+    told = scores(agent, kept)
+    best = max(told, key=lambda name: told[name]["dream"] - told[name]["sem"])
     agent.controllers["params"] = kept[best]
-    rows = Metrics(run.stage(output) / "metrics.jsonl").read()
     share = dreamed_steps(config) / getattr(config, "updates", getattr(config, "generations", 1))
-    count = "generation" if isinstance(config, EvolveConfig) else "update"
     found = {
         "config": asdict(config),
         "n_params": agent.new_controller(config.controller).n_params,
         "dreamed_steps": dreamed_steps(config),
         "cpu_seconds": round(seconds, 1),
         "chosen": best,
-        "dream": dict(zip(("mean", "sem"), dreams[best])),
+        "dream": {"mean": told[best]["dream"], "sem": told[best]["sem"]},
         "test": by_agent(agent),
         "curve": [
-            {
-                "steps": round(share * row[count]),
-                "dream": dreams[f"{count}_{row[count]:05d}"][0],
-                "game": row["real_return"],
-            }
-            for row in rows
-            if "real_return" in row
+            {"steps": round(share * int(name[-5:])), "dream": x["dream"], "game": x["game"]}
+            for name, x in told.items()
         ],
     }
     if isinstance(config, GradientConfig):
+        rows = Metrics(run.stage(output) / "metrics.jsonl").read()
         norms = [row["gradient_norm"] for row in rows]
         found["norms"] = [float(x) for x in np.quantile(norms, (0, 0.25, 0.5, 0.75, 1))]
     return found
+
+
+def agreement(run: RunFolder, seed: int) -> list[dict[str, float]]:
+    """Along the climb of "long": how alike two gradients from 96 dreams each are (cosine, mean of
+    three pairs), and how large, by horizon."""
+    agent = load_agent(run.path, TASK, f"long_{seed}")
+    assert agent.controllers is not None
+    assert agent.controller is not None
+    env, rows = agent.world(FIRST, 96), []
+    for name, params in sorted(agent.controllers.items()):
+        for horizon in (20, 200) if name != "params" else ():
+            slopes = []
+            for i in range(6):
+                theta = params.clone().requires_grad_()
+                seeds = range(96 * i, 96 * i + 96)
+                value = dream_return(env, agent.controller, theta, horizon, seeds)
+                slopes.append(torch.autograd.grad(value, theta)[0])
+            pairs = [torch.cosine_similarity(*slopes[i : i + 2], dim=0) for i in (0, 2, 4)]
+            row = {"update": int(name[-5:]), "horizon": horizon}
+            row["cosine"] = float(torch.stack(pairs).mean())
+            row["norm"] = float(torch.stack(slopes).norm(dim=1).median())
+            rows.append(row)
+    return rows
 
 
 def row_of(run: RunFolder, name: str, config: Any, seed: int) -> dict[str, Any]:
@@ -166,18 +195,20 @@ def with_mixtures(run: RunFolder, mixtures: int) -> RunFolder:
 def main(run: tyro.conf.Positional[Path], seeds: Sequence[int] = (0, 1, 2)) -> None:
     """Train what is missing, and write."""
     torch.set_num_threads(1)
-    one, rows, choices = RunFolder(run), [], []
+    one, rows, choices, agree = RunFolder(run), [], [], []
     five = with_mixtures(one, 5)
     for seed in seeds:
         rows += [row_of(one, name, config, seed) for name, config in LEARNERS.items()]
         for choice in CHOICES:
             config = replace(VALUED, choice=choice)  # type: ignore[arg-type]
             choices.append(row_of(five, f"short, value, {choice}", config, seed))
+        agree += [{"seed": seed} | row for row in agreement(one, seed)]
     memories = [
         read_json(here.stage("memory") / "manifest.json", result=dict) for here in (one, five)
     ]
-    told = {"memories": memories, "learners": rows, "choices": choices, "versions": versions()}
-    write_json(Path("results") / "pendulum" / "gradients.json", told)
+    told = {"memories": memories, "learners": rows, "choices": choices, "agreement": agree}
+    path = Path("results") / "pendulum" / "gradients.json"
+    write_json(path, told | {"versions": versions()})
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import torch
 import tyro
-from pendulum_rounds import SLOTS, TASK, by_agent, score
+from pendulum_rounds import SLOTS, TASK, by_agent, real, score
 from torch import Tensor
 from tqdm import tqdm
 
@@ -91,7 +91,7 @@ def of_run(folder: Path) -> dict[str, Any]:
         agent = load_agent(RunFolder(folder).round(row["round"]).path, TASK)
         found = row | {"test": by_agent(agent)}
         if teacher is not None:  # the C whose play was the last that M was trained on
-            env = agent.real(SLOTS)
+            env = real(agent)
             found |= {"reflex": by_reflex(agent, env), "predicts": predicted(agent, teacher, env)}
             env.close()
         teacher = agent.params
