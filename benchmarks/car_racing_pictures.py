@@ -1,4 +1,4 @@
-"""How close are the simulator's pictures to Gymnasium's? (chapter 3)
+"""How close are the simulator's pictures to Gymnasium's? (appendix on the simulator)
 
     python benchmarks/car_racing_pictures.py [--episodes 3] [--steps 600]
 

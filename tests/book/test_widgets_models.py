@@ -54,7 +54,7 @@ SAME_IN_PYTHON = {
 
 
 def written_out(f, m, sigma, lam, draws):
-    """Chapter 6's equations in NumPy, with C^(1/2) for the draws; (mean, sigma) by generation."""
+    """Hansen's equations in NumPy, with C^(1/2) for the draws; (mean, sigma) by generation."""
     n, told = len(m), []
     w = np.log(lam // 2 + 0.5) - np.log(np.arange(1, lam // 2 + 1))
     w /= w.sum()
@@ -83,7 +83,7 @@ def written_out(f, m, sigma, lam, draws):
 
 
 @pytest.mark.parametrize("name", LANDSCAPES)
-def test_cma_es_is_the_chapters_equations_draw_by_draw(name):
+def test_cma_es_is_hansens_equations_draw_by_draw(name):
     n, lam, generations = 3, 8, 40
     draws = np.random.default_rng(4).standard_normal(generations * lam * n)
     start = [2.0, -1.0, 0.5]

@@ -2,12 +2,10 @@
 
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import traitlets
-from matplotlib.patches import Ellipse
 
-from wmlib.book import plots
+from wmlib.book import evolution_figures, plots
 from wmlib.book.widgets.base import LiveWidget
 from wmlib.book.widgets.picture import still
 
@@ -34,13 +32,6 @@ class EvolutionExplorer(LiveWidget, module="evolution_explorer"):
 
 def _still() -> str:
     """The bent valley and the first cloud."""
-    alt = "A bent valley in grey, and the ellipse from which the first candidates are drawn."
-    fig, ax = plt.subplots(figsize=(3.6, 3.4))
-    x, y = np.meshgrid(np.linspace(-2, 2, 160), np.linspace(-1, 3, 160))
-    depth = -np.log((1 - x) ** 2 + 20 * (y - x**2) ** 2 + 0.02)
-    bands = np.digitize(depth, np.linspace(depth.min(), depth.max(), 13)[1:-1])
-    ax.imshow(bands, cmap="Greys", alpha=0.6, extent=(-2, 2, -1, 3), origin="lower")
-    ax.add_patch(Ellipse((-1.2, 1.5), 1.6, 1.6, fill=False, lw=1.6, ec=plots.GREYS[2]))
-    ax.grid(False)
-    ax.set(xlabel="first parameter", ylabel="second parameter")
+    alt = "A bent valley in grey lines, and the ellipse from which the first candidates are drawn."
+    fig = evolution_figures.cloud((-1.2, 1.5), 0.4**2 * np.eye(2), size=(3.6, 3.4))
     return still(plots.page_svg(fig, alt), alt, "The page's own version lets the cloud run.")

@@ -1,5 +1,5 @@
 /**
- * CMA-ES, line by line as chapter 6 writes it (Hansen and Ostermeier 2001; Hansen 2016): draw
+ * CMA-ES (Hansen and Ostermeier 2001; Hansen 2016), with the path that chapter 6 leaves out: draw
  * candidates, move the mean to the better half, and let two paths set the step size and the shape.
  *
  * Letters: n parameters, λ candidates, μ parents, m the mean, σ the step size, C the covariance.

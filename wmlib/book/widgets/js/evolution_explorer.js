@@ -60,7 +60,7 @@ class EvolutionView {
     this.width = makeSlider({ label: "first width σ₀", min: 0, max: WIDTHS.length - 1, step: 1,
       value: WIDTHS.indexOf(model.get("sigma0")), show: (i) => String(WIDTHS[i] ?? model.get("sigma0")),
       onInput: (i) => change("sigma0", WIDTHS[i]) });
-    this.size = makeSlider({ label: "population λ", min: 4, max: 64, step: 2,
+    this.size = makeSlider({ label: "population P", min: 4, max: 64, step: 2,
       value: model.get("population"), onInput: (v) => change("population", v) });
     this.one = makeButton("Step", () => { this.run(false); this.step(); this.show(); }, "One generation");
     this.runner = makeButton("Run", () => this.run(!this.clock.playing()));

@@ -1,0 +1,87 @@
+"""What the interlude says about stored runs, read from the runs."""
+
+import pytest
+
+from wmlib.book.report import PUBLISHED, Run, load_run
+from wmlib.records.files import read_json
+
+EARLY = 1_638_400
+"""game steps, of which the text speaks first"""
+
+
+def run(name: str) -> Run:
+    return load_run("car_racing", name)
+
+
+LEARNED = ("learned_seed_0", "learned_seed_1")
+EVOLVED = ("second_round", "cooled_late")
+
+
+def test_the_gradient_is_far_ahead_early_on():
+    ahead = [r for name in LEARNED for r in run(name).curve if r["total_steps"] == EARLY]
+    assert len(ahead) == 2
+    level = min(row["mean_return"] for row in ahead)
+    assert [r["total_steps"] for r in run(LEARNED[1]).curve if r["mean_return"] >= level] == [EARLY]
+    behind = run("second_round").at_budget(EARLY)["mean_return"]
+    assert min(row["mean_return"] for row in ahead) > 2 * behind
+    assert run("cooled_late").curve[0]["total_steps"] > EARLY
+    assert run("cooled_late").curve[0]["mean_return"] < behind  # the other is the quicker
+
+
+@pytest.mark.parametrize(("name", "deeply"), list(zip(LEARNED, (False, True))))
+def test_both_curves_end_below_their_best_one_of_them_deeply(name, deeply):
+    fall = run(name).chosen["mean_return"] - run(name).curve[-1]["mean_return"]
+    assert fall > 0
+    assert (fall > 200) == deeply
+
+
+def test_evolution_passes_both_and_ends_higher():
+    best = max(run(name).chosen["mean_return"] for name in LEARNED)
+    large = run("cooled_late")
+    assert large.curve[-1]["mean_return"] > best
+    tests = [run(name).evaluation["mean"] for name in LEARNED]
+    assert large.evaluation["mean"] > max(tests)
+    assert run("main").evaluation["mean"] > large.evaluation["mean"]
+
+
+def test_less_than_three_million_steps_against_eight_or_more():
+    chosen = [run(name).chosen for name in LEARNED]
+    assert max(row["total_steps"] for row in chosen) < 3e6
+    level = min(row["mean_return"] for row in chosen)
+    for name in EVOLVED:
+        there = [r["total_steps"] for r in run(name).curve if r["mean_return"] >= level]
+        assert min(there) > 8e6
+
+
+def test_the_two_trainings_differ_in_their_random_numbers_only():
+    one, other = (run(name).manifest("controller") for name in LEARNED)
+    assert one["config"] == other["config"]
+    assert one["seed"] != other["seed"]
+    assert one["device"] == run("cooled_late").manifest("controller")["device"] == "CPU, 2 cores"
+
+
+def test_the_discount_is_the_one_of_the_exercise():
+    config = run("learned_seed_0").manifest("controller")["config"]
+    assert (config["discount"], config["reward_discount"]) == (0.998, 0.97)
+    assert config["clip"] == 0.2  # "a fifth", says the card
+
+
+def test_only_two_parts_show_beyond_the_luck_of_the_seed():
+    stored = read_json(PUBLISHED / "car_racing" / "policy_gradient_parts.json")
+    final = {
+        name: [rows[-1]["mean_return"] for rows in seeds] for name, seeds in stored["rows"].items()
+    }
+    below = {name: sum(x < 0 for x in each) for name, each in final.items()}
+    assert below["lambda = 0"] > below["lambda = 1, no critic"] > 0
+    assert sum(below.values()) == below["lambda = 0"] + below["lambda = 1, no critic"]
+    whole = final["whole"]
+    for name in ("lambda = 1", "future in seconds", "one pass"):
+        middle = sum(final[name]) / len(final[name])
+        assert min(whole) < middle < max(whole)
+    assert stored["weights"]["memory"] == run("learned_seed_0").evaluation["weights"]["memory"]
+
+
+def test_in_doom_this_teacher_trains_the_better_player():
+    learned, evolved = (load_run("doom_take_cover", n).evaluation for n in ("main", "evolved"))
+    error = (learned["sem"] ** 2 + evolved["sem"] ** 2) ** 0.5
+    assert learned["mean"] > evolved["mean"] + 3 * error
