@@ -5,8 +5,8 @@
 RUN is a round of an `iterate` run (`--task pendulum --preset small --seed 0`). Every learner below
 begins anew behind its M and sees nothing but its dreams. Of the Cs that it keeps, the one with the
 best dreams (200 steps from first frames; mean less standard error) plays 100 test episodes of the
-game. The choice of a Gaussian is compared behind a second M of the same data, with 5 of them in
-each mixture.
+game. The ways past the choice of a Gaussian are compared behind a second M of the same data, with 5
+of them in each mixture.
 
 Writes results/pendulum/gradients.json: a row for each training, with its CPU time in seconds (one
 thread), dreamed steps, gradient norms, and on the way what its Cs got in 64 dreams and in 16
@@ -30,7 +30,7 @@ from pendulum_rounds import TASK, by_agent, real
 from wmlib.agent import Agent, load_agent
 from wmlib.configs import DreamWorld, EvolveConfig, GradientConfig, MemoryConfig, PolicyConfig
 from wmlib.learning.control import evolve_run, gradient_run, policy_run
-from wmlib.learning.dream_gradient import dream_return
+from wmlib.learning.dream_gradient import Climber, dream_return, dreamed
 from wmlib.learning.memory import train_memory
 from wmlib.records.files import read_json, write_json
 from wmlib.records.metrics import Metrics
@@ -49,7 +49,7 @@ LONG = GradientConfig(
     evaluate_episodes=2,
     real_episodes=0,
 )
-SHORT = replace(LONG, updates=300, dreams=128, horizon=20, world=ANYWHERE, check_every=50)
+SHORT = replace(LONG, updates=400, horizon=40, world=ANYWHERE, check_every=50)
 VALUED = replace(SHORT, critic_units=64, critic_learning_rate=0.01, discount=0.98)
 EVOLVED = EvolveConfig(
     FIRST,
@@ -64,9 +64,9 @@ EVOLVED = EvolveConfig(
 )
 POLICY = PolicyConfig(
     ANYWHERE,
-    updates=300,
-    dreams=128,
-    steps=20,
+    updates=400,
+    dreams=64,
+    steps=40,
     discount=0.98,
     batch_size=1280,
     learning_rate=3e-3,
@@ -164,6 +164,39 @@ def agreement(run: RunFolder, seed: int) -> list[dict[str, float]]:
     return rows
 
 
+def choice_slopes(one: RunFolder, five: RunFolder, dreams: int = 4096) -> list[dict[str, Any]]:
+    """What the gradient from 64 dreams of 40 steps is worth behind the M with 5 Gaussians, for
+    each way past their choice, at the Cs on the way of the first "short, value".
+
+    `slope` is how fast the return of many other dreams rises along it, by differences; `cosine`
+    tells how like it is to the gradient from 64 other dreams.
+    """
+    climbed = load_agent(one.path, TASK, "short_value_0")
+    agent = load_agent(five.path, TASK, controller=None)
+    controller = agent.new_controller("hidden")
+    few, many = (agent.world(ANYWHERE, n) for n in (64, dreams))
+    assert climbed.controllers is not None
+    rows: list[dict[str, Any]] = []
+    for name, params in sorted(climbed.controllers.items()):
+        for choice in CHOICES if name != "params" else ():
+            climber = Climber(params, controller.n_features, replace(SHORT, choice=choice))  # type: ignore[arg-type]
+            slopes = []
+            for first in (0, 64):
+                seen = dreamed(
+                    few, controller, climber.params, 40, range(first, first + 64), choice
+                )
+                slopes.append(torch.autograd.grad(climber.goal(seen), climber.params)[0])
+            step = 0.01 * slopes[0] / slopes[0].norm()
+            with torch.no_grad():
+                up, down = (
+                    dream_return(many, controller, params + way, 40, range(1000, 1000 + dreams))
+                    for way in (step, -step)
+                )
+            row = {"update": int(name[-5:]), "choice": choice, "slope": float(up - down) / 0.02}
+            rows.append(row | {"cosine": float(torch.cosine_similarity(*slopes, dim=0))})
+    return rows
+
+
 def row_of(run: RunFolder, name: str, config: Any, seed: int) -> dict[str, Any]:
     """Train, measure, keep."""
     output = f"{name} {seed}".replace(",", "").replace(" ", "_")
@@ -195,20 +228,18 @@ def with_mixtures(run: RunFolder, mixtures: int) -> RunFolder:
 def main(run: tyro.conf.Positional[Path], seeds: Sequence[int] = (0, 1, 2)) -> None:
     """Train what is missing, and write."""
     torch.set_num_threads(1)
-    one, rows, choices, agree = RunFolder(run), [], [], []
-    five = with_mixtures(one, 5)
+    one, rows, agree = RunFolder(run), [], []
     for seed in seeds:
         rows += [row_of(one, name, config, seed) for name, config in LEARNERS.items()]
-        for choice in CHOICES:
-            config = replace(VALUED, choice=choice)  # type: ignore[arg-type]
-            choices.append(row_of(five, f"short, value, {choice}", config, seed))
         agree += [{"seed": seed} | row for row in agreement(one, seed)]
+    five = with_mixtures(one, 5)
     memories = [
-        read_json(here.stage("memory") / "manifest.json", result=dict) for here in (one, five)
+        read_json(here.stage("memory") / "manifest.json", result=dict)["result"]
+        for here in (one, five)
     ]
-    told = {"memories": memories, "learners": rows, "choices": choices, "agreement": agree}
-    path = Path("results") / "pendulum" / "gradients.json"
-    write_json(path, told | {"versions": versions()})
+    told = {"memories": memories, "learners": rows, "agreement": agree}
+    told |= {"choices": choice_slopes(one, five), "versions": versions()}
+    write_json(Path("results") / "pendulum" / "gradients.json", told)
 
 
 if __name__ == "__main__":
