@@ -146,7 +146,8 @@ def test_an_m_without_rewards_is_refused(capsys, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGTERM])
 def test_a_killed_dream_gradient_goes_on_to_the_same_weights(tmp_path, blow):
-    flags = "--updates 400 --dreams 8 --horizon 10 --check-every 100 --real-episodes 0 --starts first"
+    flags = "--updates 400 --dreams 8 --horizon 10 --check-every 100 --real-episodes 0"
+    flags += " --starts first"
     command = [sys.executable, "-m", "wmlib", "dream-gradient", "--task", "pendulum"]
     for name in ("whole", "cut"):
         for part in ("vision", "memory", "latents"):
