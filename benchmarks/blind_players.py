@@ -6,8 +6,8 @@ A controller plays the validation episodes, and its actions are recorded. Each r
 played in the next episode, whose balls fly elsewhere. A controller that gains by looking lives
 longer than its recordings; one that only has a good rhythm does not. A recording that runs out goes
 on from its beginning, out of step with the player's place: whoever compares must treat a life as
-cut off there (chapter 8 does). Clocks that turn at other times than the published one show what a
-rhythm is worth.
+cut off there (the laboratory notes do). Clocks that turn at other times than the published one show
+what a rhythm is worth.
 
 Writes results/doom_take_cover/blind_players.json: for each player mean, s.e., n and lengths.
 """

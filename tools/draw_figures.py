@@ -10,7 +10,6 @@ FIGURES = {
     "flow": schematics.flow(),
     "rollout": schematics.rollout(),
     "timeline": schematics.timeline(),
-    "four_steps": schematics.four_steps(),
     "dream_steps": schematics.dream_steps(),
     "iterative_loop": schematics.iterative_loop(),
 }

@@ -13,7 +13,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
-from wmlib.book import plots, schematics, widgets
+from wmlib.book import network_schematics, plots, schematics, widgets
 
 DRAWINGS = {
     "map": schematics.vmc_map(),
@@ -22,9 +22,10 @@ DRAWINGS = {
     "time": schematics.timeline(),
     "dream time": schematics.timeline(dream=True),
     "rollout": schematics.rollout(),
-    "four": schematics.four_steps(),
     "five": schematics.dream_steps(),
     "loop": schematics.iterative_loop(),
+    "V": network_schematics.vae(),
+    "LSTM": network_schematics.lstm(),
 }
 
 

@@ -200,22 +200,8 @@ def _steps(rows: list[Step], alt: str, caption: str) -> Drawing:
     return art
 
 
-def four_steps(caption: str = "") -> Drawing:
-    """The procedure for CarRacing: data, V, M, and C in the real game."""
-    return _steps(
-        [
-            ("Play at random", "store pictures x and actions a of 10,000 episodes", "real"),
-            ("Train V", "a VAE learns to pack each picture x into a code z", "plain"),
-            ("Train M", "an MDN-RNN learns p(next z | a, z, h)", "plain"),
-            ("Evolve C", "CMA-ES seeks the linear policy with the highest return", "real"),
-        ],
-        "Four steps: play at random in the real game, train V, train M, evolve C in the real game.",
-        caption,
-    )
-
-
 def dream_steps(caption: str = "") -> Drawing:
-    """The procedure for Doom: as above, but C is evolved inside the dream and then transferred."""
+    """The procedure for Doom: data, V, M, C inside the dream, and then in the real game."""
     return _steps(
         [
             ("Play at random", "store pictures x, actions a and ends d of 10,000 episodes", "real"),
