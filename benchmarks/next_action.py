@@ -1,26 +1,28 @@
-"""What is it good for that M predicts the next action? On the pendulum, with and without the head.
+"""What is it good for that M predicts the next action? The pendulum's last round, again and again.
 
-    for seed in 0 1 2 3 4; do
-        python -m wmlib iterate --task pendulum --preset small --seed $seed \\
-            --memory.heads reward action --run-dir runs/pendulum-action-$seed
-    done
-    python benchmarks/next_action.py runs/pendulum-action-0 runs/pendulum-action-1 ...
+    python benchmarks/next_action.py runs/pendulum-0/round_06 --other runs/pendulum-action-0
 
-The runs without it are those of results/pendulum/solved.json, with the same seeds. Of each run with
-it, 100 test episodes a round:
+RUN is the last round of a run (`iterate --task pendulum --preset small --seed 0`, published), OTHER
+a run with `--memory.heads reward action`, whose episodes no M here has seen. On RUN's data M is
+trained anew with each seed, with the head for the next action and without; behind it C goes on from
+that of the round before, as in `iterate`. Then, for each:
 
-    predicts   how far the head is from the next action of the C that taught it last, squared, as a
-               share of that action's variance (1: as good as a constant); beside it, the same for
-               the guess that the last action goes on
-    reflex     M plays alone: the head's word is the action, C is not asked
+    likelihood  nats per dimension of z on OTHER's episodes
+    test        C's 100 test episodes
 
-And z's likelihood: M is trained twice on the last round's data, with the head and without, and
-asked about all the episodes of the next run. Writes results/pendulum/next_action.json.
+and of the Ms with the head:
+
+    predicts    how far the head is from the next action of the C whose play was the last in the
+                data, squared, as a share of that action's variance (1: as good as a constant);
+                beside it the same for the guess that the last action goes on
+    reflex      100 test episodes in which M plays alone: the head's word is the action
+
+Writes results/pendulum/next_action.json. What is in RUN/action is not trained again.
 """
 
 import shutil
-import tempfile
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +31,15 @@ import torch
 import tyro
 from pendulum_rounds import SLOTS, TASK, by_agent, real, score
 from torch import Tensor
-from tqdm import tqdm
 
-from wmlib import seeds
+from wmlib import seeds as ranges
 from wmlib.agent import Agent, load_agent
-from wmlib.configs import MemoryConfig
+from wmlib.configs import IterateConfig
 from wmlib.data.latents import load_latents
+from wmlib.learning.control import evolve_run
 from wmlib.learning.memory import train_memory, validate
 from wmlib.records.files import read_json, write_json
 from wmlib.records.run_folder import RunFolder, versions
-from wmlib.worlds.features import FeatureVectorEnv
 
 CPU = torch.device("cpu")
 HEADS = {"without": ("reward",), "with": ("reward", "action")}
@@ -52,25 +53,26 @@ def said(agent: Agent, features: Tensor) -> Tensor:
     return action.clamp(-TASK.action_scale, TASK.action_scale)
 
 
-def by_reflex(agent: Agent, env: FeatureVectorEnv) -> dict[str, Any]:
+def by_reflex(agent: Agent) -> dict[str, Any]:
     """The score of M alone."""
+    env = real(agent)
 
     def play(first: list[int]) -> tuple[np.ndarray, np.ndarray]:
         features, _ = env.reset(seed=first)
         cosines, total = [], np.zeros(SLOTS)
         for _ in range(TASK.max_episode_steps):
             features, reward, *_ = env.step(said(agent, features))
-            cosines.append(env.pictures[:, 0])  # type: ignore[attr-defined]
+            cosines.append(env.pictures[:, 0])
             total += reward
         return np.array(cosines), total
 
     return score(play)
 
 
-def predicted(agent: Agent, teacher: Tensor, env: FeatureVectorEnv) -> dict[str, float]:
+def predicted(agent: Agent, teacher: Tensor) -> dict[str, float]:
     """How well the head knows the next action of a C with weights `teacher` (n_params,)."""
-    features, _ = env.reset(seed=list(range(seeds.TEST.start, seeds.TEST.start + SLOTS)))
-    rows = []
+    env, rows = real(agent), []
+    features, _ = env.reset(seed=list(range(ranges.TEST.start, ranges.TEST.start + SLOTS)))
     for _ in range(TASK.max_episode_steps):
         action = agent.act(features, teacher)
         rows.append((action[:, 0].numpy(), said(agent, features)[:, 0].numpy()))
@@ -83,52 +85,40 @@ def predicted(agent: Agent, teacher: Tensor, env: FeatureVectorEnv) -> dict[str,
     }
 
 
-def of_run(folder: Path) -> dict[str, Any]:
-    """Every round of a run: C's test score, and from the second on what M's head is worth."""
-    stored = read_json(folder / "rounds.json", rounds=list, seed=int)
-    rows, teacher = [], None
-    for row in tqdm(stored["rounds"], str(folder)):
-        agent = load_agent(RunFolder(folder).round(row["round"]).path, TASK)
-        found = row | {"test": by_agent(agent)}
-        if teacher is not None:  # the C whose play was the last that M was trained on
-            env = real(agent)
-            found |= {"reflex": by_reflex(agent, env), "predicts": predicted(agent, teacher, env)}
-            env.close()
-        teacher = agent.params
-        rows.append(found)
-    keys = ("seed", "command", "config", "seconds", "device")
-    return {key: stored[key] for key in keys} | {"rounds": rows}
+def trained(run: RunFolder, kind: str, seed: int, config: IterateConfig, teacher: Tensor) -> Agent:
+    """The round once more, with this seed; finished parts are not trained again."""
+    here = RunFolder(run.path / "action" / f"{kind}_{seed}")
+    for stage in ("vision", "latents"):
+        if not here.stage(stage).exists():
+            shutil.copytree(run.stage(stage), here.stage(stage))
+    train_memory(here, replace(config.memory, heads=HEADS[kind]), seed, CPU, TASK)
+    search = replace(config.evolve, sigma0=config.go_on * config.evolve.sigma0, slots=256)
+    evolve_run(here, "controller", TASK, search, seed, CPU, teacher)
+    return load_agent(here.path, TASK)
 
 
-def likelihood(folder: Path, other: Path, seed: int) -> dict[str, dict[str, float]]:
-    """Nats per dimension of z, with the head and without, on the other run's episodes."""
-    here, elsewhere = (RunFolder(f).latest() for f in (folder, other))
-    config = MemoryConfig.of(read_json(here.stage("memory") / "manifest.json")["config"])
-    latents = load_latents(elsewhere.stage("latents"))
-    found = {}
-    for kind, heads in HEADS.items():
-        with tempfile.TemporaryDirectory() as place:
-            run = RunFolder(place)
-            shutil.copytree(here.stage("latents"), run.stage("latents"))
-            memory = train_memory(run, replace(config, heads=heads), seed, CPU, TASK)
-        told = validate(memory, latents, np.arange(len(latents)), CPU)
-        found[kind] = {key: told[key] for key in ("val_nll", "val_floor", "val_reward")}
-    return found
-
-
-def main(runs: tyro.conf.Positional[list[Path]]) -> None:
-    """Measure every run with the head, and write."""
+def main(run: tyro.conf.Positional[Path], other: Path, seeds: Sequence[int] = range(5)) -> None:
+    """Train what is missing, measure, and write."""
     torch.set_num_threads(1)
-    told = []
-    for folder, other in zip(runs, runs[1:] + runs[:1], strict=True):
-        run = of_run(folder)
-        told.append(run | {"likelihood": likelihood(folder, other, run["seed"])})
-    path = Path("results") / "pendulum" / "next_action.json"
-    write_json(path, {"runs": told, "versions": versions()})
-    for run in told:
-        last = run["rounds"][-1]
-        print(run["seed"], round(last["test"]["mean"]), last["reflex"]["mean"], last["predicts"])
-        print(run["likelihood"])
+    here = RunFolder(run)
+    number = int(run.name.removeprefix("round_"))
+    teacher = load_agent(RunFolder(run.parent).round(number - 1).path, TASK).params
+    config = IterateConfig.of(read_json(run.parent / "rounds.json")["config"])
+    unseen = load_latents(RunFolder(other).latest().stage("latents"))
+    rows = []
+    for seed in seeds:
+        for kind in HEADS:
+            agent = trained(here, kind, seed, config, teacher)
+            told = validate(agent.memory, unseen, np.arange(len(unseen)), CPU)
+            row = {"kind": kind, "seed": seed, "test": by_agent(agent)}
+            row["likelihood"] = {k: told[k] for k in ("val_nll", "val_floor", "val_reward")}
+            if kind == "with":
+                row |= {"predicts": predicted(agent, teacher), "reflex": by_reflex(agent)}
+            rows.append(row)
+            print(row, flush=True)
+    before = read_json(run.parent / "rounds.json")["rounds"][number - 2]
+    told = {"config": asdict(config), "before": before, "rows": rows, "versions": versions()}
+    write_json(Path("results") / "pendulum" / "next_action.json", told)
 
 
 if __name__ == "__main__":
