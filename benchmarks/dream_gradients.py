@@ -16,9 +16,10 @@ trained again.
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,6 @@ POLICY = PolicyConfig(
 LEARNERS: dict[str, EvolveConfig | PolicyConfig | GradientConfig] = {
     "short, value": VALUED,
     "long": LONG,
-    "long, large start": replace(LONG, scale=1.0),
     "evolution": EVOLVED,
     "policy gradient": POLICY,
 }
@@ -210,6 +210,13 @@ def row_of(run: RunFolder, name: str, config: Any, seed: int) -> dict[str, Any]:
     return row
 
 
+def kept(path: Path, make: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """What `make` finds, once."""
+    if not path.exists():
+        write_json(path, {"rows": make()})
+    return read_json(path)["rows"]
+
+
 def with_mixtures(run: RunFolder, mixtures: int) -> RunFolder:
     """A folder with an M of the same data, whose mixtures have so many Gaussians."""
     here = RunFolder(run.path / f"mixtures_{mixtures}")
@@ -228,14 +235,16 @@ def main(run: tyro.conf.Positional[Path], seeds: Sequence[int] = (0, 1, 2)) -> N
     one, rows, agree = RunFolder(run), [], []
     for seed in seeds:
         rows += [row_of(one, name, config, seed) for name, config in LEARNERS.items()]
-        agree += [{"seed": seed} | row for row in agreement(one, seed)]
+        found = kept(run / f"gradients/agreement_{seed}.json", partial(agreement, one, seed))
+        agree += [{"seed": seed} | row for row in found]
     five = with_mixtures(one, 5)
     memories = [
         read_json(here.stage("memory") / "manifest.json", result=dict)["result"]
         for here in (one, five)
     ]
     told = {"memories": memories, "learners": rows, "agreement": agree}
-    told |= {"choices": choice_slopes(one, five), "versions": versions()}
+    found = kept(run / "gradients/choices.json", partial(choice_slopes, one, five))
+    told |= {"choices": found, "versions": versions()}
     write_json(Path("results") / "pendulum" / "gradients.json", told)
 
 
