@@ -88,3 +88,41 @@ def test_the_dreamed_pendulum_is_up_earlier_and_both_stay(stored):
         first[name] = int((height > 0.95).int().argmax())
         assert (height[100:] > 0.9).all()
     assert first["dream"] < first["real"]
+
+
+ACTION = read_json(PENDULUM / "next_action.json")["rows"]
+
+
+def of(kind, *keys):
+    """(5,) one number of each training with the head or without, ordered by seed."""
+    found = []
+    for row in sorted((r for r in ACTION if r["kind"] == kind), key=lambda r: r["seed"]):
+        for key in keys:
+            row = row[key]
+        found.append(row)
+    assert len(found) == 5
+    return np.array(found)
+
+
+def test_the_head_knows_more_than_a_constant_and_than_the_last_action():
+    share, last = of("with", "predicts", "head"), of("with", "predicts", "goes_on")
+    assert (share < last).all()
+    assert (last < 1).all()
+
+
+def test_m_alone_never_makes_the_pendulum_stand_though_its_teacher_did():
+    assert of("with", "reflex", "upright").sum() == 0
+    assert RUNS[0][4]["test"]["upright"] == 100
+
+
+def test_five_of_the_six_players_in_the_data_could_not_do_it():
+    assert sum(row["test"]["upright"] == 0 for row in RUNS[0][:4]) + 1 == 5  # and the random one
+
+
+def test_the_head_costs_z_likelihood_with_every_seed():
+    assert (of("with", "likelihood", "val_nll") > of("without", "likelihood", "val_nll")).all()
+
+
+def test_c_is_neither_better_nor_worse_for_it():
+    difference = of("with", "test", "mean") - of("without", "test", "mean")
+    assert abs(difference.mean()) < 2 * difference.std(ddof=1) / np.sqrt(5)
