@@ -15,10 +15,12 @@ torques at random. Writes results/pendulum/solved.json.
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import torch
 import tyro
 from gymnasium.envs.classic_control.pendulum import angle_normalize
+from gymnasium.vector import AutoresetMode
 from tqdm import tqdm
 
 from wmlib import seeds
@@ -27,10 +29,20 @@ from wmlib.records.files import read_json, write_json
 from wmlib.records.run_folder import RunFolder, versions
 from wmlib.tasks import get_task
 from wmlib.worlds.play import standard_error
-from wmlib.worlds.real import make_games
+from wmlib.worlds.real import GameFeatures, game_id, make_games
 
 TASK = get_task("pendulum")
 EPISODES, SLOTS, LAST, UPRIGHT = 100, 20, 50, 0.95
+
+
+def real(agent: Agent, slots: int = SLOTS) -> GameFeatures:
+    """The reference game behind V and M, played in this process: a small game waits for others
+    longer than it takes."""
+    options = {"autoreset_mode": AutoresetMode.DISABLED}
+    games = gym.make_vec(
+        game_id(TASK, "reference"), slots, vectorization_mode="sync", vector_kwargs=options
+    )
+    return GameFeatures(TASK, games, agent.vision, agent.memory)
 
 
 def score(play: Any) -> dict[str, Any]:
@@ -52,7 +64,7 @@ def score(play: Any) -> dict[str, Any]:
 
 def by_agent(agent: Agent) -> dict[str, Any]:
     """The score of an agent."""
-    env = agent.real(SLOTS)
+    env = real(agent)
 
     def play(first: list[int]) -> tuple[np.ndarray, np.ndarray]:
         features, _ = env.reset(seed=first)

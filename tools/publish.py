@@ -3,12 +3,11 @@
     python tools/publish.py --task car_racing --run-dir runs/car --name main --weights
     python tools/publish.py --task doom_take_cover --run-dir runs/doom --name tau_0.10_seed_0 \
         --controller tau_0.10_seed_0 --weights
-    python tools/publish.py --task pendulum --run-dir runs/pendulum-tiny --name tiny --weights
+    python tools/publish.py --task pendulum --run-dir runs/pendulum-0 --name main --weights
 
 Small files are manifests, metrics and the evaluation. Stages that are the same as in another of
 the task's published runs (V and M, when only C differs) are not copied again, but for "main". Of an
-`iterate` run (pendulum) the rows go into results/, and the weights of its first and last round into
-the package.
+`iterate` run (pendulum) the rows go into results/, and the weights of every round into the package.
 """
 
 import shutil
@@ -95,15 +94,12 @@ def publish_controller(run: RunFolder, controller: str, target: Path, name: str)
 
 
 def publish_rounds(run: RunFolder, target: Path, weights: Path | None) -> list[Path]:
-    """Copy the rows of an `iterate` run, and to `weights` its first round and its last."""
+    """Copy the rows of an `iterate` run, and to `weights` all of its rounds."""
     written = [_copy(run.path / "rounds.json", target / "rounds.json")]
-    rounds = [here.path for here in run.rounds()]
-    for source in (rounds[0], rounds[-1]) if weights else ():
-        for stage, name in WEIGHTS.items():
-            written += _copy_weights(source / stage, name, weights / source.name / stage)
-        log = Path("controller", "metrics.jsonl")
-        written.append(_copy(source / log, target / source.name / log))
-        load_agent(weights / source.name, "pendulum")  # what ships must load
+    for here in run.rounds() if weights else ():
+        for stage, name in WEIGHTS.items():  # (nothing is trained for the pendulum's V)
+            written += _copy_weights(here.stage(stage), name, weights / here.path.name / stage)
+        load_agent(weights / here.path.name, "pendulum")  # what ships must load
     return written
 
 

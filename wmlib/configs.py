@@ -244,6 +244,15 @@ class GradientConfig(Checked):
     """dreams per update"""
     horizon: int = 50
     """steps of each dream: the gradient passes through all of them"""
+    choice: Literal["held", "relaxed", "implicit", "score"] = "held"
+    """how the gradient passes the choice of a Gaussian: not at all, through a soft choice, through
+    the mixture's cumulative, or by the choice's log-probability (the same where M has only one)"""
+    critic_units: Count = 0
+    """tanh units of a learned value of what follows the horizon (0: nothing counts after it)"""
+    critic_learning_rate: float = 1e-3
+    """Adam, for that value"""
+    discount: Share = 1.0
+    """weight of the next step's reward against this one's; below 1 with a learned value"""
     learning_rate: float = 0.02
     """Adam"""
     clip: float = 1.0
@@ -252,6 +261,8 @@ class GradientConfig(Checked):
     """linear on all features, linear on z alone, or z through 40 tanh units"""
     scale: float = 0.1
     """standard deviation of the random weights that C begins with"""
+    tries: int = 1
+    """random Cs to begin with: the one that dreams pay most is taken"""
     world: DreamFlags = DreamWorld()
     """the dreams"""
     check_every: int = 25
@@ -260,6 +271,16 @@ class GradientConfig(Checked):
     """dreams of that score, as long as the world lets them be"""
     real_episodes: Count = 16
     """episodes of the reference game beside them, on validation seeds"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.choice not in ("held", "relaxed", "implicit", "score"):
+            raise UserError(f"--choice {self.choice}: choose held, relaxed, implicit or score")
+        if self.critic_units and self.discount >= 1:
+            raise UserError(
+                "--critic-units: a value of all that follows is finite only with a --discount "
+                "below 1, for example 0.98"
+            )
 
 
 @dataclass(frozen=True)

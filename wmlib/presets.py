@@ -295,7 +295,18 @@ POLICIES = {
 }
 """What the policy gradient is told; a game that is not named has Doom's numbers."""
 
-GRADIENTS = {"pendulum": GradientConfig(controller="hidden")}
+GRADIENTS = {
+    "pendulum": GradientConfig(
+        updates=400,
+        horizon=40,
+        critic_units=64,
+        critic_learning_rate=0.01,
+        discount=0.98,
+        controller="hidden",
+        world=DreamWorld(max_episode_steps=200, starts="anywhere"),
+        check_every=50,
+    )
+}
 """The gradient through the dream has one size for each task."""
 
 STAGES = ("collect", "vision", "memory", "evolve", "evaluate")

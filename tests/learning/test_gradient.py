@@ -12,7 +12,8 @@ from waiting import wait_until
 
 from wmlib.agent import packaged_folder, pretrained_folder
 from wmlib.configs import DreamWorld, GradientConfig
-from wmlib.learning.dream_gradient import ascend, dream_return
+from wmlib.errors import UserError
+from wmlib.learning.dream_gradient import Climber, ascend, dream_return, dreamed, first_try
 from wmlib.learning.iterative import random_agent
 from wmlib.model.controller import Controller, load_controllers
 from wmlib.model.memory import MDNRNN
@@ -146,11 +147,12 @@ def test_an_m_without_rewards_is_refused(capsys, tmp_path):
 @pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGTERM])
 def test_a_killed_dream_gradient_goes_on_to_the_same_weights(tmp_path, blow):
     flags = "--updates 400 --dreams 8 --horizon 10 --check-every 100 --real-episodes 0"
+    flags += " --starts first"
     command = [sys.executable, "-m", "wmlib", "dream-gradient", "--task", "pendulum"]
     for name in ("whole", "cut"):
         for part in ("vision", "memory", "latents"):
             (tmp_path / name / part).mkdir(parents=True)
-            for file in (packaged_folder("pendulum") / "round_04" / part).iterdir():
+            for file in (packaged_folder("pendulum") / "round_06" / part).iterdir():
                 (tmp_path / name / part / file.name).write_bytes(file.read_bytes())
         (tmp_path / name / "memory/manifest.json").write_text("{}")
     whole, cut = (
@@ -174,3 +176,77 @@ def test_the_horizon_of_a_dream_is_not_its_cap(agent):
     with torch.no_grad():
         longer = dream_return(env, agent.controller, agent.params, 6, SEEDS)
         assert float(longer) == pytest.approx(float(value(agent, agent.params, 6)))
+
+
+CHOICES = ("held", "relaxed", "implicit", "score")
+
+
+@pytest.fixture
+def chancy():
+    """8,000 dreams of an M in which C's actions move the weights of 3 Gaussians far apart."""
+    torch.manual_seed(0)
+    memory = MDNRNN(3, 1, 8, n_mixtures=3, heads=("reward",))
+    with torch.no_grad():
+        memory.lstm.weight_ih_l0 *= 4
+        memory.lstm.weight_hh_l0 *= 2
+        memory.output.weight[:9] *= 15
+        memory.output.bias[9:18] = torch.tensor([-1.0, 0.0, 1.0] * 3)
+        memory.output.bias[18:27] = -1
+        memory.output.weight[-1] *= 4
+    starts = torch.zeros(2, 3), torch.zeros(2, 3)
+    return DreamEnv(get_task("pendulum"), memory, starts, num_envs=8000)
+
+
+def test_held_choices_leave_something_out_and_the_dream_is_the_same_in_any_case(chancy):
+    """The slope of the mean of 8,000 dreams, against differences of the same."""
+    controller, params = Controller(chancy.task, "z", 3, 11), torch.tensor([0.5, -0.5, 0.8, 0.1])
+    totals, slopes = {}, {}
+    for choice in CHOICES:
+        climber = Climber(params, controller.n_features, GradientConfig(choice=choice))
+        seen = dreamed(chancy, controller, climber.params, 4, range(8000), choice)
+        totals[choice] = float(seen.total.detach())
+        (slopes[choice],) = torch.autograd.grad(climber.goal(seen), climber.params)
+    assert list(totals.values()) == pytest.approx([totals["held"]] * 4, rel=1e-5)
+    with torch.no_grad():
+        ends = [
+            dream_return(chancy, controller, params + sign * 0.2 * way, 4, range(8000))
+            for way in torch.eye(4)
+            for sign in (1, -1)
+        ]
+    by_differences = (torch.stack(ends[::2]) - torch.stack(ends[1::2])) / 0.4
+    far = {name: float((slope - by_differences).norm()) for name, slope in slopes.items()}
+    assert far["held"] > 0.4
+    assert all(far[name] < 0.2 for name in ("relaxed", "implicit", "score")), far
+
+
+def test_a_value_behind_the_horizon_learns_what_follows(agent, tmp_path):
+    config = GradientConfig(
+        updates=40, dreams=16, horizon=5, check_every=40, critic_units=8, discount=0.9,
+        critic_learning_rate=0.02,
+    )  # fmt: skip
+    ascend(agent.dream(16), agent.controller, agent.params, config, tmp_path, seed=1)
+    rows = Metrics(tmp_path / "metrics.jsonl").read()
+    assert rows[-1]["critic"] < 0.7 * rows[0]["critic"]
+
+
+def test_returns_are_discounted_sums_with_the_values_word_at_the_end(agent):
+    climber = Climber(agent.params, agent.controller.n_features, GradientConfig(discount=0.5))
+    seen = dreamed(agent.dream(8), agent.controller, climber.params, 3, SEEDS)
+    first, second, third = seen.worth
+    torch.testing.assert_close(climber.returns(seen)[0], first + second / 2 + third / 4)
+    assert not climber.returns(seen)[-1].any()
+
+
+def test_an_endless_value_without_discount_is_refused():
+    with pytest.raises(UserError, match="--discount"):
+        GradientConfig(critic_units=8)
+
+
+def test_the_best_of_several_random_cs_is_taken(agent):
+    env = agent.world(DreamWorld(max_episode_steps=20), 8)
+    found = [
+        first_try(env, agent.controller, GradientConfig(tries=n, scale=1.0), 5) for n in (1, 8)
+    ]
+    with torch.no_grad():
+        paid = [float(dream_return(env, agent.controller, p, 20, SEEDS)) for p in found]
+    assert paid[1] >= paid[0]

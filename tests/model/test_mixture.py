@@ -6,7 +6,15 @@ import pytest
 import torch
 from torch.distributions import Categorical, MixtureSameFamily, Normal
 
-from wmlib.model.mixture import gaussian_entropy, nll, sample_mixture, temper
+from wmlib.model.mixture import (
+    chosen,
+    gaussian_entropy,
+    implicit_sample,
+    nll,
+    sample_mixture,
+    softly_chosen,
+    temper,
+)
 
 
 @pytest.fixture
@@ -102,3 +110,31 @@ def test_entropy_is_that_of_torch_distributions():
     logvar = torch.linspace(-5, 3, 9)
     expected = Normal(torch.zeros(9), (logvar / 2).exp()).entropy()
     torch.testing.assert_close(gaussian_entropy(logvar), expected)
+
+
+def test_soft_choice_is_a_choice_where_it_is_narrow(mixture):
+    logpi, *_ = mixture
+    u = torch.rand(7, 3, generator=torch.Generator().manual_seed(1))
+    soft = softly_chosen(logpi, u, 0.1)
+    torch.testing.assert_close(soft.sum(-1), torch.ones(7, 3))
+    hard = torch.zeros_like(logpi).scatter(-1, chosen(logpi, u), 1.0)
+    torch.testing.assert_close(softly_chosen(logpi, u, 1e-6), hard)
+
+
+def test_implicit_slopes_are_those_of_the_expected_value_and_held_ones_are_not(mixture):
+    """d/dw of E[z^2] has a closed form: sum_k pi_k (mu_k^2 + sigma_k^2)."""
+    parts = [x[:1, :1].repeat(40_000, 1, 1).requires_grad_() for x in mixture]
+    logpi, mu, logstd = torch.log_softmax(parts[0], -1), *parts[1:]
+    g = torch.Generator().manual_seed(2)
+    u, eps = torch.rand(40_000, 1, generator=g), torch.randn(40_000, 1, generator=g)
+    held = sample_mixture(logpi, mu, logstd, 1.0, u, eps)
+    z = implicit_sample(held, logpi, mu, logstd)
+    assert torch.equal(z, held.detach())
+    expected = (logpi[0].exp() * (mu[0] ** 2 + torch.exp(2 * logstd[0]))).sum()
+    exact = torch.autograd.grad(expected, parts, retain_graph=True)
+    found = torch.autograd.grad(z.square().mean(), parts, retain_graph=True)
+    for slope, whole in zip(found, exact):
+        torch.testing.assert_close(slope.sum((0, 1)), whole.sum((0, 1)), atol=0.12, rtol=0.03)
+    (weights, *_) = torch.autograd.grad(held.square().mean(), parts, allow_unused=True)
+    assert weights is None
+    assert exact[0].sum((0, 1)).abs().max() > 0.5

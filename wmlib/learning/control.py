@@ -25,12 +25,11 @@ from wmlib.configs import (
 )
 from wmlib.errors import UserError
 from wmlib.learning.choosing import both_checks, check_episodes, real_check
-from wmlib.learning.dream_gradient import ascend
+from wmlib.learning.dream_gradient import ascend, first_try
 from wmlib.learning.evolution import check_cooling, evolve, feature_sizes, least_generations
 from wmlib.learning.lives import Dreams, Games
 from wmlib.learning.policy_gradient import learn_policy, least_updates
 from wmlib.model.imagine import can_dream
-from wmlib.records.keeper import update_generator
 from wmlib.records.run_folder import NEEDS, RunFolder
 from wmlib.records.stage import Stage
 from wmlib.tasks import Task
@@ -179,7 +178,7 @@ def _check_policy_world(agent: Agent, world: World) -> None:
 def gradient_run(
     run: RunFolder, output: str, task: Task, config: GradientConfig, seed: int, device: torch.device
 ) -> dict[str, Any]:
-    """Stage 4 by the gradient through the dream, from small random weights.
+    """Stage 4 by the gradient through the dream, from random weights.
 
     Leaves controllers and the learning curve in RUN/`output`.
     """
@@ -193,11 +192,10 @@ def gradient_run(
     with Stage(folder, "dream-gradient", config, seed, weights_of(run), device) as stage:
         if not stage.done:
             controller = agent.new_controller(config.controller)
-            generator = update_generator(seed, 0)
-            start = config.scale * torch.randn(controller.n_params, generator=generator)
             with ExitStack() as stack:
                 check = both_checks(stack, agent, controller, config, device)
                 env = stack.enter_context(closing(agent.world(config.world, config.dreams, device)))
+                start = first_try(env, controller, config, seed)
                 stage.result |= ascend(env, controller, start, config, folder, seed, check)
     return stage.result
 

@@ -48,11 +48,40 @@ def sample_mixture(
     heaviest one.
     """
     logpi, logstd = temper(logpi, logstd, tau)
-    cumulative = logpi.exp().cumsum(-1)  # (..., N_z, K)
-    # The last entry may round to below 1: u above it still means the last Gaussian.
-    k = (u.unsqueeze(-1) > cumulative[..., :-1]).sum(-1, keepdim=True)  # (..., N_z, 1)
+    k = chosen(logpi, u)
     mu, logstd = mu.gather(-1, k).squeeze(-1), logstd.gather(-1, k).squeeze(-1)
     return mu + torch.exp(logstd) * eps
+
+
+def chosen(logpi: Tensor, u: Tensor) -> Tensor:
+    """(..., N_z, 1) which Gaussian a uniform u (..., N_z) chooses by the weights logpi."""
+    cumulative = logpi.exp().cumsum(-1)  # (..., N_z, K)
+    # The last entry may round to below 1: u above it still means the last Gaussian.
+    return (u.unsqueeze(-1) > cumulative[..., :-1]).sum(-1, keepdim=True)
+
+
+def softly_chosen(logpi: Tensor, u: Tensor, width: float) -> Tensor:
+    """(..., N_z, K) weights that follow `chosen` as closely as `width` is small, with a slope.
+
+    Each step of the inverse cumulative becomes a sigmoid as wide as that.
+    """
+    inner = logpi.exp().cumsum(-1)[..., :-1]  # (..., N_z, K - 1)
+    beyond = torch.sigmoid((u.unsqueeze(-1) - inner) / width)  # u chooses a later Gaussian
+    ones, zeros = torch.ones_like(logpi[..., :1]), torch.zeros_like(logpi[..., :1])
+    return torch.cat([ones, beyond], -1) - torch.cat([beyond, zeros], -1)
+
+
+def implicit_sample(z: Tensor, logpi: Tensor, mu: Tensor, logstd: Tensor) -> Tensor:
+    """z (..., N_z), a sample of this mixture, with the slope that all of the mixture gives it.
+
+    In one dimension a sample stays where the cumulative F(z) stays, so dz = -dF / p(z): weights,
+    means and widths all move it, and nothing is left out (Graves, 2016; Figurnov et al., 2018).
+    """
+    z = z.detach()
+    u = (z.unsqueeze(-1) - mu) * torch.exp(-logstd)  # (..., N_z, K)
+    below = (logpi.exp() * 0.5 * (1 + torch.erf(u / math.sqrt(2)))).sum(-1)
+    density = torch.exp(-nll(z, logpi, mu, logstd)).detach().clamp(min=1e-12)
+    return z - (below - below.detach()) / density
 
 
 def gaussian_entropy(logvar: Tensor) -> Tensor:

@@ -14,17 +14,13 @@ from wmlib.book.widgets.picture import still
 from wmlib.errors import UserError
 from wmlib.records.run_folder import RunFolder
 
-PUBLISHED = {
-    1: "round 1 (has only seen hanging)",
-    4: "round 4 (has seen the whole circle)",
-}
 ALT = "Two pendulums side by side, a real one in blue and M's dream of it in orange."
 
 
 class PendulumLab(LiveWidget, module="pendulum_lab"):
     """Push both pendulums, let a C push, or evolve a C in the dream and see it in the game.
 
-    `folder` is an `iterate` run whose rounds are offered; by default two published ones.
+    `folder` is an `iterate` run whose rounds are offered; by default the published one.
     """
 
     rounds = traitlets.List(traitlets.Dict()).tag(sync=True)
@@ -46,13 +42,9 @@ class PendulumLab(LiveWidget, module="pendulum_lab"):
     real_reward = traitlets.Float().tag(sync=True)
 
     def __init__(self, folder: str | Path | None = None, **traits: Any) -> None:
-        if folder is None:
-            run = RunFolder(packaged_folder("pendulum"))
-            paths = {name: run.round(number).path for number, name in PUBLISHED.items()}
-        else:
-            rounds = [found.path for found in RunFolder(folder).rounds()]
-            paths = {f"round {int(path.name[6:])}": path for path in rounds}
-        agents = {name: load_agent(path, "pendulum") for name, path in paths.items()}
+        run = RunFolder(packaged_folder("pendulum") if folder is None else folder)
+        rounds = [found.path for found in run.rounds()]
+        agents = {f"round {int(path.name[6:])}": load_agent(path, "pendulum") for path in rounds}
         if not agents:
             raise UserError(f"{folder} has no finished round to dream in")
         packed = [packed_round(name, agent) for name, agent in agents.items()]

@@ -1,0 +1,128 @@
+"""What chapter 10 says about its stored runs, and about the published Cs and Ms of one of them."""
+
+import numpy as np
+import pytest
+import torch
+
+from wmlib.agent import load_agent, packaged_folder
+from wmlib.book import report
+from wmlib.records.files import read_json
+
+PENDULUM = report.PUBLISHED / "pendulum"
+SOLVED = read_json(PENDULUM / "solved.json")
+RUNS = [run["rounds"] for run in SOLVED["runs"]]
+LAST = [rounds[-1] for rounds in RUNS]
+BEST = SOLVED["best_policy"]["mean"]
+
+
+def is_solved(row):
+    return row["test"]["mean"] >= -400 and row["test"]["upright"] >= 90
+
+
+@pytest.fixture(scope="module")
+def stored():
+    folder = packaged_folder("pendulum")
+    return [load_agent(folder / f"round_{k:02d}", "pendulum") for k in range(1, 7)]
+
+
+def lived(agent, env):
+    """z (200, 3) and actions (200, 1) of one episode from hanging."""
+    features, _ = env.reset(seed=[1000])
+    rows = []
+    for _ in range(200):
+        a = agent.act(features)
+        rows.append((env.z[0], a[0]))
+        features, *_ = env.step(a)
+    env.close()
+    return [torch.stack(part) for part in zip(*rows)]
+
+
+def test_all_five_runs_solve_it_within_19200_steps():
+    assert len(RUNS) == 5
+    assert all(is_solved(row) and row["test"]["upright"] == row["test"]["n"] == 100 for row in LAST)
+    assert max(row["real_steps"] for row in LAST) < 20_000
+
+
+def test_one_is_done_after_one_round_and_the_slowest_is_that_of_the_films():
+    first = [next(i for i, row in enumerate(rounds, 1) if is_solved(row)) for rounds in RUNS]
+    assert sorted(first)[0] == 1
+    assert first[0] == max(first)
+    assert [row["test"]["upright"] for row in RUNS[0]] == [0, 0, 0, 0, 100, 100]
+    published = read_json(PENDULUM / "main/rounds.json")["rounds"]
+    assert [row["real_return"] for row in published] == [row["real_return"] for row in RUNS[0]]
+
+
+def test_in_the_last_round_every_dream_promises_more_than_anyone_could_get():
+    assert all(row["dream_return"] > BEST > row["test"]["mean"] for row in LAST)
+
+
+def test_standard_errors_are_smaller_than_the_dots():
+    assert max(row["test"]["sem"] for rounds in RUNS for row in rounds) < 15
+
+
+def test_for_four_rounds_it_whirls_which_costs_less_than_hanging_and_then_it_stands(stored):
+    speed = []
+    for agent in stored:
+        z, _ = lived(agent, agent.real(1))
+        speed.append(float((z[100:, 2] / agent.vision.scale[2]).abs().median()))
+    assert min(speed[:4]) > 5
+    assert max(speed[4:]) < 0.5
+    assert all(row["test"]["mean"] > -200 * np.pi**2 for row in RUNS[0][:4])
+
+
+def test_the_first_m_is_lost_in_the_upper_half_and_the_second_is_not(stored):
+    z, a = (torch.stack(part) for part in zip(*(lived(c, c.real(1)) for c in stored)))
+    up, errors = z[:, :-1, 0] > 0, []
+    for agent in stored:
+        with torch.no_grad():
+            mu = agent.memory(z, a, torch.zeros(z.shape[:2]))[0].mu[..., 0]
+        errors.append(float((mu[:, :-1] - z[:, 1:]).norm(dim=-1)[up].mean()))
+    assert errors[0] > 8 * errors[1] > 8 * errors[5]
+
+
+def test_the_dreamed_pendulum_is_up_earlier_and_both_stay(stored):
+    agent, first = stored[-1], {}
+    for name, env in (("real", agent.real(1)), ("dream", agent.dream(1))):
+        z, _ = lived(agent, env)
+        height = z[:, 0] / agent.vision.scale[0]
+        first[name] = int((height > 0.95).int().argmax())
+        assert (height[100:] > 0.9).all()
+    assert first["dream"] < first["real"]
+
+
+ACTION = read_json(PENDULUM / "next_action.json")["rows"]
+
+
+def of(kind, *keys):
+    """(5,) one number of each training with the head or without, ordered by seed."""
+    found = []
+    for row in sorted((r for r in ACTION if r["kind"] == kind), key=lambda r: r["seed"]):
+        for key in keys:
+            row = row[key]
+        found.append(row)
+    assert len(found) == 5
+    return np.array(found)
+
+
+def test_the_head_knows_more_than_a_constant_and_than_the_last_action():
+    share, last = of("with", "predicts", "head"), of("with", "predicts", "goes_on")
+    assert (share < last).all()
+    assert (last < 1).all()
+
+
+def test_m_alone_never_makes_the_pendulum_stand_though_its_teacher_did():
+    assert of("with", "reflex", "upright").sum() == 0
+    assert RUNS[0][4]["test"]["upright"] == 100
+
+
+def test_five_of_the_six_players_in_the_data_could_not_do_it():
+    assert sum(row["test"]["upright"] == 0 for row in RUNS[0][:4]) + 1 == 5  # and the random one
+
+
+def test_the_head_costs_z_likelihood_with_every_seed():
+    assert (of("with", "likelihood", "val_nll") > of("without", "likelihood", "val_nll")).all()
+
+
+def test_c_is_neither_better_nor_worse_for_it():
+    difference = of("with", "test", "mean") - of("without", "test", "mean")
+    assert abs(difference.mean()) < 2 * difference.std(ddof=1) / np.sqrt(5)
