@@ -11,6 +11,7 @@ Only playing is spread: V's and M's trainings are minutes of large batches, whic
 better than a network does; who must spread them would take PyTorch's `torchrun`.
 """
 
+import logging
 import signal
 import socket
 import threading
@@ -178,7 +179,7 @@ def _connect(address: str) -> bool:
     handler = signal.getsignal(signal.SIGTERM)
     try:
         where = None if address == "auto" else address
-        ray.init(where, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
+        ray.init(where, include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise UserError(f"--cluster {address}: {_line(error)}") from error
     finally:
