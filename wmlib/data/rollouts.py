@@ -32,8 +32,11 @@ def play(
     next_episode: Callable[[], tuple[int, int] | None],
     record: tuple[str, ...] = (),
     progress: Callable[[int], object] = lambda steps: None,
+    patience: int = 0,
 ) -> Iterator[Episode]:
     """Play episodes over the slots of `env` (autoreset disabled) and yield each as it ends.
+
+    With `patience`, one is also left when so many steps have brought no reward above 0.
 
     `next_episode()` gives (number, seed), or None when there is none to begin; it is asked again
     whenever an episode has ended and the caller has had it. `record` names values of `info` to
@@ -70,11 +73,17 @@ def play(
         free[:] = False
         for slot, episode in slots.items():
             episode.rewards.append(float(rewards[slot]))
-            if terminated[slot] or truncated[slot]:
+            left = truncated[slot] or in_vain(episode.rewards, patience)
+            if terminated[slot] or left:
                 free[slot] = True
                 episode.terminated = bool(terminated[slot])
-                episode.truncated = bool(truncated[slot])
+                episode.truncated = bool(left)
                 yield episode
+
+
+def in_vain(rewards: list[float], patience: int) -> bool:
+    """Whether the last `patience` steps of an episode brought no reward (0: never)."""
+    return 0 < patience <= len(rewards) and max(rewards[-patience:]) <= 0
 
 
 def _update(seen: dict, info: dict, record: tuple[str, ...], mask: NDArray[np.bool_]) -> dict:
@@ -102,6 +111,7 @@ def collect(
     min_episode_steps: int = 1,
     record: tuple[str, ...] = (),
     progress: bool = True,
+    patience: int = 0,
     **options: Any,
 ) -> RolloutStore:
     """Play until `episodes` episodes of at least `min_episode_steps` are stored under `path`.
@@ -111,8 +121,8 @@ def collect(
     interruptions: the same call goes on where the last one stopped. (An agent as the policy
     calculates in batches, whose rounding depends on their size.) `policy` is a name from
     wmlib.data.policies or an object like them; a store may hold episodes of several, its index says
-    who played. `game` is "reference" or "batched". `options` go to the
-    environment.
+    who played. `game` is "reference" or "batched". With `patience`, an episode is left when so many
+    steps have brought no reward. `options` go to the environment.
     """
     game_task = get_task(task)
     game_id(game_task, game)  # refuses before anything is written
@@ -124,6 +134,8 @@ def collect(
         "min_episode_steps": min_episode_steps,
         "picture": PICTURE_ID,
     }
+    if patience:
+        facts["patience"] = patience
     store = RolloutStore(path, facts)
     queue = _Queue(store, episodes, seed)
     if queue.missing == 0:
@@ -146,7 +158,7 @@ def collect(
         )
         stack.callback(bar.close)
         player = make_policy(policy, env.single_action_space) if isinstance(policy, str) else policy
-        for episode in play(env, player, queue.next, record, bar.update):
+        for episode in play(env, player, queue.next, record, bar.update, patience):
             keep = episode.length >= min_episode_steps
             who = player.member(episode.seed) if isinstance(player, Mixture) else player
             store.append(episode, who.name, keep)
