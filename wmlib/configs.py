@@ -379,7 +379,9 @@ class IterateConfig(Checked):
     varied: bool = False
     """each episode has a share of the exploration noise, from a C at its best to a clumsy one"""
     score_episodes: int = 16
-    """episodes of the score after each round, on validation seeds"""
+    """episodes of the score after a round, on validation seeds"""
+    score_every: int = 1
+    """rounds from score to score; the last one has one in any case"""
 
 
 @dataclass(frozen=True)

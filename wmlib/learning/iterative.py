@@ -95,16 +95,19 @@ def iterate(
 
 def _told(row: dict[str, Any], config: IterateConfig) -> str:
     """One line about a round, for those who wait."""
-    return (
+    told = (
         f"round {row['round']} of {config.iterations}: {row['real_steps']:,} real steps, dream "
-        f"{row['dream_return']:.0f}, game {row['real_return']:.0f} ± {row['real_sem']:.0f}"
+        f"{row['dream_return']:.0f}"
     )
+    if "real_return" in row:
+        told += f", game {row['real_return']:.0f} ± {row['real_sem']:.0f}"
+    return told
 
 
 def _stored_row(here: RunFolder) -> dict[str, Any] | None:
     """What came of a round that is finished; up to version 0.1.0 its manifest told it."""
     if (here.path / "round.json").exists():
-        return read_json(here.path / "round.json", real_return=float)
+        return read_json(here.path / "round.json", dream_return=float)
     if (here.path / "manifest.json").exists():
         return read_json(here.path / "manifest.json", result=dict)["result"]
     return None
@@ -171,13 +174,13 @@ def _round(
     _remember(run, here, task, config, number, seed, device)
     tell(f"{heading}, 3 of 4: C learns in M's dream")
     dreamed = _learn(run, here, agent, config, number, seed, device)
-    tell(f"{heading}, 4 of 4: score it in the game")
-    slots = min(8, config.score_episodes)
-    scoring = EvaluateConfig(config.score_episodes, slots, task.max_episode_steps)
-    score = evaluate_run(here.path, task, scoring, seeds.VALIDATION.start, device)
-    row = {"round": number} | _row(store, new, task)
-    row |= {"dream_return": dreamed["mean_return"], "real_return": score["mean"]}
-    row |= {"real_sem": score["sem"], "n": score["n"]}
+    row = {"round": number} | _row(store, new, task) | {"dream_return": dreamed["mean_return"]}
+    if number % config.score_every == 0 or number == config.iterations:
+        tell(f"{heading}, 4 of 4: score it in the game")
+        slots = min(8, config.score_episodes)
+        scoring = EvaluateConfig(config.score_episodes, slots, task.max_episode_steps)
+        score = evaluate_run(here.path, task, scoring, seeds.VALIDATION.start, device)
+        row |= {"real_return": score["mean"], "real_sem": score["sem"], "n": score["n"]}
     write_json(here.path / "round.json", row)
     return row
 
