@@ -35,8 +35,11 @@ def play(
     next_episode: Callable[[], tuple[int, int] | None],
     record: tuple[str, ...] = (),
     progress: Callable[[int], object] = lambda steps: None,
+    patience: int = 0,
 ) -> Iterator[Episode]:
     """Play episodes over the slots of `env` (autoreset disabled) and yield each as it ends.
+
+    With `patience`, one is also left when so many steps have brought no reward above 0.
 
     `next_episode()` gives (number, seed), or None when there is none to begin; it is asked again
     whenever an episode has ended and the caller has had it. `record` names values of `info` to
@@ -73,11 +76,17 @@ def play(
         free[:] = False
         for slot, episode in slots.items():
             episode.rewards.append(float(rewards[slot]))
-            if terminated[slot] or truncated[slot]:
+            left = truncated[slot] or in_vain(episode.rewards, patience)
+            if terminated[slot] or left:
                 free[slot] = True
                 episode.terminated = bool(terminated[slot])
-                episode.truncated = bool(truncated[slot])
+                episode.truncated = bool(left)
                 yield episode
+
+
+def in_vain(rewards: list[float], patience: int) -> bool:
+    """Whether the last `patience` steps of an episode brought no reward (0: never)."""
+    return 0 < patience <= len(rewards) and max(rewards[-patience:]) <= 0
 
 
 def _update(seen: dict, info: dict, record: tuple[str, ...], mask: NDArray[np.bool_]) -> dict:
@@ -96,15 +105,16 @@ def _update(seen: dict, info: dict, record: tuple[str, ...], mask: NDArray[np.bo
 class _Games:
     """Games and who plays them, as a worker of a cluster holds them."""
 
-    def __init__(self, make: Callable[[], VectorEnv], policy: Policy) -> None:
-        self.env, self.policy = make(), policy
+    def __init__(self, make: Callable[[], VectorEnv], policy: Policy, patience: int) -> None:
+        self.env, self.policy, self.patience = make(), policy, patience
 
 
 def _play_some(
     games: _Games, episodes: list[tuple[int, int]], record: tuple[str, ...]
 ) -> list[Episode]:
     upcoming = iter(episodes)
-    return list(play(games.env, games.policy, lambda: next(upcoming, None), record))
+    following = partial(next, upcoming, None)
+    return list(play(games.env, games.policy, following, record, patience=games.patience))
 
 
 def _play_spread(
@@ -138,6 +148,7 @@ def collect(
     min_episode_steps: int = 1,
     record: tuple[str, ...] = (),
     progress: bool = True,
+    patience: int = 0,
     cluster: str = "",
     **options: Any,
 ) -> RolloutStore:
@@ -148,9 +159,10 @@ def collect(
     interruptions: the same call goes on where the last one stopped. (An agent as the policy
     calculates in batches, whose rounding depends on their size.) `policy` is a name from
     wmlib.data.policies or an object like them; a store may hold episodes of several, its index says
-    who played. `game` is "reference" or "batched". `cluster` is the address of a Ray cluster, or
-    "auto" (wmlib.worlds.cluster): then `num_envs` games are played on each of its cores, and stored
-    here. `options` go to the environment.
+    who played. `game` is "reference" or "batched". With `patience`, an episode is left when so many
+    steps have brought no reward. `cluster` is the address of a Ray cluster, or "auto"
+    (wmlib.worlds.cluster): then `num_envs` games are played on each of its cores, and stored here.
+    `options` go to the environment.
     """
     game_task = get_task(task)
     game_id(game_task, game)  # refuses before anything is written
@@ -162,6 +174,8 @@ def collect(
         "min_episode_steps": min_episode_steps,
         "picture": PICTURE_ID,
     }
+    if patience:
+        facts["patience"] = patience
     store = RolloutStore(path, facts)
     queue = _Queue(store, episodes, seed)
     if queue.missing == 0:
@@ -185,13 +199,13 @@ def collect(
         )
         stack.callback(bar.close)
         if cluster:
-            crew = on_cluster(partial(_Games, make, player), cluster)
+            crew = on_cluster(partial(_Games, make, player, patience), cluster)
             stack.callback(crew.close)
             played = _play_spread(crew, slots, queue.next, record, bar.update)
         else:
             env = make()
             stack.callback(env.close)
-            played = play(env, player, queue.next, record, bar.update)
+            played = play(env, player, queue.next, record, bar.update, patience)
         for episode in played:
             keep = episode.length >= min_episode_steps
             who = player.member(episode.seed) if isinstance(player, Mixture) else player
