@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from wmlib.book.pendulum_films import SIDE, phase_film
+from wmlib import load_pretrained
+from wmlib.book.pendulum_films import SIDE, lived, phase_film
 from wmlib.book.video import DREAM_RGB, REAL_RGB
 
 
@@ -34,3 +35,11 @@ def test_a_path_over_the_top_does_not_cross_the_plane_and_a_dream_is_orange():
     assert len(inked(plane[:, 40:-40], DREAM_RGB)) == 0
     assert len(inked(plane, DREAM_RGB)) > 0
     assert len(inked(plane, REAL_RGB)) == 0
+
+
+def test_the_published_c_lives_through_an_episode_and_stands():
+    agent = load_pretrained("pendulum")
+    states = lived(agent, agent.real(1), seed=1000)
+    assert states.shape == (200, 3)
+    assert states[0, 0] < -0.9
+    assert (states[-50:, 0] > 0.9).all()

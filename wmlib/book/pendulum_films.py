@@ -1,14 +1,31 @@
 """The pendulum filmed: the rod, and beside it the path of its state through the phase plane."""
 
+from contextlib import closing
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from wmlib.agent import Agent
 from wmlib.book.video import DREAM_RGB, REAL_RGB
+from wmlib.model.vision import StateVision
+from wmlib.worlds.features import FeatureVectorEnv
 
 SIDE, SCALE, FASTEST = 200, 3, 8.0
 """pixels of a square; how much larger it is drawn than shown; rad/s at the plane's edge"""
 INK, PALE, PAPER = (60, 60, 60), (205, 208, 211), (255, 255, 255)
+
+
+def lived(agent: Agent, env: FeatureVectorEnv, seed: int, steps: int = 200) -> NDArray[np.floating]:
+    """States (steps, 3) of an episode of C in `env`, which is one game or one dream; closes it."""
+    assert isinstance(agent.vision, StateVision)
+    states = []
+    with closing(env):
+        features, _ = env.reset(seed=[seed])  # type: ignore[arg-type]
+        for _ in range(steps):
+            states.append((env.z[0] / agent.vision.scale).numpy())
+            features, *_ = env.step(agent.act(features))
+    return np.array(states)
 
 
 def phase_film(states: NDArray[np.floating], dream: bool = False) -> NDArray[np.uint8]:
