@@ -51,7 +51,7 @@ test-fast: setup
 	$(BIN)/python -m pytest -m "not slow and not nightly and not browser"
 
 # The rest of `make test` in two parts, for machines that run them side by side.
-BOOK_TESTS := $(addprefix tests/,book/test_book.py book/test_browser.py book/test_site.py book/test_cards.py \
+BOOK_TESTS := $(addprefix tests/,book/test_book.py book/test_edited.py book/test_browser.py book/test_site.py book/test_cards.py \
   book/test_widgets_browser.py book/test_widgets_explorers.py book/test_real_and_dream.py \
   book/test_jupyterlab.py book/test_landing.py \
   envs/test_wasm_car.py)
