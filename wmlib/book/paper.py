@@ -97,3 +97,7 @@ CAR_CURVE = {25: 823, 50: 867, 100: 867, 200: 880, 400: 883, 800: 895, 1800: 900
 
 CAR_GENERATION = 64 * 16 * 1000
 """game steps of one generation of the original: candidates, episodes, steps of an episode"""
+
+CAR_DREAMER = {100_000: -60, 200_000: 500, 240_000: 800, 350_000: 890, 600_000: 907}
+"""real steps -> return of a Dreamer on CarRacing-v3 with the dashboard, read off the plot of its
+author (NaturalDreamer: a moving average over training episodes, no test seeds)"""

@@ -126,3 +126,33 @@ def test_the_head_costs_z_likelihood_with_every_seed():
 def test_c_is_neither_better_nor_worse_for_it():
     difference = of("with", "test", "mean") - of("without", "test", "mean")
     assert abs(difference.mean()) < 2 * difference.std(ddof=1) / np.sqrt(5)
+
+
+def test_the_car_that_dreams_began_with_nothing_and_was_scored_once_on_test_tracks():
+    folder = report.PUBLISHED / "car_racing/dreamed"
+    rows = read_json(folder / "rounds.json", rounds=list)["rounds"]
+    test = read_json(folder / "evaluation.json", returns=list)
+    assert rows[0]["real_return"] < 0
+    assert test["seeds"] == "test"
+    assert test["reference"]
+    assert test["n"] == 100
+    best = report.load_run("car_racing", "main")
+    assert best.curve[-1]["total_steps"] > 1000 * rows[-1]["real_steps"]
+    assert best.evaluation["mean"] > test["mean"] > 500
+
+
+def test_it_rose_fell_and_rose_again_while_the_dream_promised():
+    rows = read_json(report.PUBLISHED / "car_racing/dreamed/rounds.json", rounds=list)["rounds"]
+    scored = {row["round"]: row["real_return"] for row in rows if "real_return" in row}
+    assert scored[3] > 400
+    assert min(scored[8], scored[16]) < 50
+    promised = {row["round"]: row["dream_return"] for row in rows}
+    assert promised[17] == max(promised.values())
+    assert [row["round"] for row in rows if not row["goes_on"]] == [1, 20, 21, 22]
+
+
+def test_the_last_round_was_the_best_of_seven_on_validation_tracks():
+    chosen = read_json(report.PUBLISHED / "car_racing/dreamed/rounds.json", chosen=dict)["chosen"]
+    means = {row["round"]: row["mean"] for row in chosen["means"]}
+    assert len(means) == 7
+    assert max(means, key=means.get) == chosen["round"] == 22
