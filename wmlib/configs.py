@@ -107,6 +107,9 @@ class CollectConfig(Checked):
     """an agent's noise: each episode has a share of this, in half ranges of the action"""
     num_envs: Annotated[int, SPEED] = 2
     """games played side by side; which episodes are played does not depend on it"""
+    cluster: Annotated[str, SPEED] = ""
+    """play on a Ray cluster, `num_envs` games on each core: HOST:PORT, or auto (this machine's
+    cluster, else its cores)"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -167,6 +170,15 @@ class MemoryConfig(Checked):
     """weight of the frames where the episode ends (released Doom code)"""
     reward_weight: float = 1.0
     """weight of the reward head's squared error; small where rewards are large"""
+    reward_limit: Amount = 0.0
+    """the reward head learns rewards cut to ± this (0: as they are): one -100 among many 3 would
+    be most of its error"""
+    recent: Count = 0
+    """half of the sequences, and of the moments where dreams begin, are from this many last
+    episodes, those of the present C (0: all episodes count alike); for `batching` episodes"""
+    begin_within: Count = 0
+    """dreams begin at most this many steps after a reward, or at first frames (0: anywhere): where
+    a bad C has lost its road there is little to learn"""
 
 
 @dataclass(frozen=True)
@@ -202,6 +214,9 @@ class EvolveConfig(_InWorld):
     """episodes played side by side, in each process; the results depend on it by rounding only"""
     workers: Annotated[int, Ge(0), SPEED] = 0
     """spread the candidates over this many processes (0: play them all in this one)"""
+    cluster: Annotated[str, SPEED] = ""
+    """spread them over a Ray cluster, `slots` episodes on each core: HOST:PORT, or auto (this
+    machine's cluster, else its cores). What `real_episodes` asks for is still played here"""
     evaluate_every: int = 25
     """evaluate the mean of the search distribution every this many generations"""
     evaluate_episodes: int = 64
@@ -223,6 +238,9 @@ class EvaluateConfig(Checked):
     """games played side by side; the results depend on it by rounding only"""
     max_episode_steps: int = 1000
     """an episode is cut after this many steps"""
+    cluster: Annotated[str, SPEED] = ""
+    """play on a Ray cluster, `slots` games on each core: HOST:PORT, or auto (this machine's
+    cluster, else its cores)"""
 
 
 @dataclass(frozen=True)
@@ -293,6 +311,9 @@ class PolicyConfig(_InWorld):
     """steps that each of them goes on between two updates"""
     alive_above: Probability = 0.3
     """world = dream: a dream is over when the chance that C still lives in it falls below this"""
+    horizon: Count = 0
+    """world = dream: a dream is left after this many steps, for a new one at another moment: M's
+    errors add up (0: it goes on to --max-episode-steps, as it does when C is scored)"""
     patience: int = 100
     """world = real: a game is left when this many steps have brought no reward"""
     lost_costs: Amount = 0.0
@@ -305,8 +326,11 @@ class PolicyConfig(_InWorld):
     discount: Share = 0.99
     """weight of the next step's reward against this one's"""
     reward_discount: Share = 1.0
-    """world = real: weight of what comes after a reward; with a `discount` near 1 the future counts
-    in tiles instead of seconds, and haste pays little more than the game itself pays for it"""
+    """weight of what comes after a reward; with a `discount` near 1 the future counts in tiles
+    instead of seconds, and haste pays little more than the game itself pays for it"""
+    reward_size: float = 1.0
+    """world = dream: how large a reward is (a tile: 1000 over their number); what M expects, over
+    this, is the chance that one came"""
     smoothing: Share = 0.95
     """lambda of the generalised advantage (Schulman et al., 2016): 0 asks the critic at once, 1
     adds up all rewards to the end"""
@@ -352,7 +376,7 @@ class IterateConfig(Checked):
     exploration: Amount
     """standard deviation of the noise on C's actions while collecting, as a share of the range"""
     memory: MemoryConfig
-    """M is trained from scratch in each round, on all data so far"""
+    """M, which is trained in each round on all data so far, anew unless --memory-goes-on"""
     evolve: EvolveConfig
     """learner = evolve: C is evolved in M in each round, from zeros"""
     policy: PolicyConfig = PolicyConfig()
@@ -361,21 +385,33 @@ class IterateConfig(Checked):
     """learner = gradient: C follows the gradient through M's dreams"""
     learner: Literal["evolve", "policy", "gradient"] = "evolve"
     """how C learns"""
+    memory_goes_on: Count = 0
+    """later rounds train the last M on, with all that it remembers and its last learning rate, by
+    this many updates, instead of a new one (0). M then changes little, and C can go on, too"""
     go_on: Amount = 0.0
-    """learner = evolve: later rounds search on from the last C, with this share of --evolve.sigma0,
-    instead of from zeros (0). For a C that sees z alone: an h belongs to one M"""
+    """later rounds go on from the last C instead of from zeros (0): evolution with this share of
+    --evolve.sigma0, the policy gradient (1) with its critic. For a C that sees h only with
+    --memory-goes-on: an h belongs to one M"""
     vision: VisionConfig = VisionConfig(n_z=32, frames=1, epochs=1)
     """V, for a game with pictures"""
     see: tuple[int, ...] = (1,)
     """rounds in which V is trained anew, on all data so far; in the others it stays"""
     first: str = ""
     """who plays the first round: rules of wmlib.data.policies (default: the random C)"""
+    first_episodes: Count = 0
+    """episodes of the first round (0: as many as in each)"""
     game: Literal["reference", "batched"] = "reference"
     """where data are collected; scores are the reference game's in any case"""
     min_episode_steps: int = 1
     """shorter episodes are dropped"""
+    patience: Count = 0
+    """an episode is left when this many steps have brought no reward (0: never)"""
+    varied: bool = False
+    """each episode has a share of the exploration noise, from a C at its best to a clumsy one"""
     score_episodes: int = 16
-    """episodes of the score after each round, on validation seeds"""
+    """episodes of the score after a round, on validation seeds"""
+    score_every: int = 1
+    """rounds from score to score; the last one has one in any case"""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ class MissingExtra(UserError, ImportError):
 EXTRAS = {
     "agent": ("torch", "zarr", "safetensors", "cma", "av"),
     "book": ("matplotlib", "PIL", "IPython", "traitlets", "ipywidgets", "anywidget"),
+    "ray": ("ray",),
 }
 """The modules that an extra of the package brings (pyproject.toml)."""
 

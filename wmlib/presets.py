@@ -184,7 +184,7 @@ def _rounds(
 ) -> IterateConfig:
     """Rounds of a game with pictures, in the sizes of one pass; C learns by policy gradient.
 
-    (They run, but nobody has searched for good ones yet: see the pendulum's for those that solve.)
+    (Those of Doom run, but nobody has searched for good ones yet.)
     """
     return IterateConfig(
         exploration=0.5,
@@ -209,19 +209,56 @@ _TINY_POLICY = PolicyConfig(
     evaluate_episodes=4,
 )
 _DREAMS = DreamWorld(max_episode_steps=300, starts="anywhere")
+_CAR_ROUNDS = _rounds(
+    replace(
+        _CAR_SMALL,
+        vision=replace(_CAR_SMALL.vision, frames=40_000, epochs=5, learning_rate_decay=0.9992),
+        memory=replace(
+            _CAR_SMALL.memory,
+            updates=500,
+            window=200,
+            learning_rate_decay=0.9972,
+            reward_limit=10.0,
+            recent=48,
+            begin_within=40,
+        ),
+    ),
+    ("end", "reward"),
+    PolicyConfig(
+        replace(_DREAMS, max_episode_steps=1000),
+        updates=90,
+        dreams=128,
+        steps=64,
+        horizon=64,
+        noise_decay=0.997,
+        discount=0.998,
+        reward_discount=0.97,
+        reward_size=3.4,
+        batch_size=2048,
+        critic_units=64,
+        learning_rate=1e-3,
+        critic_learning_rate=3e-3,
+        learning_rate_decay=0.99,
+        max_divergence=0.015,
+        average=30,
+        check_every=10**6,  # at the end of the round alone
+        evaluate_episodes=32,
+    ),
+    iterations=22,
+    episodes=10,
+    first_episodes=150,
+    memory_goes_on=80,
+    patience=80,
+    varied=True,
+    score_every=2,
+)
 ITERATE_PRESETS = {
     "pendulum": _PENDULUM,
     "car_racing": {
         "tiny": _rounds(
             _CAR_TINY, ("end", "reward"), _TINY_POLICY, iterations=2, episodes=4, score_episodes=2
         ),
-        "small": _rounds(
-            _CAR_SMALL,
-            ("end", "reward"),
-            PolicyConfig(_DREAMS, updates=300, dreams=128, noise_decay=0.994, average=25),
-            iterations=5,
-            episodes=100,
-        ),
+        "small": _CAR_ROUNDS,
     },
     "doom_take_cover": {
         "tiny": _rounds(_DOOM_TINY, ("end",), _TINY_POLICY, iterations=2, episodes=4),

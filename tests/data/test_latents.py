@@ -68,6 +68,16 @@ def test_windows_of_long_episodes_are_aligned_and_move():
     assert len(starts) > 20
 
 
+def test_half_of_the_sequences_are_recent():
+    latents = counted_latents((5,) * 20)
+    data = EpisodeBatches(latents, np.arange(20), 10, 5, seed=0, recent=2)
+    batches = [data.make(update) for update in range(30)]
+    share = np.mean([float((b.z[:, 0, 0].round() >= 1800).float().mean()) for b in batches])
+    assert 0.5 < share < 0.6  # and those that any other batch has
+    for batch in batches[:3]:
+        check_alignment(latents, batch)
+
+
 def test_streams_are_aligned_and_go_on_where_the_last_window_ended():
     latents = counted_latents((5, 3, 7, 4, 9, 6))
     data = StreamBatches(latents, np.arange(6), batch_size=2, window=4, seed=0)

@@ -17,7 +17,7 @@ import torch
 from waiting import wait_until
 
 from wmlib.data.exploring import ExploringPolicy
-from wmlib.data.rollouts import _Queue, collect
+from wmlib.data.rollouts import _Queue, collect, in_vain
 from wmlib.data.store import CHUNK, Episode, RolloutStore, sample_frames
 from wmlib.errors import UserError
 from wmlib.learning.iterative import random_agent
@@ -76,6 +76,25 @@ def test_a_length_that_is_never_reached_ends_the_collection(tmp_path, monkeypatc
     short = {"seed": 100_000, "max_episode_steps": 5, "min_episode_steps": 6, "progress": False}
     with pytest.raises(UserError, match="3 episodes in a row were shorter than --min-episode-ste"):
         collect("doom_take_cover", "held", 1, path=tmp_path / "doom", num_envs=1, **short)
+
+
+def test_an_episode_is_left_when_nothing_has_come_for_long():
+    rewards = [0.0, 3.0, -0.1, -0.1, -0.1]
+    assert [in_vain(rewards[:n], 3) for n in range(1, 6)] == [False] * 4 + [True]
+    assert not in_vain(rewards, 4)
+    assert not in_vain(rewards, 0)  # never
+
+
+def test_patience_cuts_the_simulators_episodes(tmp_path):
+    given = ("car_racing", "still", 2, 100_000, tmp_path)
+    store = collect(*given, game="batched", max_episode_steps=90, patience=40, progress=False)
+    for i, row in enumerate(store.index):  # the first tiles are under the car
+        assert row["length"] < 90
+        assert not row["terminated"]
+        assert in_vain(list(store.rewards(i)), 40)
+        assert not in_vain(list(store.rewards(i))[:-1], 40)
+    with pytest.raises(UserError, match="patience 40, not 30"):
+        collect(*given, game="batched", max_episode_steps=90, patience=30)
 
 
 def test_short_episodes_count_in_their_order_not_as_they_end():

@@ -345,12 +345,12 @@ import sys, time
 from wmlib.worlds.play import Arena
 if __name__ == "__main__":
     arena = Arena(dict, workers=2)
-    naps = [arena.pool.submit(time.sleep, 60) for _ in range(2)]
+    naps = [arena.crew.pool.submit(time.sleep, 60) for _ in range(2)]
     until = time.monotonic() + 60
     while not all(nap.running() for nap in naps) and time.monotonic() < until:
         time.sleep(0.05)
     time.sleep(2)  # `running` is said a little before the worker has begun
-    print(*arena.pool._processes, flush=True)
+    print(*arena.crew.pool._processes, flush=True)
     time.sleep(60)
 """
 

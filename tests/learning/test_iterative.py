@@ -1,5 +1,6 @@
 """The iterative procedure runs, stores every round as a run folder, and resumes."""
 
+import contextlib
 import functools
 import json
 import shutil
@@ -30,10 +31,13 @@ from wmlib.configs import (
 from wmlib.data.exploring import ExploringPolicy
 from wmlib.data.store import RolloutStore
 from wmlib.errors import UserError
+from wmlib.learning import iterative
 from wmlib.learning.iterative import iterate, random_agent
 from wmlib.model.vision import StateVision
 from wmlib.presets import ITERATE_PRESETS
+from wmlib.records.keeper import CHECKPOINT
 from wmlib.records.run_folder import RunFolder
+from wmlib.records.weights import load_checkpoint
 from wmlib.tasks import get_task
 
 TASK, CPU = get_task("pendulum"), torch.device("cpu")
@@ -93,6 +97,54 @@ def test_rounds_add_data_and_a_second_call_adds_nothing(tmp_path, capsys):
     assert (tmp_path / "round_02/evaluation.json").exists()
     three = iterate(run, TASK, replace(SHORT, iterations=3), seed=0, device=CPU)
     assert three[:2] == rows  # it grows
+
+
+def going_on(iterations=2):
+    """Rounds whose M and C go on where the last ones ended."""
+    dreams = DreamWorld(max_episode_steps=30, starts="anywhere")
+    policy = PolicyConfig(
+        dreams, updates=3, dreams=4, steps=8, horizon=8, batch_size=16, evaluate_episodes=2
+    )
+    memory = replace(SHORT.memory, updates=6, recent=2)
+    more = {"memory_goes_on": 2, "go_on": 1.0, "learner": "policy", "policy": policy}
+    return replace(SHORT, iterations=iterations, episodes=3, memory=memory, varied=True, **more)
+
+
+@pytest.mark.slow
+def test_m_and_c_go_on_where_the_last_round_left_them(tmp_path):
+    whole, cut = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "cut")
+    rows = iterate(whole, TASK, going_on(), 0, CPU)
+    trained = {"memory": [6, 8], "controller": [3, 6]}
+    for stage, updates in trained.items():
+        for number, wanted in enumerate(updates, start=1):
+            tensors, state = load_checkpoint(whole.path / f"round_0{number}/{stage}" / CHECKPOINT)
+            assert state["update"] == wanted
+            steps = [int(t) for name, t in tensors.items() if name.endswith("/step")]
+            assert steps
+            assert max(steps) >= wanted  # Adam has not begun anew
+    first, second = (load_agent(whole.round(k).path, TASK) for k in (1, 2))
+    moved = [
+        (a - b).norm() / b.norm() for a, b in zip(*(x.memory.parameters() for x in (second, first)))
+    ]
+    assert 0 < max(moved) < 0.5  # no new M
+    with pytest.raises(RuntimeError), monkey_stop():
+        iterate(cut, TASK, going_on(), 0, CPU)
+    assert iterate(cut, TASK, going_on(), 0, CPU) == rows  # in round 2, after M
+
+
+@contextlib.contextmanager
+def monkey_stop():
+    """The second round's C fails to begin."""
+    with pytest.MonkeyPatch.context() as patch:
+        before = dict(iterative.LEARN)
+
+        def learn(here, *rest):
+            if here.path.name == "round_02":
+                raise RuntimeError("stopped")
+            return before["policy"](here, *rest)
+
+        patch.setitem(iterative.LEARN, "policy", learn)
+        yield
 
 
 @pytest.mark.slow
@@ -204,6 +256,8 @@ def test_what_has_no_meaning_in_a_round_is_refused(tmp_path):
     for wrong, told in (
         (replace(SHORT, episodes=1), "one is held out"),
         (replace(SHORT, evolve=replace(SHORT.evolve, workers=2)), "leave it at 0"),
+        (replace(going_on(), memory_goes_on=0), "cannot play behind another M"),
+        (replace(SHORT, learner="gradient", go_on=1.0), "the gradient begins anew"),
     ):
         with pytest.raises(UserError, match=told):
             iterate(RunFolder(tmp_path), TASK, wrong, 0, CPU)

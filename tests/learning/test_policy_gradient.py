@@ -136,6 +136,21 @@ def test_the_risk_is_the_end_heads_without_its_weight(env, weight):
     assert torch.allclose(seen.log_prob, torch.tensor(0.5).log())  # from zeros: a fair coin
 
 
+def test_the_future_of_a_dream_counts_in_rewards_where_that_is_asked():
+    torch.manual_seed(0)
+    memory = MDNRNN(n_z=4, n_a=3, n_h=8, heads=("reward",))
+    with torch.no_grad():
+        memory.output.weight[-1], memory.output.bias[-1] = 0, 1.5  # expected at every step
+    dreams = DreamEnv(CAR, memory, (torch.zeros(5, 4), torch.zeros(5, 4)), WORLD, num_envs=8)
+    settings = config(discount=0.9, reward_discount=0.5, reward_size=3.0, horizon=4)
+    seen = Dreams(dreams, settings).play(
+        Learner(Controller(CAR, "linear", 4, 12)), update_rng(0, 0)
+    )
+    torch.testing.assert_close(seen.discount, torch.full((16, 8), 0.9 * 0.5**0.5))
+    torch.testing.assert_close(seen.reward, torch.full((16, 8), 0.15))  # tens of points
+    assert seen.over[:, 0].tolist() == [0, 0, 0, 1] * 4  # its horizon
+
+
 @pytest.mark.parametrize(
     ("judge", "update"), [("real_return", 20), ("mean_return", 30)], ids=["asked", "not asked"]
 )

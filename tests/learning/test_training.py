@@ -16,7 +16,7 @@ from waiting import wait_until
 from wmlib.data.prefetch import Prefetch
 from wmlib.data.store import Episode, RolloutStore
 from wmlib.errors import UserError
-from wmlib.records.keeper import Keeper
+from wmlib.records.keeper import Keeper, hand_on
 from wmlib.records.run_folder import RunFolder
 from wmlib.records.weights import load_weights, save_checkpoint, save_weights
 
@@ -124,6 +124,24 @@ def test_ctrl_c_finishes_the_update_and_saves(tmp_path):
     assert again.update == 3
     assert torch.equal(again.extra["h"], torch.ones(2))
     assert torch.equal(other.weight, model.weight)
+
+
+def test_a_training_is_handed_on_with_all_but_what_it_carried(tmp_path):
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    keeper, model = small_training(before, total=4)
+    with keeper:
+        for _ in range(4):
+            model(torch.ones(2)).sum().backward()
+            keeper.optimizer.step()
+            keeper.count({"loss": torch.tensor(1.0)})
+            keeper.save_if_due(h=torch.ones(2))
+    hand_on(before, after)
+    again, other = small_training(after, total=6)
+    assert (again.update, again.extra, again.metrics.read()) == (4, {}, [])
+    assert torch.equal(other.weight, model.weight)
+    steps = [state["step"].item() for state in again.optimizer.state.values()]
+    assert steps == [4, 4]
 
 
 # ---------------------------------------------------------------- kill and resume

@@ -220,6 +220,25 @@ def test_worlds_on_two_devices_share_no_module(memory, starts):
     here.step(actions(1)[0])
 
 
+def test_dreams_can_begin_late_in_the_data_and_soon_after_a_reward(memory):
+    n, length = 40, 50
+    step = np.arange(n * length)
+    latents = Latents(
+        mu=np.repeat((step % length)[:, None], N_Z, 1).astype(np.float16),
+        logvar=(step // length)[:, None].repeat(N_Z, 1).astype(np.float16),  # the episode
+        actions=np.zeros((n * length, 1), np.float32),
+        rewards=(step % length == 20).astype(np.float32),
+        first=np.arange(0, n * length + 1, length),
+        terminated=np.zeros(n, bool),
+    )
+    found = moments(memory, latents, seed=1, count=64, recent=4, within=5)
+    begun = found.mu[:, 0]
+    assert set(begun.int().tolist()) <= {0, *range(21, 26)}
+    assert (begun > 0).sum() > 10
+    chosen = found.logvar[:, 0].unique()  # 16 of 38 to learn from; all that are recent, most likely
+    assert len(set(chosen.int().tolist()) & {35, 36, 38, 39}) >= 3
+
+
 def test_a_dream_from_the_midst_of_an_episode_goes_on_as_it_would_have(memory):
     """Begun at a stored moment it has M's memory of that moment: the same next prediction."""
     rng = np.random.default_rng(0)

@@ -53,12 +53,12 @@ def drawn() -> Figure:
     for earlier, later in TAKEN_UP:
         (y0, x0), (y1, x1) = SYSTEMS[earlier], SYSTEMS[later]
         ax.plot((x0, x1), (y0, y1), color=plots.GREYS[1], lw=1.2)
-    for name, (year, column) in SYSTEMS.items():
+    for name, (year, place) in SYSTEMS.items():
         first, above = name == "World Models", name in _ABOVE
-        ax.plot(column, year, "o", color=plots.GREYS[2], ms=9 if first else 6)
+        ax.plot(place, year, "o", color=plots.GREYS[2], ms=9 if first else 6)
         ax.annotate(
             name,
-            (column, year),
+            (place, year),
             xytext=(-3, 6) if above else (6, -5),
             textcoords="offset points",
             va="bottom" if above else "top",

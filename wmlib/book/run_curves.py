@@ -121,10 +121,14 @@ def _learned_by(rows: Rows, key: str, dreamed: bool) -> list[Curve]:
 
 def round_curves(rounds: Rows) -> list[Curve]:
     """An iteration: what C gets in the dream and in the game, round by round."""
-    x = _column(rounds, "round")
     fig, ax = _axes("mean return after each round", "round")
-    real, error = (np.array(_column(rounds, name)) for name in ("real_return", "real_sem"))
-    ax.plot(x, _column(rounds, "dream_return"), "o-", ms=4, color=plots.DREAM, label="in the dream")
+    dream, x = _column(rounds, "dream_return"), _column(rounds, "round")
+    ax.plot(x, dream, "o-", ms=4, color=plots.DREAM, label="in the dream")
+    scored = [row for row in rounds if "real_return" in row]
+    if not scored:
+        return [Curve(fig, "not scored in the game yet")]
+    x = _column(scored, "round")
+    real, error = (np.array(_column(scored, name)) for name in ("real_return", "real_sem"))
     ax.errorbar(x, real, error, fmt="o-", ms=4, color=plots.REAL, label="in the game", capsize=3)
     ax.legend()
     return [Curve(fig, f"{real[-1]:.0f} ± {error[-1]:.0f} in the game at the end")]

@@ -102,7 +102,7 @@ def _rounds(run: RunFolder, rounds: list[RunFolder]) -> Iterable[str]:
     if rows:
         header = ("round", "real steps", "dream", "game", "± s.e.")
         keys = ("round", "real_steps", "dream_return", "real_return", "real_sem")
-        told = [[f"{row[key]:,.0f}" for key in keys] for row in rows]
+        told = [[f"{row[key]:,.0f}" if key in row else "" for key in keys] for row in rows]
         yield _figures(curves.round_curves(rows)) + _table(header, told)
     yield f'<p class="note">Below: {html.escape(rounds[-1].path.name)}. For another one: '
     yield "<code>show</code> with its folder.</p>"

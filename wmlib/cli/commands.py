@@ -5,6 +5,7 @@ modules that do the work are imported there: `--help` does not wait for torch an
 """
 
 import dataclasses
+import importlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from wmlib.configs import (
     VisionConfig,
 )
 from wmlib.device import pick_device
-from wmlib.errors import UserError
+from wmlib.errors import UserError, needing
 from wmlib.records.files import read_json
 from wmlib.records.progress import tell
 from wmlib.records.run_folder import RunFolder
@@ -210,6 +211,9 @@ class Run(Common):
         same = {f.name: getattr(self, f.name) for f in dataclasses.fields(Common)}
         stages = self.stages
         _refuse_what_cannot_follow(self.run, stages, self.seed)
+        if stages.collect.cluster or stages.evolve.cluster or stages.evaluate.cluster:
+            with needing("--cluster"):
+                importlib.import_module("ray")
         see = "train V, encode every frame" if task.pictures else "keep every state (z is it)"
         steps: list[tuple[str, Common]] = [
             (

@@ -28,13 +28,23 @@ from wmlib.seeds import ORDER, update_rng
 
 
 class EpisodeBatches:
-    """B episodes per update, each from its start; of longer ones, a window at a random place."""
+    """B episodes per update, each from its start; of longer ones, a window at a random place.
+
+    With `recent`, half of them are drawn from so many last episodes.
+    """
 
     def __init__(
-        self, latents: Latents, episodes: np.ndarray, batch_size: int, window: int, seed: int
+        self,
+        latents: Latents,
+        episodes: np.ndarray,
+        batch_size: int,
+        window: int,
+        seed: int,
+        recent: int = 0,
     ) -> None:
         self.latents, self.episodes, self.seed = latents, episodes, seed
         self.batch_size, self.window = min(batch_size, len(episodes)), window
+        self.recent = episodes[-recent:] if recent else episodes[:0]
 
     def make(self, update: int) -> Batch:
         """The batch of an update; each pass over the data takes every episode once."""
@@ -43,6 +53,8 @@ class EpisodeBatches:
         order = update_rng(self.seed, epoch, ORDER).permutation(self.episodes)
         chosen = order[place * self.batch_size : (place + 1) * self.batch_size]
         rng = update_rng(self.seed, update)
+        if len(self.recent):
+            chosen[::2] = rng.choice(self.recent, len(chosen[::2]))
         lengths = self.latents.lengths[chosen]
         late = rng.integers(0, np.maximum(lengths - self.window, 0) + 1)  # 0 for whole episodes
         taken = np.minimum(lengths, self.window)

@@ -7,6 +7,7 @@ alone. How it is stored is told in wmlib/data/store.py.
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ from numpy.typing import NDArray
 from wmlib.data.policies import Mixture, Policy, make_policy
 from wmlib.data.store import Episode, RolloutStore
 from wmlib.errors import UserError
+from wmlib.model.actions import action_space
 from wmlib.records.progress import EpisodeBar
 from wmlib.records.run_folder import PICTURE_ID
 from wmlib.tasks import get_task
+from wmlib.worlds.crew import Crew, on_cluster
 from wmlib.worlds.real import game_id, make_games
 
 PATIENCE = 1000
@@ -32,8 +35,11 @@ def play(
     next_episode: Callable[[], tuple[int, int] | None],
     record: tuple[str, ...] = (),
     progress: Callable[[int], object] = lambda steps: None,
+    patience: int = 0,
 ) -> Iterator[Episode]:
     """Play episodes over the slots of `env` (autoreset disabled) and yield each as it ends.
+
+    With `patience`, one is also left when so many steps have brought no reward above 0.
 
     `next_episode()` gives (number, seed), or None when there is none to begin; it is asked again
     whenever an episode has ended and the caller has had it. `record` names values of `info` to
@@ -70,11 +76,17 @@ def play(
         free[:] = False
         for slot, episode in slots.items():
             episode.rewards.append(float(rewards[slot]))
-            if terminated[slot] or truncated[slot]:
+            left = truncated[slot] or in_vain(episode.rewards, patience)
+            if terminated[slot] or left:
                 free[slot] = True
                 episode.terminated = bool(terminated[slot])
-                episode.truncated = bool(truncated[slot])
+                episode.truncated = bool(left)
                 yield episode
+
+
+def in_vain(rewards: list[float], patience: int) -> bool:
+    """Whether the last `patience` steps of an episode brought no reward (0: never)."""
+    return 0 < patience <= len(rewards) and max(rewards[-patience:]) <= 0
 
 
 def _update(seen: dict, info: dict, record: tuple[str, ...], mask: NDArray[np.bool_]) -> dict:
@@ -90,6 +102,40 @@ def _update(seen: dict, info: dict, record: tuple[str, ...], mask: NDArray[np.bo
     }
 
 
+class _Games:
+    """Games and who plays them, as a worker of a cluster holds them."""
+
+    def __init__(self, make: Callable[[], VectorEnv], policy: Policy, patience: int) -> None:
+        self.env, self.policy, self.patience = make(), policy, patience
+
+
+def _play_some(
+    games: _Games, episodes: list[tuple[int, int]], record: tuple[str, ...]
+) -> list[Episode]:
+    upcoming = iter(episodes)
+    following = partial(next, upcoming, None)
+    return list(play(games.env, games.policy, following, record, patience=games.patience))
+
+
+def _play_spread(
+    crew: Crew,
+    slots: int,
+    next_episode: Callable[[], tuple[int, int] | None],
+    record: tuple[str, ...],
+    progress: Callable[[int], object],
+) -> Iterator[Episode]:
+    """As `play`, by the workers of a crew, of which each takes `slots` episodes at a time."""
+
+    def next_task() -> tuple | None:
+        some = [job for _ in range(slots) if (job := next_episode()) is not None]
+        return (some, record) if some else None
+
+    for _, episodes in crew.run(_play_some, next_task):
+        for episode in episodes:
+            progress(episode.length)
+            yield episode
+
+
 def collect(
     task: str,
     policy: str | Policy,
@@ -102,6 +148,8 @@ def collect(
     min_episode_steps: int = 1,
     record: tuple[str, ...] = (),
     progress: bool = True,
+    patience: int = 0,
+    cluster: str = "",
     **options: Any,
 ) -> RolloutStore:
     """Play until `episodes` episodes of at least `min_episode_steps` are stored under `path`.
@@ -111,8 +159,10 @@ def collect(
     interruptions: the same call goes on where the last one stopped. (An agent as the policy
     calculates in batches, whose rounding depends on their size.) `policy` is a name from
     wmlib.data.policies or an object like them; a store may hold episodes of several, its index says
-    who played. `game` is "reference" or "batched". `options` go to the
-    environment.
+    who played. `game` is "reference" or "batched". With `patience`, an episode is left when so many
+    steps have brought no reward. `cluster` is the address of a Ray cluster, or "auto"
+    (wmlib.worlds.cluster): then `num_envs` games are played on each of its cores, and stored here.
+    `options` go to the environment.
     """
     game_task = get_task(task)
     game_id(game_task, game)  # refuses before anything is written
@@ -124,6 +174,8 @@ def collect(
         "min_episode_steps": min_episode_steps,
         "picture": PICTURE_ID,
     }
+    if patience:
+        facts["patience"] = patience
     store = RolloutStore(path, facts)
     queue = _Queue(store, episodes, seed)
     if queue.missing == 0:
@@ -132,10 +184,11 @@ def collect(
     steps = game_task.max_episode_steps if max_episode_steps is None else max_episode_steps
     with ExitStack() as stack:
         stack.callback(store.close)
-        if not isinstance(policy, str) and policy.is_agent:
+        player = make_policy(policy, action_space(game_task)) if isinstance(policy, str) else policy
+        if player.is_agent:
             store.admit_agents()
-        env = make_games(game_task, min(num_envs, queue.missing), steps, game, **options)
-        stack.callback(env.close)
+        slots = min(num_envs, queue.missing)
+        make = partial(make_games, game_task, slots, steps, game, **options)
         bar = EpisodeBar(
             f"{episodes} episodes of {task}",
             episodes,
@@ -145,8 +198,15 @@ def collect(
             disable=not progress,
         )
         stack.callback(bar.close)
-        player = make_policy(policy, env.single_action_space) if isinstance(policy, str) else policy
-        for episode in play(env, player, queue.next, record, bar.update):
+        if cluster:
+            crew = on_cluster(partial(_Games, make, player, patience), cluster)
+            stack.callback(crew.close)
+            played = _play_spread(crew, slots, queue.next, record, bar.update)
+        else:
+            env = make()
+            stack.callback(env.close)
+            played = play(env, player, queue.next, record, bar.update, patience)
+        for episode in played:
             keep = episode.length >= min_episode_steps
             who = player.member(episode.seed) if isinstance(player, Mixture) else player
             store.append(episode, who.name, keep)

@@ -34,7 +34,6 @@ from wmlib.records.run_folder import NEEDS, RunFolder
 from wmlib.records.stage import Stage
 from wmlib.tasks import Task
 from wmlib.worlds.dream import DreamEnv
-from wmlib.worlds.features import FeatureVectorEnv
 from wmlib.worlds.play import Arena
 from wmlib.worlds.real import game_id
 
@@ -45,14 +44,6 @@ def _teachers(run: RunFolder, task: Task, random_memory: bool, seed: int) -> Age
     if random_memory:
         agent.memory = agent.memory.untrained_copy(seed)
     return agent
-
-
-def training_world(
-    run: RunFolder, task: Task, config: EvolveConfig, seed: int, device: str
-) -> FeatureVectorEnv:
-    """The world that C is evolved in; made anew inside every worker process."""
-    agent = _teachers(run, task, config.random_memory, seed)
-    return agent.world(config.world, config.slots, device)
 
 
 def _check_world(agent: Agent, world: World) -> None:
@@ -80,8 +71,11 @@ def evolve_run(
     The search begins at `begin` (n_params,), or where `config` says. Leaves controllers and the
     learning curve in RUN/`output`.
     """
-    if config.workers and device.type == "cuda":
-        raise UserError("--workers spreads over CPU processes; with --device cuda use --slots")
+    if config.workers and config.cluster:
+        raise UserError("--workers and --cluster are two ways to spread: leave one out")
+    if (config.workers or config.cluster) and device.type == "cuda":
+        flag = "--workers" if config.workers else "--cluster"
+        raise UserError(f"{flag} spreads over CPU processes: give --device cpu, or use --slots")
     if config.scaled and config.controller != "linear":
         raise UserError(f"--scaled is for a linear C: not with --controller {config.controller}")
     _check_output(output)
@@ -98,10 +92,11 @@ def evolve_run(
     with Stage(folder, "evolve", config, seed, inputs, device, least) as stage:
         if not stage.done:
             controller = agent.new_controller(config.controller)
-            make_world = partial(training_world, run, task, config, seed, str(device))
+            make_world = partial(agent.world, config.world, config.slots, str(device))
             facts = {"memory_seed": seed} if config.random_memory else {}
             with ExitStack() as stack:
-                arena = stack.enter_context(closing(Arena(make_world, config.workers)))
+                arena = Arena(make_world, config.workers, config.cluster)
+                stack.callback(arena.close)
                 check = real_check(stack, agent, controller, config, device)
                 units = None
                 if config.scaled:

@@ -6,6 +6,9 @@ paper, section "Iterative Training Procedure").
     3. M learns p(x', r', … | x, a, h) from all episodes so far; C learns inside M.
     4. Back to 2 until the task is done.
 
+M and C may learn anew in each round, or go on where the last one left them: then rounds can be
+many and short, and C is seldom far from what M has seen of it.
+
 Each round is a run folder, RUN/round_01 and so on, made of the stages of any run; all rounds share
 RUN/rollouts. So it stops and resumes as the stages do, and an agent of any round can be loaded,
 scored and filmed. (The paper lets C learn while it plays, too. Here it learns in dreams alone.)
@@ -36,9 +39,10 @@ from wmlib.learning.vision import vision_run
 from wmlib.model.memory import MDNRNN
 from wmlib.model.vision import VAE, StateVision, Vision
 from wmlib.records.files import read_json, write_json
+from wmlib.records.keeper import hand_on
 from wmlib.records.progress import tell
 from wmlib.records.run_folder import RunFolder, is_finished
-from wmlib.records.stage import Stage
+from wmlib.records.stage import CLAIM, Stage
 from wmlib.tasks import Task
 
 LEARN: dict[str, Callable[..., dict[str, Any]]] = {
@@ -91,16 +95,19 @@ def iterate(
 
 def _told(row: dict[str, Any], config: IterateConfig) -> str:
     """One line about a round, for those who wait."""
-    return (
+    told = (
         f"round {row['round']} of {config.iterations}: {row['real_steps']:,} real steps, dream "
-        f"{row['dream_return']:.0f}, game {row['real_return']:.0f} ± {row['real_sem']:.0f}"
+        f"{row['dream_return']:.0f}"
     )
+    if "real_return" in row:
+        told += f", game {row['real_return']:.0f} ± {row['real_sem']:.0f}"
+    return told
 
 
 def _stored_row(here: RunFolder) -> dict[str, Any] | None:
     """What came of a round that is finished; up to version 0.1.0 its manifest told it."""
     if (here.path / "round.json").exists():
-        return read_json(here.path / "round.json", real_return=float)
+        return read_json(here.path / "round.json", dream_return=float)
     if (here.path / "manifest.json").exists():
         return read_json(here.path / "manifest.json", result=dict)["result"]
     return None
@@ -114,12 +121,14 @@ def _refuse_unused(config: IterateConfig, seed: int) -> None:
     taught = getattr(config, config.learner)
     if not isinstance(taught.world, DreamWorld):
         raise UserError(f"--{config.learner}.world real: iterate trains C in the dream")
-    if config.go_on and (config.learner != "evolve" or config.evolve.controller == "linear"):
+    if config.go_on and config.learner == "gradient":
+        raise UserError("--go-on is for --learner evolve or policy: the gradient begins anew")
+    if config.go_on and not config.memory_goes_on and taught.controller == "linear":
         raise UserError(
-            "--go-on is for an evolved C that sees z alone (--evolve.controller z or hidden): a C "
-            "that sees h cannot play behind another M"
+            "--go-on is for a C that sees z alone (--evolve.controller z or hidden), or with "
+            "--memory-goes-on: a C that sees h cannot play behind another M"
         )
-    wanted = {"random_memory": False, "workers": 0, "start": ""}
+    wanted = {"random_memory": False, "workers": 0, "cluster": "", "start": ""}
     for name, value in wanted.items():
         if getattr(taught, name, value) != value:
             raise UserError(
@@ -139,41 +148,45 @@ def _round(
     """One round: play with `agent`, train M and C anew; what came of it goes to round.json, too."""
     task, here = agent.task, run.round(number)
     heading = f"round {number} of {config.iterations}"
-    tell(f"{heading}, 1 of 4: play {config.episodes} episodes")
+    first = config.first_episodes or config.episodes
+    new = first if number == 1 else config.episodes
+    tell(f"{heading}, 1 of 4: play {new} episodes")
     here.stage("", create=True)
-    player: Policy = ExploringPolicy(agent, config.exploration)
+    player: Policy = ExploringPolicy(agent, config.exploration, config.varied)
     if number == 1 and config.first:
         player = make_player(config.first, task, config.exploration)
     store = collect(
         task.name,
         player,
-        config.episodes * number,
+        first + config.episodes * (number - 1),
         seeds.first_of_run(seed),
         run.path / "rollouts",
-        num_envs=min(config.episodes, 64 if config.game == "batched" else 8),
+        num_envs=min(new, 64 if config.game == "batched" else 8),
         game=config.game,
         max_episode_steps=task.max_episode_steps,
         min_episode_steps=config.min_episode_steps,
+        patience=config.patience,
     )
     tell(f"{heading}, 2 of 4: train M" if task.state_scale else f"{heading}, 2 of 4: V and M")
     if number not in config.see:
         _keep_seeing(run.round(number - 1), here)
     vision_run(here, task, config.vision, seed, device)
-    train_memory(here, config.memory, seed, device, task)
+    _remember(run, here, task, config, number, seed, device)
     tell(f"{heading}, 3 of 4: C learns in M's dream")
-    dreamed = _learn(here, agent, config, number, seed, device)
-    tell(f"{heading}, 4 of 4: score it in the game")
-    slots = min(8, config.score_episodes)
-    scoring = EvaluateConfig(config.score_episodes, slots, task.max_episode_steps)
-    score = evaluate_run(here.path, task, scoring, seeds.VALIDATION.start, device)
-    row = {"round": number} | _row(store, config.episodes, task)
-    row |= {"dream_return": dreamed["mean_return"], "real_return": score["mean"]}
-    row |= {"real_sem": score["sem"], "n": score["n"]}
+    dreamed = _learn(run, here, agent, config, number, seed, device)
+    row = {"round": number} | _row(store, new, task) | {"dream_return": dreamed["mean_return"]}
+    if number % config.score_every == 0 or number == config.iterations:
+        tell(f"{heading}, 4 of 4: score it in the game")
+        slots = min(8, config.score_episodes)
+        scoring = EvaluateConfig(config.score_episodes, slots, task.max_episode_steps)
+        score = evaluate_run(here.path, task, scoring, seeds.VALIDATION.start, device)
+        row |= {"real_return": score["mean"], "real_sem": score["sem"], "n": score["n"]}
     write_json(here.path / "round.json", row)
     return row
 
 
 def _learn(
+    run: RunFolder,
     here: RunFolder,
     before: Agent,
     config: IterateConfig,
@@ -183,10 +196,39 @@ def _learn(
 ) -> dict[str, Any]:
     """C in the dream of the round's M; what is known of it."""
     settings = getattr(config, config.learner)
-    if config.learner == "evolve" and config.go_on and number > 1:
-        settings = replace(settings, sigma0=config.go_on * settings.sigma0)
-        return evolve_run(here, "controller", before.task, settings, seed, device, before.params)
+    if config.go_on and number > 1:
+        if config.learner == "evolve":
+            settings = replace(settings, sigma0=config.go_on * settings.sigma0)
+            begin = before.params
+            return evolve_run(here, "controller", before.task, settings, seed, device, begin)
+        settings = replace(settings, updates=number * settings.updates)
+        _go_on(run.round(number - 1), here, "controller")
     return LEARN[config.learner](here, "controller", before.task, settings, seed, device)
+
+
+def _remember(
+    run: RunFolder,
+    here: RunFolder,
+    task: Task,
+    config: IterateConfig,
+    number: int,
+    seed: int,
+    device: torch.device,
+) -> None:
+    """The round's M: a new one, or the last one trained on."""
+    more, settings = config.memory_goes_on, config.memory
+    if more and number > 1:
+        rate = settings.learning_rate * settings.learning_rate_decay**settings.updates
+        updates = settings.updates + (number - 1) * more
+        settings = replace(settings, updates=updates, learning_rate=rate, learning_rate_decay=1.0)
+        _go_on(run.round(number - 1), here, "memory")
+    train_memory(here, settings, seed, device, task, keep=more > 0)
+
+
+def _go_on(before: RunFolder, here: RunFolder, stage: str) -> None:
+    """Begin a training where the last round's has ended, unless it has begun already."""
+    if not (here.path / stage / CLAIM).exists():
+        hand_on(before.path / stage, here.path / stage)
 
 
 def _keep_seeing(before: RunFolder, here: RunFolder) -> None:

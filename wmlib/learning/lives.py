@@ -121,8 +121,8 @@ class Dreams(Lives):
         self.alive = torch.zeros(env.num_envs, device=env.device)
         """(N,) the chance that C still lives"""
         pays = "reward" in env.memory.heads
-        self.told_as = ("reward", 1000.0) if pays else ("risk", -10.0)
-        self.scale = 1.0 if pays else 100.0  # a critic learns numbers of about 1 faster
+        self.scale = 0.1 if pays else 100.0  # a critic learns numbers of about 1 faster
+        self.told_as = ("reward", 1000 / self.scale) if pays else ("risk", -1000 / self.scale)
 
     def told(self, seen: Experience) -> dict[str, Tensor]:
         """The risk of dying, or the reward, in 1,000 steps."""
@@ -136,10 +136,12 @@ class Dreams(Lives):
         """What the step was worth. A dream is left behind, not lost: M could dream on."""
         out, memory = self.env.imagine(actions), self.env.memory
         self.alive = self.alive * torch.exp(log_survival(memory, out))
-        cap = self.env.mind.steps >= self.env.world.max_episode_steps
-        over = (self.alive < self.config.alive_above) | cap
-        reward = self.scale * worth(memory, out)
-        return reward, over, torch.zeros_like(over), torch.full_like(reward, self.config.discount)
+        cap = self.config.horizon or self.env.world.max_episode_steps
+        over = (self.alive < self.config.alive_above) | (self.env.mind.steps >= cap)
+        reward = worth(memory, out)
+        came = (reward / self.config.reward_size).clamp(0, 1)
+        discount = self.config.discount * self.config.reward_discount**came
+        return self.scale * reward, over, torch.zeros_like(over), discount
 
 
 class Games(Lives):

@@ -3,6 +3,7 @@
 Letters as in wmlib.model.memory.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from wmlib.model.memory import (
     load_memory,
 )
 from wmlib.model.mixture import nll
-from wmlib.records.keeper import Keeper
+from wmlib.records.keeper import CHECKPOINT, Keeper
 from wmlib.records.run_folder import RunFolder
 from wmlib.records.stage import Stage
 from wmlib.records.weights import save_weights
@@ -36,16 +37,22 @@ from wmlib.tasks import Task
 
 
 def train_memory(
-    run: RunFolder, config: MemoryConfig, seed: int, device: torch.device, task: Task
+    run: RunFolder,
+    config: MemoryConfig,
+    seed: int,
+    device: torch.device,
+    task: Task,
+    keep: bool = False,
 ) -> MDNRNN:
     """Train M on RUN/latents into RUN/memory; goes on where it stopped.
 
-    Returns M as it is published (float16 weights).
+    With `keep` the last checkpoint stays, for a training that goes on from it. Returns M as it is
+    published (float16 weights).
     """
     folder = run.stage("memory", create=True)
     with Stage(folder, "memory", config, seed, identity(run.stage("latents")), device) as stage:
         if not stage.done:
-            latents = load_latents(run.stage("latents"))
+            latents = _limited(load_latents(run.stage("latents")), config.reward_limit)
             sizes = latents.mu.shape[1], latents.actions.shape[1]
             with torch.random.fork_rng(devices=[]):  # the caller's dice stay
                 torch.manual_seed(seed)
@@ -56,9 +63,17 @@ def train_memory(
             stage.result |= counts | held_out
             save_weights(folder / WEIGHTS, memory.state_dict(), task=task.name, **memory.shape)
             published = load_memory(folder / WEIGHTS, task).to(device)
-            save_weights(folder / MOMENTS, moments(published, latents, seed)._asdict())
-    (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+            where = {"recent": config.recent, "within": config.begin_within}
+            begin = moments(published, latents, seed, **where)
+            save_weights(folder / MOMENTS, begin._asdict())
+    if not keep:
+        (folder / CHECKPOINT).unlink(missing_ok=True)
     return load_memory(folder / WEIGHTS, task).to(device)
+
+
+def _limited(latents: Latents, limit: float) -> Latents:
+    """The same with rewards cut to ± `limit` (0: as they are)."""
+    return replace(latents, rewards=latents.rewards.clip(-limit, limit)) if limit else latents
 
 
 def _fit(
@@ -71,8 +86,11 @@ def _fit(
 ) -> dict[str, Any]:
     """The training loop of M. Returns its last row of metrics."""
     train, held_out = latents.split()
-    kind = EpisodeBatches if config.batching == "episodes" else StreamBatches
-    data = kind(latents, train, config.batch_size, config.window, seed)
+    cut = latents, train, config.batch_size, config.window, seed
+    if config.batching == "episodes":
+        data: EpisodeBatches | StreamBatches = EpisodeBatches(*cut, config.recent)
+    else:
+        data = StreamBatches(*cut)
     weights = [p for p in memory.parameters() if p.requires_grad]
     optimizer = torch.optim.Adam(weights, config.learning_rate, fused=True)
     total = config.updates
@@ -101,18 +119,33 @@ def _fit(
 
 
 @torch.no_grad()
-def moments(memory: MDNRNN, latents: Latents, seed: int, count: int = 1024) -> Moments:
+def moments(
+    memory: MDNRNN,
+    latents: Latents,
+    seed: int,
+    count: int = 1024,
+    recent: int = 0,
+    within: int = 0,
+) -> Moments:
     """`count` moments of the training episodes, a quarter of them first frames.
 
-    At each, (h, c) is what `memory` remembers when it has lived through the episode so far (z
-    sampled, as in the game).
+    With `recent`, about half of their episodes are from so many last ones; with `within`, a moment
+    is at most so many steps after a reward. At each, (h, c) is what `memory` remembers when it has
+    lived through the episode so far (z sampled, as in the game).
     """
     rng = update_rng(seed, 0, STARTS)
     train, _ = latents.split()
-    chosen = rng.choice(train, min(len(train), count // 4), replace=False)
+    share = None
+    if 0 < recent < len(train):
+        share = np.full(len(train), 0.5 / (len(train) - recent))
+        share[-recent:] = 0.5 / recent
+    chosen = rng.choice(train, min(len(train), count // 4), replace=False, p=share)
     lengths = latents.lengths[chosen]
     row = rng.integers(len(chosen), size=count)
-    step = np.where(np.arange(count) % 4 == 0, 0, rng.integers(0, lengths[row]))
+    step = rng.integers(0, lengths[row])
+    if within:
+        step = _lately_paid(latents, chosen[row], step, within)
+    step[::4] = 0
     device = memory.output.weight.device
     state = memory.initial_state(len(chosen), device)
     h, c = torch.zeros(2, count, memory.n_h, device=device)
@@ -126,6 +159,17 @@ def moments(memory: MDNRNN, latents: Latents, seed: int, count: int = 1024) -> M
     at = latents.first[chosen[row]] + step
     mu, logvar = (torch.from_numpy(x[at].astype(np.float32)) for x in (latents.mu, latents.logvar))
     return Moments(mu, logvar, h.cpu(), c.cpu(), torch.from_numpy((step == 0).astype(np.float32)))
+
+
+def _lately_paid(
+    latents: Latents, episode: np.ndarray, step: np.ndarray, within: int
+) -> np.ndarray:
+    """Steps (S,) moved back to at most `within` after the last reward before them, or to 0."""
+    moved = np.zeros_like(step)
+    for i, (first, at) in enumerate(zip(latents.first[episode], step)):
+        paid = np.flatnonzero(latents.rewards[first : first + at] > 0)
+        moved[i] = min(at, paid[-1] + 1 + at % within) if len(paid) else 0
+    return moved
 
 
 @torch.inference_mode()

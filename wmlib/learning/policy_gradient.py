@@ -170,7 +170,8 @@ def learn_policy(
 ) -> dict[str, float]:
     """Train C in `lives` and leave controllers and metrics in `folder`; resumes bit for bit.
 
-    The checkpoint stays, so that a finished training can go on to more updates.
+    The checkpoint stays, so that a finished training can go on to more updates, in other lives too
+    (wmlib.records.keeper.hand_on).
 
     Every `check_every` updates C is kept (`update_00250`, …), and `check` may score it (without
     chance) in the world it learns in, `mean_return`, and in the real game, `real_return`; the best
@@ -189,7 +190,7 @@ def learn_policy(
     if keeper.extra:
         kept = {k: keeper.extra.pop(k) for k in list(keeper.extra) if k.startswith("update_")}
         lives.restore(keeper.extra)
-    else:  # how far do the features swing while C acts by chance alone?
+    if keeper.update == 0:  # how far do the features swing while C acts by chance alone?
         by_chance = lives.play(learner, update_rng(seed, 0, FIRST_LIVES))
         learner.scale.copy_(by_chance.features.std(dim=(0, 1))[: learner.n_seen] + 1e-3)
     with keeper:

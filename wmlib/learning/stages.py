@@ -1,6 +1,7 @@
 """The first and the last stage of a run: collect data, score the agent."""
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from wmlib.records.run_folder import RunFolder
 from wmlib.records.stage import Stage
 from wmlib.tasks import Task
 from wmlib.worlds.evaluate import Scores, evaluate
-from wmlib.worlds.real import game_id
+from wmlib.worlds.play import Arena
+from wmlib.worlds.real import GameFeatures, game_id
 
 
 def collect_run(run: RunFolder, task: Task, config: CollectConfig, seed: int) -> RolloutStore:
@@ -55,6 +57,7 @@ def collect_run(run: RunFolder, task: Task, config: CollectConfig, seed: int) ->
             config.game,
             config.max_episode_steps,
             config.min_episode_steps,
+            cluster=config.cluster,
         )
         stage.result |= {
             "episodes": len(store),
@@ -103,7 +106,8 @@ def _score(
     """Play with a progress bar; `kept` as in wmlib.worlds.evaluate."""
     assert agent.controller is not None
     slots, total = min(config.slots, config.episodes), config.episodes
-    env = agent.real(slots, config.max_episode_steps, device=device)
+    make = partial(agent.real, slots, config.max_episode_steps, device=device)
+    arena = Arena(make, cluster=config.cluster)
     known, keep = kept or ({}, lambda *row: None)
     steps = sum(length for _, length in known.values())
     bar = EpisodeBar(f"play {total} episodes", total, config.max_episode_steps, len(known), steps)
@@ -114,8 +118,13 @@ def _score(
 
     try:
         given = agent.controller, agent.params, total, first_seed
-        result = evaluate(env, *given, bar.update, known, ended)
+        result = evaluate(arena, *given, bar.update, known, ended)
+        return result | {"reference": arena.ask(_is_reference)}
     finally:
         bar.close()
-        env.close()
-    return result | {"reference": bool(env.games.metadata.get("reference"))}
+        arena.close()
+
+
+def _is_reference(world: GameFeatures) -> bool:
+    """Whether scores may be published on that game."""
+    return bool(world.games.metadata.get("reference"))

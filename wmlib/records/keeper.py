@@ -29,8 +29,23 @@ from wmlib.seeds import update_rng
 CHECKPOINT_SECONDS = 30.0
 """A killed training loses at most about this much work."""
 
+CHECKPOINT = "checkpoint.safetensors"
+
 STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 """Signals that ask a training to save and stop."""
+
+
+def hand_on(before: Path, here: Path) -> None:
+    """Let the training in the folder `here` go on from where the one in `before` has ended.
+
+    It takes over weights, optimizer and the count of updates; what else went on, and the metrics,
+    begin anew.
+    """
+    tensors, state = load_checkpoint(before / CHECKPOINT)
+    tensors = {name: t for name, t in tensors.items() if not name.startswith("extra/")}
+    here.mkdir(parents=True, exist_ok=True)
+    fresh = {"update": state["update"], "seconds": 0.0, "sums": {}, "counted": 0}
+    save_checkpoint(here / CHECKPOINT, tensors, fresh)
 
 
 def update_generator(seed: int, update: int) -> torch.Generator:
@@ -57,7 +72,7 @@ class Keeper:
         log_every: int,
     ) -> None:
         self.stage, self.total, self.log_every = folder.name, total, log_every
-        self.path = folder / "checkpoint.safetensors"
+        self.path = folder / CHECKPOINT
         self.metrics = Metrics(folder / "metrics.jsonl")
         self.model, self.optimizer = model, optimizer
         self.update, self.extra = 0, dict[str, Tensor]()
@@ -146,8 +161,12 @@ class Keeper:
         self._sums, self._counted, self._row_start = {}, 0, now
 
     def save_if_due(self, **extra: Tensor) -> None:
-        """Save a checkpoint twice a minute and when asked to stop; then raise KeyboardInterrupt."""
-        if not self._stop and time.perf_counter() - self._last_save < CHECKPOINT_SECONDS:
+        """Save a checkpoint twice a minute, at the end, and when asked to stop.
+
+        After the last one it raises KeyboardInterrupt.
+        """
+        waits = time.perf_counter() - self._last_save < CHECKPOINT_SECONDS
+        if not self._stop and waits and self.update < self.total:
             return
         tensors = training_tensors(self.model, self.optimizer)
         tensors |= {f"extra/{name}": tensor for name, tensor in extra.items()}

@@ -23,11 +23,11 @@ from wmlib.records.metrics import Metrics
 from wmlib.records.progress import tell
 from wmlib.records.run_folder import versions
 from wmlib.worlds.features import FeatureVectorEnv
-from wmlib.worlds.play import play, standard_error
+from wmlib.worlds.play import Arena, standard_error
 
 
 def evaluate(
-    env: FeatureVectorEnv,
+    world: FeatureVectorEnv | Arena,
     controller: Controller,
     params: Tensor,
     episodes: int,
@@ -38,6 +38,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """Play seeds first_seed, first_seed + 1, … once each; mean, std, standard error, returns.
 
+    `world` is one vector environment, or an arena whose workers share the episodes.
     `known` are (return, length) of seeds that need not be played again; `keep` is called with
     (seed, return, length) of every episode that ends.
     """
@@ -49,10 +50,11 @@ def evaluate(
         keep(jobs[job][1], total, length)
 
     if jobs:
-        play(env, controller, params[None].to(env.device), jobs, progress, finished)
+        arena = world if isinstance(world, Arena) else Arena(lambda: world)
+        arena.play(controller, params[None], jobs, progress, finished)
     returns = np.array([known[seed][0] for seed in every])
     return {
-        "task": env.task.name,
+        "task": controller.task.name,
         "mean": float(returns.mean()),
         "std": float(returns.std(ddof=1)) if episodes > 1 else 0.0,
         "sem": standard_error(returns),

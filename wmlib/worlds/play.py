@@ -7,15 +7,10 @@ speed and the rounding of sums (which a long episode may amplify). Training, eva
 chapters all call this `play`.
 """
 
-import multiprocessing
-import multiprocessing.util
-import os
-import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import parent_process
-from multiprocessing.process import BaseProcess
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +18,11 @@ from torch import Tensor
 
 from wmlib import seeds
 from wmlib.model.controller import Controller
+from wmlib.worlds.crew import Crew, Processes, Task, chunks, on_cluster
 from wmlib.worlds.features import FeatureVectorEnv
+
+Job = tuple[int, int]
+"""(row of `params`, episode seed)"""
 
 
 @dataclass
@@ -39,7 +38,7 @@ def play(
     env: FeatureVectorEnv,
     controller: Controller,
     params: Tensor,
-    jobs: Sequence[tuple[int, int]],
+    jobs: Sequence[Job],
     progress: Callable[[int], object] = lambda steps: None,
     finished: Callable[[int, float, int], object] = lambda job, total, length: None,
     together: int | None = None,
@@ -81,78 +80,87 @@ def play(
     return Played(returns, lengths)
 
 
-# ---------------------------------------------------------------- candidates over processes
-
-_worker_env: FeatureVectorEnv | None = None
+# ---------------------------------------------------------------- candidates over workers
 
 
-def _end_with(parent: BaseProcess) -> None:
-    parent.join()  # returns when the parent is gone, however it went
-    os._exit(1)
+def _chunk(params: Tensor, jobs: Sequence[Job]) -> tuple[np.ndarray, list[Job]]:
+    """The parameters that some jobs need, each once, and the jobs that name their rows."""
+    rows = sorted({candidate for candidate, _ in jobs})
+    place = {candidate: row for row, candidate in enumerate(rows)}
+    return params[rows].numpy(), [(place[candidate], seed) for candidate, seed in jobs]
 
 
-def _start_worker(make_env: Callable[[], FeatureVectorEnv]) -> None:
-    global _worker_env
-    # A killed search must not leave workers behind that play on for nobody.
-    threading.Thread(target=_end_with, args=[parent_process()], daemon=True).start()
-    torch.set_num_threads(1)  # one core per process: the processes are the parallelism
-    _worker_env = make_env()
-    # A process exits without closing anything, and games in processes of their own live on.
-    multiprocessing.util.Finalize(None, _worker_env.close, exitpriority=10)
-
-
-def _play_in_worker(
-    controller: Controller, params: np.ndarray, jobs: list[tuple[int, int]]
+def _play_chunk(
+    env: FeatureVectorEnv, _: range, controller: Controller, params: np.ndarray, jobs: list[Job]
 ) -> Played:
-    assert _worker_env is not None
-    return play(_worker_env, controller, torch.from_numpy(params), jobs)
+    return play(env, controller, torch.from_numpy(params), jobs)
+
+
+def _num_envs(env: FeatureVectorEnv) -> int:
+    return env.num_envs
 
 
 class Arena:
-    """Where candidates play: in this process, or spread over `workers` processes.
+    """Where candidates play: in this process, spread over `workers` of them, or over a cluster.
 
-    A worker that dies raises `BrokenProcessPool` here instead of hanging; an error in a worker
-    arrives with its own traceback.
+    `cluster` is the address of a Ray cluster, or "auto" (wmlib.worlds.cluster). Workers take chunks
+    of the jobs from one queue. Which chunks there are changes no return but by rounding: a world's
+    batch has the same size in any of them, and an episode's noise does not know its neighbours.
     """
 
-    def __init__(self, make_env: Callable[[], FeatureVectorEnv], workers: int = 0) -> None:
-        self.pool = None
-        self.env = None
-        if workers:
-            self.pool = ProcessPoolExecutor(
-                workers,
-                mp_context=multiprocessing.get_context("spawn"),
-                initializer=_start_worker,
-                initargs=(make_env,),
-            )
-            self.workers = workers
+    def __init__(
+        self, make_env: Callable[[], FeatureVectorEnv], workers: int = 0, cluster: str = ""
+    ) -> None:
+        self.env: FeatureVectorEnv | None = None
+        self.crew: Crew | None = None
+        if cluster:
+            self.crew = on_cluster(make_env, cluster)
+        elif workers:
+            self.crew = Processes(make_env, workers)
         else:
             self.env = make_env()
+
+    def ask(self, question: Callable[[Any], Any]) -> Any:
+        """`question(world)`, asked of one of the worlds."""
+        if self.crew is None:
+            assert self.env is not None
+            return question(self.env)
+        tasks = iter([()])
+        ((_, answer),) = self.crew.run(question, lambda: next(tasks, None))
+        return answer
+
+    @cached_property
+    def slots(self) -> int:
+        """Episodes that one world plays side by side."""
+        return self.ask(_num_envs)
 
     def play(
         self,
         controller: Controller,
         params: Tensor,
-        jobs: Sequence[tuple[int, int]],
+        jobs: Sequence[Job],
         progress: Callable[[int], object] = lambda steps: None,
+        finished: Callable[[int, float, int], object] = lambda job, total, length: None,
     ) -> Played:
-        """As `play`; with processes, the jobs are dealt into one share for each."""
-        if self.env is not None:
+        """As the function `play`; with workers, news come whenever a chunk has been played."""
+        if self.crew is None:
+            assert self.env is not None
             device_params = params.to(getattr(self.env, "device", "cpu"))
-            return play(self.env, controller, device_params, jobs, progress)
-        assert self.pool is not None
-        shares = [list(jobs[i :: self.workers]) for i in range(self.workers)]
-        futures = [
-            self.pool.submit(_play_in_worker, controller, params.numpy(), share)
-            for share in shares
-            if share
-        ]
+            return play(self.env, controller, device_params, jobs, progress, finished)
+        dealt = chunks(len(jobs), self.crew.count, self.slots)
+
+        def next_task() -> Task | None:
+            places = next(dealt, None)
+            if places is None:
+                return None
+            return (places, controller, *_chunk(params, jobs[places.start : places.stop]))
+
         played = Played(np.zeros(len(jobs)), np.zeros(len(jobs), dtype=np.int64))
-        for i, future in enumerate(futures):
-            share = future.result()
-            played.returns[i :: self.workers] = share.returns
-            played.lengths[i :: self.workers] = share.lengths
-            progress(int(share.lengths.sum()))
+        for (places, *_), part in self.crew.run(_play_chunk, next_task):
+            played.returns[places], played.lengths[places] = part.returns, part.lengths
+            progress(int(part.lengths.sum()))
+            for job in places:
+                finished(job, float(played.returns[job]), int(played.lengths[job]))
         return played
 
     def score(
@@ -168,9 +176,9 @@ class Arena:
         return float(returns.mean()), standard_error(returns)
 
     def close(self) -> None:
-        """Stop the processes or close the environment."""
-        if self.pool is not None:
-            self.pool.shutdown(cancel_futures=True)
+        """End the workers or close the environment."""
+        if self.crew is not None:
+            self.crew.close()
         if self.env is not None:
             self.env.close()
 

@@ -87,3 +87,21 @@ def test_one_look_of_v_costs_about_nine_steps_of_m():
         looking += side**2 * layer.weight.numel()
     assert side == 2
     assert looking / sum(p.numel() for p in agent.memory.parameters()) == pytest.approx(9, abs=0.5)
+
+
+def test_workers_wait_for_the_longest_chunk_then_for_the_driver():
+    searches = read_json(report.PUBLISHED / "cluster.json")["searches"]
+    rows = {
+        task: {(row["population"], row["workers"]): row for row in found["rows"]}
+        for task, found in searches.items()
+    }
+    busy = {
+        task: {at: row["efficiency"] for at, row in found.items()} for task, found in rows.items()
+    }
+    car, doom = busy["car_racing"], busy["doom_take_cover"]
+    assert car[64, 64] > 0.9
+    assert car[64, 512] < 0.25
+    assert car[1024, 512] > 4 * car[64, 512]
+    assert all(doom[at] < car[at] for at in car)
+    most = rows["car_racing"][1024, 4096]
+    assert most["with_a_driver_that_takes_no_time"] > 2 * most["efficiency"]
