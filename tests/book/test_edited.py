@@ -11,7 +11,7 @@ from measure_pages import main_text, screens, words
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "chapters").glob("*.md"))
 CHAPTERS = [page.stem for page in PAGES if re.match(r"\d\d_", page.stem)]
-SHORT = [page.stem for page in PAGES if re.match(r"[A-Z]_|interlude", page.stem)]
+SHORT = [page.stem for page in PAGES if re.match(r"[A-DF-Z]_|interlude", page.stem)]  # E is a list
 CELL = re.compile(r"^```\{code-cell\} ipython3\n((?:^:[^\n]*\n)*)\n?(.*?)^```$", re.M | re.S)
 WORDS, SCREENS, SCREENS_OF_AN_APPENDIX = (1500, 2500), 14, 8
 CLUMSY = {
