@@ -42,7 +42,7 @@ def beside(task: str) -> str:
     for name, run in (("random play", "random_uniform"), ("this book's agent", "main")):
         if (path := here / run / "evaluation.json").is_file():
             found[name] = read_json(path, mean=float)["mean"]
-    if (path := here / "iterate" / "rounds.json").is_file():
+    if (path := here / "main" / "rounds.json").is_file():
         rows = read_json(path, rounds=list)["rounds"]
         found["random play"] = rows[0]["collected_return"]  # of a random C, with noise
         found[f"this book after {len(rows)} rounds of iterate"] = rows[-1]["real_return"]
