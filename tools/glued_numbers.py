@@ -34,7 +34,7 @@ def of_build(built: Path) -> dict[str, dict[str, Any]]:
         records = json.loads(file.read_text(encoding="utf-8"))
         keys = [key for key in used(page) if key in records]
         found[page] = {key: _value(records[key]["data"]["text/plain"]) for key in keys}
-    return {page: numbers for page, numbers in found.items() if numbers}
+    return found
 
 
 def _value(text: str) -> float | int | str:
@@ -65,7 +65,7 @@ def keep(built: Path) -> None:
     pages = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
     pages |= of_build(built)
     there = {path.stem for path in (ROOT / "chapters").glob("*.md")}
-    pages = {page: pages[page] for page in sorted(there & set(pages))}
+    pages = {page: numbers for page, numbers in pages.items() if page in there and numbers}
     text = json.dumps(pages, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     FILE.write_text(text, encoding="utf-8")
     stored.cache_clear()

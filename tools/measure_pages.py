@@ -25,7 +25,7 @@ def main_text(page: Path) -> str:
     assert article, f"{page} has no article"
     for part in article.select(NOT_READ):
         part.decompose()
-    return article.get_text(" ")
+    return article.get_text("\n")
 
 
 def words(page: Path) -> int:

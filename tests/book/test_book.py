@@ -206,8 +206,8 @@ def test_the_numbers_of_the_notebooks_are_those_of_the_pages(book):
     from glued_numbers import FILE, GLUED, of_build
 
     stored, built = json.loads(FILE.read_text(encoding="utf-8")), of_build(book.parent)
-    assert set(stored) == set(built)
-    for page in built:
+    assert set(stored) == {page for page, numbers in built.items() if numbers}
+    for page in stored:
         for key, form in GLUED.findall((ROOT / f"chapters/{page}.md").read_text(encoding="utf-8")):
             here, there = format(stored[page][key], form), format(built[page][key], form)
             assert here == there, f"{page}, {key}: python tools/glued_numbers.py"

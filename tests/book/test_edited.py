@@ -21,7 +21,7 @@ CLUMSY = {
     "a doubled number": r"(?<![\d.,])(\d[\d.,]*\d) \1(?![\d.,])",
     "a number without its name": "⟨",
     "a key of glue": r"KeyError|glue:",
-    "a word of a program": r"\b(?:None|nan|True|False|np\.float\d+)\b",
+    "a word of a program": r"\b(?:nan|np\.float\d+)\b",
 }
 
 
