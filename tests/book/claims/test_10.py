@@ -156,3 +156,14 @@ def test_the_last_round_was_the_best_of_seven_on_validation_tracks():
     means = {row["round"]: row["mean"] for row in chosen["means"]}
     assert len(means) == 7
     assert max(means, key=means.get) == chosen["round"] == 22
+
+
+def test_the_cars_discount_and_rate_were_lowered_and_put_back():
+    rows = read_json(report.PUBLISHED / "car_racing/dreamed/rounds.json", rounds=list)["rounds"]
+    discount = [row["policy"]["discount"] for row in rows]
+    rate = [row["policy"]["learning_rate"] for row in rows]
+    steps = [row["policy"]["steps"] for row in rows]
+    assert discount == [0.998] * 3 + [0.995] * 16 + [0.998] * 3
+    assert rate == [1e-3] * 3 + [2e-4] * 16 + [1e-3] * 3
+    assert steps == [32] * 19 + [64] * 3
+    assert {row["n"] for row in rows if "n" in row} == {4, 8}
