@@ -9,6 +9,7 @@ PAGES = sorted(p.stem for p in (Path(__file__).resolve().parents[2] / "chapters"
 DRESSES = {"light": (1280, 900), "dark": (1280, 900), "phone": (390, 844)}
 # [class of the figure, of the box], where a box that does not show its overflow is the narrower.
 CLIPPED_FIGURES = """() => [...document.querySelectorAll('figure.wm-figure, .wm-place')]
+  .filter(figure => !figure.closest('details:not([open])'))
   .flatMap(figure => {
     const inner = figure.getBoundingClientRect(), found = [];
     for (let box = figure.parentElement; box; box = box.parentElement) {
