@@ -65,7 +65,10 @@ def keep(built: Path) -> None:
     pages = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
     pages |= of_build(built)
     there = {path.stem for path in (ROOT / "chapters").glob("*.md")}
-    pages = {page: numbers for page, numbers in pages.items() if page in there and numbers}
+    pages = {page: pages[page] for page in there & set(pages)}
+    for page, numbers in pages.items():  # what the prose has no longer goes
+        pages[page] = {key: numbers[key] for key in used(page) if key in numbers}
+    pages = {page: numbers for page, numbers in pages.items() if numbers}
     text = json.dumps(pages, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     FILE.write_text(text, encoding="utf-8")
     stored.cache_clear()
