@@ -237,7 +237,8 @@ def test_pages_fetch_nothing_from_elsewhere(book):
     )
     for name, html in built_pages(book).items():
         assert not loads.search(html), f"{name}: {loads.search(html)}"
-        assert not re.search(r"unpkg|jsdelivr|cdnjs|googleapis", html), name
+        # With the dot: in a picture or a weight written as letters any word may happen.
+        assert not re.search(r"(?:unpkg|jsdelivr|cdnjs|googleapis)\.", html), name
 
 
 @pytest.mark.slow
