@@ -1,4 +1,4 @@
-# make book | test | test-fast | test-slow | test-book | lint | sync | wasm | clean. Needs only Python >= 3.11 and a network.
+# make book | test | test-fast | test-slow | test-book | test-nightly | lint | sync | wasm | clean. Needs only Python >= 3.11 and a network.
 # On Linux plain PyPI serves torch with CUDA (several GB). For the CPU build:
 #   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make book
 PYTHON ?= python3
@@ -7,7 +7,7 @@ BIN := .venv/bin
 export OMP_WAIT_POLICY ?= PASSIVE
 STAMP := .venv/.installed
 
-.PHONY: setup sync wasm book test test-fast test-slow test-book lint clean
+.PHONY: setup sync wasm book test test-fast test-slow test-book test-nightly lint clean
 
 setup: $(STAMP)
 
@@ -61,6 +61,10 @@ test-slow: setup
 
 test-book: setup
 	$(BIN)/python -m pytest -m "slow and not nightly" $(BOOK_TESTS)
+
+# What takes hours: drills (kills, memory, bad inputs), other libraries, long plays in the browser.
+test-nightly: setup
+	$(BIN)/python -m pytest -m nightly
 
 clean:
 	rm -rf _build build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache
