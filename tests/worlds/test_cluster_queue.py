@@ -56,7 +56,7 @@ def test_more_workers_need_more_candidates_and_in_the_end_a_faster_driver(task):
         assert falling == sorted(falling, reverse=True)
     # The paper's 64 × 16 episodes: beyond 64 workers there are too few for each.
     assert share[64, 512] < share[64, 64] / 4
-    assert free[64, 4096] < 0.03
+    assert free[64, 4096] < 0.05
     # Sixteen times as many fill 512; at 4,096 the driver costs more than half of the speed.
     assert share[1024, 512] > 4 * share[64, 512]
     assert share[1024, 512] > 0.9 * free[1024, 512]

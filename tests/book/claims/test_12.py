@@ -105,3 +105,12 @@ def test_workers_wait_for_the_longest_chunk_then_for_the_driver():
     assert all(doom[at] < car[at] for at in car)
     most = rows["car_racing"][1024, 4096]
     assert most["with_a_driver_that_takes_no_time"] > 2 * most["efficiency"]
+
+
+def test_two_workers_are_nearly_twice_as_fast_where_all_jobs_are_alike():
+    found = read_json(report.PUBLISHED / "simulator" / "cluster.json")["searches"]
+    for row in found.values():
+        assert row["ratio"] == np.median([r["one"] / r["two"] for r in row["rounds"]])
+        assert len(row["rounds"]) == 5
+    assert found["car_racing"]["ratio"] >= 1.7
+    assert 1.5 < found["doom_take_cover"]["ratio"] < found["car_racing"]["ratio"]

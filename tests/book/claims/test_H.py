@@ -24,11 +24,11 @@ def test_an_agent_scores_the_same_in_both():
     assert agent["difference"]["median_size"] > 0
 
 
-def test_the_simulator_is_two_hundred_times_as_fast_and_less_on_the_other_machine():
+def test_the_simulator_is_nearly_two_hundred_times_as_fast_and_less_on_the_other_machine():
     here, there = (
         FOUND[name]["ratio_to_gymnasium"]["batched_64"] for name in ("speed", "speed_intel")
     )
-    assert 190 < here < 250
+    assert 170 < here < 200
     assert 100 < there < here
 
 
