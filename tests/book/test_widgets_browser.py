@@ -8,6 +8,8 @@ from chromium import in_chromium, served
 
 PAGES = ("doom", "car", "meter", "latent", "mixture")
 
+CANVASES = "[...document.querySelectorAll('.wm-live canvas')].map(c => c.toDataURL()).join()"
+
 pytestmark = in_chromium
 
 
@@ -34,8 +36,9 @@ def open_page(browser, site):
     """Opens a page and watches it; whatever went wrong by the end of the test fails it."""
     problems, tabs = [], []
 
-    def open_(name, width=1280, **options):
+    def open_(name, width=1280, before="", **options):
         tab = browser.new_page(viewport={"width": width, "height": 900}, **options)
+        tab.add_init_script(before)
         tabs.append(tab)
         tab.set_default_timeout(60_000)
         tab.on("pageerror", lambda error: problems.append(f"error: {error}"))
@@ -255,3 +258,18 @@ def test_without_javascript_and_in_print_the_still_picture_stands_there(browser,
     assert tab.locator(".wm-still img").is_visible()
     assert not tab.locator(".wm-live").is_visible()
     tab.close()
+
+
+@pytest.mark.parametrize("name", ["doom", "car", "latent", "mixture", "meter"])
+def test_who_saves_data_loads_a_network_only_by_a_button(open_page, name):
+    saves = "Object.defineProperty(navigator, 'connection', {value: {saveData: true}})"
+    tab = open_page(name, before=saves)
+    tab.locator(".wm-live").first.wait_for()
+    tab.wait_for_timeout(500)  # the stills are painted
+    before = tab.evaluate(CANVASES)
+    tab.wait_for_timeout(1000)
+    assert tab.evaluate(CANVASES) == before, "nothing draws before it is asked for"
+    button = tab.locator(".wm-cover button, .wm-note button").first
+    assert button.bounding_box()["height"] >= 24
+    button.click()
+    tab.wait_for_function(f"before => {CANVASES} !== before", arg=before)

@@ -1,5 +1,6 @@
 // An agent in the browser: V's decoder, M and the controllers, loaded one after the other.
 import { makeController } from "./controller.js";
+import { makeButton } from "./controls.js";
 import { makeDream } from "./dream.js";
 import { makeMemory } from "./memory.js";
 import { breathe, loadNetwork } from "./networks.js";
@@ -47,12 +48,19 @@ export async function loadAgent(model, progress) {
 }
 
 /**
- * Run `start` when the element comes near the screen, once.
+ * Run `start` once: when the element comes near the screen, or, where the reader saves data, when a button asks.
  * @param {Element} el
+ * @param {Element} place where the button then stands, instead of all that is there
+ * @param {string} text the button's
  * @param {() => void} start
  * @returns {() => void} what calls it off
  */
-export function whenNear(el, start) {
+export function whenWanted(el, place, text, start) {
+  if (/** @type {any} */ (navigator).connection?.saveData) {
+    const clear = () => place.replaceChildren();
+    place.replaceChildren(makeButton(text, () => { clear(); start(); }));
+    return clear;
+  }
   const watcher = new IntersectionObserver((entries) => {
     if (!entries.some((entry) => entry.isIntersecting)) return;
     watcher.disconnect();

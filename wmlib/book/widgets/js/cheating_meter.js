@@ -1,6 +1,6 @@
 // The cheating meter: dreams at several temperatures side by side, each with the C that learned at
 // its own. A probe counts the fireballs in every dreamed z; M's end head decides who lives.
-import { attempt, loadAgent, whenNear } from "./agent.js";
+import { attempt, loadAgent, whenWanted } from "./agent.js";
 import { makeClock, wantsStillness } from "./clock.js";
 import { make, makeButton, makeChoice } from "./controls.js";
 import { loadNetwork } from "./networks.js";
@@ -125,7 +125,7 @@ function renderCheatingMeter({ model, el }) {
     begin();
     obey();
   };
-  const callOff = whenNear(el, start);
+  const callOff = whenWanted(el, line, "Load the four dreams", start);
   el.append(make("div", { class: "wm-live wm-meter" }, make("div", { class: "wm-columns" },
     ...columns.map((column) => column.el)), make("div", { class: "wm-row" }, pause, again, pace.el), line));
   obey();

@@ -1,5 +1,5 @@
 // The latent explorer: a real frame, what V keeps of it, and what a turned code draws.
-import { attempt, whenNear } from "./agent.js";
+import { attempt, whenWanted } from "./agent.js";
 import { make, makeButton, makeSlider } from "./controls.js";
 import { loadNetwork } from "./networks.js";
 import { listen, tell } from "./traits.js";
@@ -104,7 +104,7 @@ function renderLatentExplorer({ model, el }) {
   el.append(make("div", { class: "wm-live wm-latent" }, make("div", { class: "wm-four" }, ...pictures.els),
     make("div", { class: "wm-dials" }, ...sliders.map((slider) => slider.el)), make("div", {}, buttons, line)));
   open();
-  const callOff = whenNear(el, start);
+  const callOff = whenWanted(el, line, "Load V's decoder", start);
   return () => {
     stopped = true;
     cancelAnimationFrame(waiting);

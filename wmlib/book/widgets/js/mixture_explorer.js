@@ -1,5 +1,5 @@
 // The mixture explorer: what M predicts for one dimension of the next z, and what really came.
-import { attempt, whenNear } from "./agent.js";
+import { attempt, whenWanted } from "./agent.js";
 import { makeSurface } from "./canvas.js";
 import { make, makeButton, makeChoice, makeSlider } from "./controls.js";
 import { makeMemory } from "./memory.js";
@@ -143,7 +143,7 @@ function renderMixtureExplorer({ model, el }) {
   el.append(make("div", { class: "wm-live wm-mixture" }, moments.el, plot.el,
     make("div", {}, trace.el, make("div", { class: "wm-row" }, dials.moment.el, dials.tau.el),
       make("div", { class: "wm-row" }, dials.dimension.el, again), note)));
-  const callOff = whenNear(el, start);
+  const callOff = whenWanted(el, note, "Load the episode and M", start);
   return () => {
     stopped = true;
     [callOff, plot.stop, trace.stop, stopListening].forEach((end) => end());

@@ -1,6 +1,6 @@
 // The picture of a dream with its frame: who acts, what is being loaded, a button to begin.
-import { whenNear } from "./agent.js";
-import { make, makeButton } from "./controls.js";
+import { whenWanted } from "./agent.js";
+import { make } from "./controls.js";
 import { paint, SIDE } from "./vision.js";
 
 /**
@@ -26,13 +26,6 @@ export function makeStage({ label, still, focus, id }) {
     image.onload = () => canvas.getContext("2d").drawImage(image, 0, 0, SIDE, SIDE);
     image.src = still;
   }
-  // It begins when it comes near; where the reader saves data, with a button. What comes back calls it off.
-  const begin = (/** @type {string} */ text, /** @type {() => void} */ start) => {
-    if (!(/** @type {any} */ (navigator).connection?.saveData)) return whenNear(el, start);
-    const clear = () => cover.replaceChildren();
-    cover.replaceChildren(makeButton(text, () => { clear(); start(); }));
-    return clear;
-  };
   return {
     el,
     show: (picture) => paint(canvas, picture),
@@ -41,7 +34,7 @@ export function makeStage({ label, still, focus, id }) {
       el.classList.toggle("wm-you", you);
     },
     say: (text) => { if (line.textContent !== text) line.textContent = text; },
-    begin,
+    begin: (text, start) => whenWanted(el, cover, text, start),
   };
 }
 
