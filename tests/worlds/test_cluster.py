@@ -10,6 +10,7 @@ import sys
 import time
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -315,3 +316,39 @@ def test_where_no_cluster_answers_one_line_says_so(address, tmp_path):
     assert code == 2
     assert told.splitlines() == [told.strip()]
     assert f"error: --cluster {address}: no cluster answers there" in told
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    """Runs a program as on another machine: with Ray, without wmlib, with a home of its own."""
+    venv = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
+    own = f"lib/python3.{sys.version_info.minor}/site-packages"
+    ours = Path(np.__file__).parents[1]  # all but wmlib: an editable package is not found that way
+    (venv / own / "ours.pth").write_text(str(ours))
+    env = os.environ | {"HOME": str(tmp_path)}
+
+    def start(*args):
+        command = [venv / "bin" / "python", "-m", "ray.scripts.scripts", *args]
+        return subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True)
+
+    yield start
+    start("stop", "--force")
+
+
+@pytest.mark.nightly
+@on_ray
+def test_a_cluster_with_a_token_and_one_without_wmlib_say_what_is_missing(
+    elsewhere, tmp_path, monkeypatch
+):
+    assert elsewhere("get-auth-token", "--generate").returncode == 0
+    assert elsewhere("start", "--head", "--port=6397", "--num-cpus=1").returncode == 0
+    monkeypatch.setenv("HOME", str(tmp_path))
+    score = [*SCORE, "--cluster", "127.0.0.1:6397"]
+    code, told = told_by(tmp_path, *score)
+    assert code == 2
+    assert told.strip().endswith("set RAY_AUTH_MODE=token")
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    code, told = told_by(tmp_path, *score)
+    assert code == 2
+    assert "error: --cluster: a machine of it lacks wmlib" in told

@@ -12,6 +12,8 @@ better than a network does; who must spread them would take PyTorch's `torchrun`
 """
 
 import logging
+import os
+import re
 import signal
 import socket
 import threading
@@ -35,6 +37,8 @@ PATIENCE = 30.0
 """Seconds after which one is told that no worker can begin."""
 ANSWER = 5.0
 """Seconds in which the head of a cluster must answer."""
+IMPORTS_NOT = "failed to import on the worker"
+"""Ray's words where a worker's Python lacks this package."""
 _DIED = (RayActorError, WorkerError, GameDied)
 
 
@@ -117,9 +121,14 @@ class Cluster:
         try:
             ray.get(ref)
         except _DIED as error:
+            if IMPORTS_NOT in str(error):
+                raise UserError(
+                    f"--cluster: a machine of it lacks wmlib {wmlib.__version__}: install there "
+                    "'wmlib[agent,ray]', the same version as here"
+                ) from error
             self._replace(worker, deaths + 1, error)
         except RayTaskError as error:
-            raise _cause(error) from error
+            raise error.cause from error
         else:
             self._idle.append(worker)
 
@@ -138,7 +147,7 @@ class Cluster:
             self._again.append((task, deaths + 1))
             return None
         except RayTaskError as error:
-            raise _cause(error) from error
+            raise error.cause from error
         self._idle.append(worker)
         return task, result
 
@@ -181,11 +190,21 @@ def _connect(address: str) -> bool:
         where = None if address == "auto" else address
         ray.init(where, include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise UserError(f"--cluster {address}: {_line(error)}") from error
+        raise UserError(f"--cluster {address}: {_line(error)}{_advice(address)}") from error
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, handler)  # Ray puts its own in the place of ours
     return True
+
+
+def _advice(address: str) -> str:
+    """What to try where a cluster answers and yet lets nobody in."""
+    if address == "auto" or "RAY_AUTH_MODE" in os.environ:
+        return ""
+    return (
+        "; if it was started with a token (Ray's default where ~/.ray/auth_token lies), have that "
+        "file here, too, and set RAY_AUTH_MODE=token"
+    )
 
 
 def _reach(address: str) -> None:
@@ -200,15 +219,6 @@ def _reach(address: str) -> None:
         ) from None
 
 
-def _cause(error: RayTaskError) -> BaseException:
-    """What a worker raised; in one line where it could not even import this module."""
-    if isinstance(error.cause, RuntimeError) and "failed to import" in str(error.cause):
-        return UserError(
-            f"--cluster: a machine of it lacks wmlib {wmlib.__version__}: install there "
-            f"'wmlib[agent,ray]', the same version as here"
-        )
-    return error.cause
-
-
 def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())
+    """Its words without line breaks and colours."""
+    return " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split())
