@@ -316,8 +316,10 @@ class PolicyConfig(_InWorld):
     errors add up (0: it goes on to --max-episode-steps, as it does when C is scored)"""
     patience: int = 100
     """world = real: a game is left when this many steps have brought no reward"""
+    dream_patience: Count = 0
+    """world = dream: a dream is lost when for so many steps M expected no reward (0: never)"""
     lost_costs: Amount = 0.0
-    """world = real: points that a game left like this costs (a car off its road pays for the tiles
+    """points that a game or a dream lost like this costs (a car off its road pays for the tiles
     that it will miss, more than the critic can look ahead)"""
     noise: float = 0.5
     """car: standard deviation of what is added to C's outputs while it learns (Doom: a coin)"""

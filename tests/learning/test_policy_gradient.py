@@ -151,6 +151,24 @@ def test_the_future_of_a_dream_counts_in_rewards_where_that_is_asked():
     assert seen.over[:, 0].tolist() == [0, 0, 0, 1] * 4  # its horizon
 
 
+@pytest.mark.parametrize("patience", [0, 3])
+def test_a_dream_in_which_no_reward_is_expected_is_lost_at_a_price(patience):
+    torch.manual_seed(0)
+    memory = MDNRNN(n_z=4, n_a=3, n_h=8, heads=("reward",))
+    with torch.no_grad():
+        memory.output.weight[-1], memory.output.bias[-1] = 0, -0.1
+    dreams = DreamEnv(CAR, memory, (torch.zeros(5, 4), torch.zeros(5, 4)), WORLD, num_envs=8)
+    settings = config(horizon=8, dream_patience=patience, lost_costs=50)
+    seen = Dreams(dreams, settings).play(
+        Learner(Controller(CAR, "linear", 4, 12)), update_rng(0, 0)
+    )
+    lost = [0, 0, 1] * 5 + [0] if patience else [0] * 16
+    assert seen.lost[:, 0].tolist() == lost
+    assert seen.over[:, 0].tolist() == (lost if patience else ([0] * 7 + [1]) * 2)
+    paid = [-5.01 if gone else -0.01 for gone in lost]
+    assert seen.reward[:, 0].tolist() == pytest.approx(paid)
+
+
 @pytest.mark.parametrize(
     ("judge", "update"), [("real_return", 20), ("mean_return", 30)], ids=["asked", "not asked"]
 )

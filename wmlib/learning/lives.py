@@ -58,13 +58,16 @@ class Lives:
     """N lives that go on from update to update; what a step is worth, the two kinds below say."""
 
     seeds: range
-    kept: tuple[str, ...] = ("over",)
+    kept: tuple[str, ...] = ("over", "waiting")
     """tensors (N,) of its own that go on, too"""
 
-    def __init__(self, env: FeatureVectorEnv, config: PolicyConfig) -> None:
+    def __init__(self, env: FeatureVectorEnv, config: PolicyConfig, patience: int) -> None:
         self.env, self.config = env, config
         self.over = torch.ones(env.num_envs, dtype=torch.bool, device=env.device)
         """(N,) whose place is taken by a new life before the next step"""
+        self.patience = patience
+        self.waiting = torch.zeros(env.num_envs, device=env.device)
+        """(N,) steps since the last reward"""
 
     def state(self) -> dict[str, Tensor]:
         """All that must be kept to go on."""
@@ -72,7 +75,7 @@ class Lives:
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Go on from a kept `state`."""
-        for name in self.kept:
+        for name in set(self.kept) & set(state):  # dreams of version 0.1.0 kept no `waiting`
             setattr(self, name, state[name].to(self.env.device))
         self.env.restore({k: v for k, v in state.items() if k not in self.kept})
 
@@ -103,6 +106,12 @@ class Lives:
 
     def _begun(self) -> None:
         """New lives have begun where `over` is set."""
+        self.waiting = torch.where(self.over, 0.0, self.waiting)
+
+    def _in_vain(self, reward: Tensor) -> Tensor:
+        """(N,) who has waited for a reward above 0 for too long, with this step's (N,)."""
+        self.waiting = torch.where(reward > 0, 0.0, self.waiting + 1)
+        return (self.waiting >= self.patience) & (self.patience > 0)
 
     def _live(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """One step: reward, over, lost, discount (N,)."""
@@ -110,14 +119,14 @@ class Lives:
 
 
 class Dreams(Lives):
-    """Dreams, until C is probably dead in them."""
+    """Dreams, until C is probably dead in them, or has lost the way to any reward."""
 
     seeds = range(2**31)
-    kept = ("over", "alive")
+    kept = ("over", "waiting", "alive")
     env: DreamEnv
 
     def __init__(self, env: DreamEnv, config: PolicyConfig) -> None:
-        super().__init__(env, config)
+        super().__init__(env, config, config.dream_patience)
         self.alive = torch.zeros(env.num_envs, device=env.device)
         """(N,) the chance that C still lives"""
         pays = "reward" in env.memory.heads
@@ -130,18 +139,20 @@ class Dreams(Lives):
         return {name: per_thousand * seen.reward.mean()}
 
     def _begun(self) -> None:
+        super()._begun()
         self.alive = torch.where(self.over, 1.0, self.alive)
 
     def _live(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """What the step was worth. A dream is left behind, not lost: M could dream on."""
+        """What the step was worth. At its horizon a dream is left, not lost: M could dream on."""
         out, memory = self.env.imagine(actions), self.env.memory
         self.alive = self.alive * torch.exp(log_survival(memory, out))
         cap = self.config.horizon or self.env.world.max_episode_steps
         over = (self.alive < self.config.alive_above) | (self.env.mind.steps >= cap)
         reward = worth(memory, out)
+        lost = self._in_vain(reward)
         came = (reward / self.config.reward_size).clamp(0, 1)
         discount = self.config.discount * self.config.reward_discount**came
-        return self.scale * reward, over, torch.zeros_like(over), discount
+        return self.scale * (reward - self.config.lost_costs * lost), over | lost, lost, discount
 
 
 class Games(Lives):
@@ -151,26 +162,19 @@ class Games(Lives):
     """
 
     seeds = range(seeds.TRAINING.start, seeds.TRAINING.stop)
-    kept = ("over", "waiting")
 
     def __init__(self, env: GameFeatures, config: PolicyConfig) -> None:
-        super().__init__(env, config)
-        self.waiting = torch.zeros(env.num_envs, device=env.device)
-        """(N,) steps since the last reward"""
+        super().__init__(env, config, config.patience)
 
     def told(self, seen: Experience) -> dict[str, Tensor]:
         """The mean reward of 1,000 steps, in points."""
         return {"reward": 10_000 * seen.reward.mean()}
 
-    def _begun(self) -> None:
-        self.waiting = torch.where(self.over, 0.0, self.waiting)
-
     def _live(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Tens of points (a critic learns small numbers faster)."""
         _, *told, _ = self.env.step(actions)
         reward, ended, cut = (torch.as_tensor(x, device=self.env.device) for x in told)
-        self.waiting = torch.where(reward > 0, 0.0, self.waiting + 1)
-        in_vain = self.waiting >= self.config.patience
+        in_vain = self._in_vain(reward)
         paid = reward.float() - self.config.lost_costs * in_vain
         discount = torch.where(reward > 0, self.config.reward_discount, 1.0) * self.config.discount
         return paid / 10, in_vain | ended | cut, in_vain | ended, discount
