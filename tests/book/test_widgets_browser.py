@@ -273,3 +273,26 @@ def test_who_saves_data_loads_a_network_only_by_a_button(open_page, name):
     assert button.bounding_box()["height"] >= 24
     button.click()
     tab.wait_for_function(f"before => {CANVASES} !== before", arg=before)
+
+
+def held(tab) -> float:
+    """Bytes that the page's JavaScript holds once its garbage is gone, its arrays included."""
+    session = tab.context.new_cdp_session(tab)
+    session.send("HeapProfiler.collectGarbage")
+    usage = session.send("Runtime.getHeapUsage")
+    session.detach()
+    return usage["usedSize"] + usage.get("backingStorageSize", 0)
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("minutes", [1, pytest.param(10, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("site", ["http"], indirect=True)
+def test_memory_stays_flat_while_they_play(open_page, minutes):
+    tabs = [open_page(name) for name in ("doom", "car")]
+    for tab in tabs:
+        wait_for_step(tab, 200)
+    before, first = [held(tab) for tab in tabs], [steps(tab) for tab in tabs]
+    tabs[0].wait_for_timeout(60_000 * minutes)
+    grown = [held(tab) - least for tab, least in zip(tabs, before)]
+    assert max(grown) < 2**20, f"{grown} bytes more after {minutes} minutes"
+    assert [steps(tab) for tab in tabs] != first, "nothing played"
