@@ -18,10 +18,11 @@ CSS = FOLDER.parent / "widgets.css"
 
 
 class LiveWidget(anywidget.AnyWidget):
-    """A widget of the module `js/NAME.js`: `class Batter(LiveWidget, module="batter")`.
+    """A widget that a module of `js/` draws: `class Batter(LiveWidget)` with `source = "batter"`.
 
-    All traits tagged `sync=True` reach JavaScript by `model.get("name")`. What is drawn before
-    JavaScript runs, without it and in print is `still`.
+    (Not as a keyword of the class: Colab's traitlets, 5.7, takes none.) All traits tagged
+    `sync=True` reach JavaScript by `model.get("name")`. What is drawn before JavaScript runs,
+    without it and in print is `still`.
     """
 
     module = traitlets.Unicode().tag(sync=True)
@@ -31,18 +32,17 @@ class LiveWidget(anywidget.AnyWidget):
     networks = traitlets.Dict().tag(sync=True)
     """by role ("memory", "decoder", …) the name of the file that the browser loads"""
 
-    _module_name = ""
+    source = ""
 
-    def __init_subclass__(cls, module: str = "", **kwargs: Any) -> None:
-        if module:
-            cls._module_name = module
-            cls._esm = for_jupyter(module)
+    def __init_subclass__(cls) -> None:
+        if "source" in cls.__dict__:  # anywidget makes subclasses of its own, with traits
+            cls._esm = for_jupyter(cls.source)
             cls._css = CSS.read_text(encoding="utf-8")
-        super().__init_subclass__(**kwargs)
+        super().__init_subclass__()
 
     def __init__(self, files: Mapping[str, bytes] | None = None, **traits: Any) -> None:
         """`files` give the networks' bytes to a browser that asks for them."""
-        super().__init__(module=self._module_name, **traits)
+        super().__init__(module=self.source, **traits)
         self._files = files
         self.on_msg(self._answer)
 

@@ -11,8 +11,10 @@ from wmlib.book.widgets.base import LiveWidget
 from wmlib.book.widgets.picture import still
 
 
-class Batter(LiveWidget, module="batter"):
+class Batter(LiveWidget):
     """Four batters, the age of the picture that they act on, and the spin of the pitches."""
+
+    source = "batter"
 
     age = traitlets.Float(0.1).tag(sync=True)
     """seconds between what the eye sees and what the swing can use"""

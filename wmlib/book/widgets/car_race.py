@@ -12,8 +12,10 @@ from wmlib.book.widgets.real_and_dream import FRAME, ROLES, TASK
 from wmlib.book.widgets.sources import find_networks
 
 
-class CarRace(LiveWidget, module="car_race"):
+class CarRace(LiveWidget):
     """One lap in the real game, against an agent: `CarRace()`, or of a run folder."""
+
+    source = "car_race"
 
     seed = traitlets.Int(10_002, min=0).tag(sync=True)
     """which road; the same as in Python"""

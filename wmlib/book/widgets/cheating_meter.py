@@ -13,11 +13,13 @@ STEP = 60
 """Which step of each dream the still picture shows."""
 
 
-class CheatingMeter(LiveWidget, module="cheating_meter"):
+class CheatingMeter(LiveWidget):
     """What a C that learned at a temperature meets there: `CheatingMeter()`.
 
     Each of the published controllers acts in dreams of the temperature at which it learned.
     """
+
+    source = "cheating_meter"
 
     taus = traitlets.List(traitlets.Float()).tag(sync=True)
     controllers = traitlets.List(traitlets.Unicode()).tag(sync=True)

@@ -11,8 +11,10 @@ from wmlib.book.widgets.base import LiveWidget
 from wmlib.book.widgets.picture import still
 
 
-class CreditExplorer(LiveWidget, module="credit_explorer"):
+class CreditExplorer(LiveWidget):
     """Delay and number of parameters against the episodes that one useful step costs."""
+
+    source = "credit_explorer"
 
     delay = traitlets.Int(10).tag(sync=True)
     """T: presses between the deciding one and the bell"""

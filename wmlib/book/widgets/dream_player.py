@@ -30,8 +30,10 @@ CAPTIONS = {
 """By task: what its still picture shows, its caption, and the step of the dream that is shown."""
 
 
-class DreamPlayer(LiveWidget, module="dream_player"):
+class DreamPlayer(LiveWidget):
     """Play inside M: `DreamPlayer("car_racing")`, or `DreamPlayer(task, "runs/mine")`."""
+
+    source = "dream_player"
 
     task = traitlets.Unicode().tag(sync=True)
     tau = traitlets.Float(1.0, min=0.1, max=3.0).tag(sync=True)

@@ -10,8 +10,10 @@ from wmlib.book.widgets.base import LiveWidget
 from wmlib.book.widgets.picture import still
 
 
-class EvolutionExplorer(LiveWidget, module="evolution_explorer"):
+class EvolutionExplorer(LiveWidget):
     """The cloud of candidates, its mean and its ellipse, one generation at a time."""
+
+    source = "evolution_explorer"
 
     landscape = traitlets.Enum(["valley", "bowl", "gorge", "pits"], "valley").tag(sync=True)
     sigma0 = traitlets.Float(0.4).tag(sync=True)

@@ -19,8 +19,10 @@ TELLING = 0.3
 deviation; the noise of a sample is about 1 where it tells nothing)."""
 
 
-class LatentExplorer(LiveWidget, module="latent_explorer"):
+class LatentExplorer(LiveWidget):
     """A real frame, what V keeps of it, and what a turned code draws: `LatentExplorer(task)`."""
+
+    source = "latent_explorer"
 
     task = traitlets.Unicode().tag(sync=True)
     frames = traitlets.List(traitlets.Unicode()).tag(sync=True)

@@ -22,12 +22,14 @@ EPISODE = {"doom_take_cover": 1, "car_racing": 3}
 SOME = 8
 
 
-class MixtureExplorer(LiveWidget, module="mixture_explorer"):
+class MixtureExplorer(LiveWidget):
     """M's mixture at a moment of a real episode: `MixtureExplorer("doom_take_cover")`.
 
     With a reader's agent its M reads the latents that the published V made of the episode, so it
     must have learned on that V's latents.
     """
+
+    source = "mixture_explorer"
 
     task = traitlets.Unicode().tag(sync=True)
     episode = traitlets.Bytes().tag(sync=True)

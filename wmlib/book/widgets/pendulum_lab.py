@@ -17,11 +17,13 @@ from wmlib.records.run_folder import RunFolder
 ALT = "Two pendulums side by side, a real one in blue and M's dream of it in orange."
 
 
-class PendulumLab(LiveWidget, module="pendulum_lab"):
+class PendulumLab(LiveWidget):
     """Push both pendulums, let a C push, or evolve a C in the dream and see it in the game.
 
     `folder` is an `iterate` run whose rounds are offered; by default the published one.
     """
+
+    source = "pendulum_lab"
 
     rounds = traitlets.List(traitlets.Dict()).tag(sync=True)
     """of each round: its name, M's units, and float16 weights in base64 (`packed_round`)"""

@@ -16,8 +16,10 @@ Picture = np.ndarray | Figure
 _FIGURES = itertools.count(1)
 
 
-class PictureSlider(LiveWidget, module="picture_slider"):
+class PictureSlider(LiveWidget):
     """One slider or two, and the picture that they choose; made by `slider` and `slider_grid`."""
+
+    source = "picture_slider"
 
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
     options = traitlets.List(traitlets.List(traitlets.Unicode())).tag(sync=True)

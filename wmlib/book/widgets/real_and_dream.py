@@ -31,8 +31,10 @@ def unrelated(vision: VAE) -> float:
     return float(np.median(apart.mean((1, 2, 3))))
 
 
-class RealAndDream(LiveWidget, module="real_and_dream"):
+class RealAndDream(LiveWidget):
     """The real game, what V keeps of it and what M dreams: `RealAndDream()`, or of a run folder."""
+
+    source = "real_and_dream"
 
     tau = traitlets.Float(1.0, min=0.1, max=3.0).tag(sync=True)
     """temperature of the dream"""

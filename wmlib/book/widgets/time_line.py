@@ -11,8 +11,10 @@ from wmlib.book.widgets.picture import still
 ALT = "Time line of x, z, h and a over three steps, in the game."
 
 
-class TimeLine(LiveWidget, module="time_line"):
+class TimeLine(LiveWidget):
     """One step of x, z, a and h, forwards and back, in the game or in the dream."""
+
+    source = "time_line"
 
     dream = traitlets.Bool(False).tag(sync=True)
     """whether M takes the place of V"""
