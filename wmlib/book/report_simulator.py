@@ -57,7 +57,8 @@ def speed_note(results: Path = PUBLISHED) -> str:
     for path in sorted((results / "simulator").glob("speed_*.json")):  # on another processor
         other = read_json(path, ratio_64_per_round=list, processor=str)
         name, ratios = other["processor"], other["ratio_64_per_round"]
-        told += f" On another machine ({name}) it was {_span(ratios)}."
+        unit = other["unit"].split(",")[0]
+        told += f" On another machine ({name}) it was {_span(ratios)} ({unit})."
     return told
 
 
