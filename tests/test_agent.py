@@ -21,7 +21,7 @@ from wmlib.tasks import TASKS
 from wmlib.worlds.evaluate import Scores, evaluate
 from wmlib.worlds.real import make_games
 
-DOOM, CAR = TASKS["doom_take_cover"], TASKS["car_racing"]
+DOOM, CAR, PENDULUM = (TASKS[name] for name in ("doom_take_cover", "car_racing", "pendulum"))
 
 
 def new_agent(task):
@@ -245,8 +245,33 @@ def test_dreams_are_made_by_their_id():
     f, _ = dreams.unwrapped.reset(seed=5)
     assert f.shape == (3, 64 + 2 * 512)
     assert dreams.unwrapped.world.tau == 1.15
+
+
+def test_other_published_weights_are_named_behind_a_slash():
+    second = find_agent("pretrained/round_02", PENDULUM)
+    assert torch.equal(second.params, wmlib.load_pretrained("pendulum", "round_02").params)
+    assert not torch.equal(second.params, wmlib.load_pretrained("pendulum").params)
+    for wrong in ("round_20", "../car_racing"):
+        with pytest.raises(UserError, match=rf"no pretrained/{wrong} for pendulum: there is .*_01,"):
+            find_agent(f"pretrained/{wrong}", PENDULUM)
+
+
+@pytest.mark.parametrize("starts", ["first", "anywhere"])
+def test_the_cars_dream_has_an_m_of_its_own(starts):
+    dreams = gym.make_vec("wmlib/CarRacingDream-v0", num_envs=4, starts=starts).unwrapped
+    dreamer, driver = (wmlib.load_pretrained("car_racing", name) for name in ("dreamed", ""))
+    assert torch.equal(dreams.memory.output.weight, dreamer.memory.output.weight)
+    assert dreamer.memory.heads == ("end", "reward") and not driver.memory.heads
+    pairs = zip(dreamer.vision.state_dict().values(), driver.vision.state_dict().values())
+    assert all(torch.equal(*pair) for pair in pairs)  # one V
+    f, _ = dreams.reset(seed=5)
+    paid = 0
+    for _ in range(100):
+        f, reward, *_ = dreams.step(dreamer.act(f))
+        paid += reward.mean()
+    assert 20 < paid < 200  # it drives: a real lap of 1,000 steps pays about 900
     with pytest.raises(UserError, match="reward head"):
-        gym.make_vec("wmlib/CarRacingDream-v0", num_envs=2)
+        driver.dream(2)
 
 
 def test_the_published_agents_load():

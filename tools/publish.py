@@ -8,6 +8,7 @@
 Small files are manifests, metrics and the evaluation. Stages that are the same as in another of
 the task's published runs (V and M, when only C differs) are not copied again, but for "main". Of an
 `iterate` run (pendulum) the rows go into results/, and the weights of every round into the package.
+A run called "dreamed" ships an M and a C of its own, behind the V of "main".
 """
 
 import shutil
@@ -21,7 +22,7 @@ from wmlib.agent import load_agent
 from wmlib.book.report import STAGES
 from wmlib.errors import UserError
 from wmlib.records.files import read_json, sha256
-from wmlib.records.run_folder import RunFolder, is_finished
+from wmlib.records.run_folder import DREAMED, RunFolder, is_finished
 from wmlib.tasks import get_task
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -47,7 +48,8 @@ class Publish:
     controller: str = "controller"
     """folder of C inside the run folder; its evaluation is CONTROLLER.json"""
     weights: bool = False
-    """also put the weights into the package (wmlib/pretrained/TASK): all of "main", else only C"""
+    """also put the weights into the package (wmlib/pretrained/TASK): all of "main", M and C of
+    "dreamed", else only C"""
 
 
 def publish_files(run: RunFolder, controller: str, target: Path) -> list[Path]:
@@ -83,12 +85,27 @@ def publish_weights(run: RunFolder, controller: str, target: Path) -> list[Path]
     return written
 
 
-def publish_controller(run: RunFolder, controller: str, target: Path, name: str) -> list[Path]:
-    """Copy a C that belongs to the V and M already published, to controllers/NAME."""
-    for stage in ("vision", "memory"):
+def publish_dreamed(run: RunFolder, controller: str, target: Path) -> list[Path]:
+    """Copy M with the moments where its dreams begin, and C, to TARGET/dreamed."""
+    _refuse_other(run, target, "vision")
+    written = _copy_weights(run.stage("memory"), "moments", target / DREAMED / "memory")
+    for stage in ("memory", "latents", "controller"):
+        source = run.require(controller if stage == "controller" else stage, "publish")
+        written += _copy_weights(source, WEIGHTS[stage], target / DREAMED / stage)
+    return written
+
+
+def _refuse_other(run: RunFolder, target: Path, *stages: str) -> None:
+    """UserError where these networks are not the ones already published."""
+    for stage in stages:
         ours, theirs = (f / stage / f"{stage}.safetensors" for f in (run.path, target))
         if not theirs.is_file() or sha256(ours) != sha256(theirs):
             raise UserError(f"{ours} is not the published {stage}: publish main --weights first")
+
+
+def publish_controller(run: RunFolder, controller: str, target: Path, name: str) -> list[Path]:
+    """Copy a C that belongs to the V and M already published, to controllers/NAME."""
+    _refuse_other(run, target, "vision", "memory")
     source = run.require(controller, "publish")
     return _copy_weights(source, "controller", target / "controllers" / name)
 
@@ -139,9 +156,11 @@ def main(args: Publish) -> int:
             if args.weights:
                 if args.name == "main":
                     written += publish_weights(run, args.controller, target)
+                elif args.name == DREAMED:
+                    written += publish_dreamed(run, args.controller, target)
                 else:
                     written += publish_controller(run, args.controller, target, args.name)
-                load_agent(target, task)  # what ships must load
+                load_agent(target / DREAMED if args.name == DREAMED else target, task)
         _check_size(target)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -18,7 +18,7 @@ from wmlib.model.controller import Controller, load_controllers
 from wmlib.model.memory import MDNRNN, MOMENTS, Moments, load_memory
 from wmlib.model.vision import Vision, load_vision
 from wmlib.records.files import read_json, sha256
-from wmlib.records.run_folder import NEEDS, RunFolder
+from wmlib.records.run_folder import DREAMED, NEEDS, RunFolder
 from wmlib.records.stage import CLAIM
 from wmlib.records.weights import load_weights
 from wmlib.tasks import Task, get_task
@@ -27,6 +27,9 @@ from wmlib.worlds.features import n_features
 from wmlib.worlds.real import GameFeatures, make_games
 
 Device = torch.device | str
+
+PUBLISHED = "pretrained"
+"""The word for the package's own weights, where else a run folder is named."""
 
 
 @dataclass
@@ -196,30 +199,49 @@ def packaged_folder(task: str) -> Path:
     return Path(str(resources.files("wmlib") / "pretrained" / get_task(task).name))
 
 
-def pretrained_folder(task: str) -> Path:
-    """Where the published weights of a task lie inside the package."""
+def pretrained_folder(task: str, inside: str = "") -> Path:
+    """Where the published weights of a task lie inside the package, or other ones among them."""
     folder = packaged_folder(task)
     if not folder.is_dir():
         raise UserError(f"no published agent for {task}: train one with `run`")
-    return folder
+    others = sorted(path.parent.name for path in folder.glob("*/memory"))
+    if inside and inside not in others:
+        found = ", ".join(f"{PUBLISHED}/{name}" for name in others) or "no other one"
+        raise UserError(f"no {PUBLISHED}/{inside} for {task}: there is {PUBLISHED}, and {found}")
+    return folder / inside
 
 
-def load_pretrained(task: str) -> Agent:
-    """The published agent of a task: modules `vision`, `memory`, `controller`, ready to play."""
-    return load_agent(pretrained_folder(task), get_task(task))
+def load_pretrained(task: str, inside: str = "") -> Agent:
+    """The published agent of a task: modules `vision`, `memory`, `controller`, ready to play.
+
+    `inside` names another one: "dreamed" is the car whose C learned in dreams alone, with the M
+    that it dreamed in; "round_02" the pendulum's agent of that round.
+    """
+    return load_agent(pretrained_folder(task, inside), get_task(task))
+
+
+def is_published(weights: str | Path) -> bool:
+    """Do these words name weights of the package: "pretrained", or "pretrained/dreamed"?"""
+    return str(weights).split("/")[0] == PUBLISHED
 
 
 def find_agent(weights: str | Path, task: Task, controller: str | None = "controller") -> Agent:
     """The agent in a run folder, or the published one for the word "pretrained"."""
-    folder = pretrained_folder(task.name) if str(weights) == "pretrained" else weights
+    folder = weights
+    if is_published(weights):
+        folder = pretrained_folder(task.name, str(weights).removeprefix(PUBLISHED).strip("/"))
     return load_agent(folder, task, controller)
 
 
 def make_dream(
-    num_envs: int, task: str, weights: str | Path = "pretrained", tau: float = 1.0, **settings: Any
+    num_envs: int, task: str, weights: str | Path = "", tau: float = 1.0, **settings: Any
 ) -> DreamEnv:
     """The vector entry point of `wmlib/DoomTakeCoverDream-v0` and its like: dreams of an agent.
 
-    `weights` is a run folder or "pretrained"; other settings are those of Agent.dream.
+    `weights` is a run folder, "pretrained" or "pretrained/dreamed" (see find_agent); the default is
+    the published M that can be dreamed. Other settings are those of Agent.dream.
     """
+    if not weights:
+        apart = (packaged_folder(task) / DREAMED).is_dir()
+        weights = f"{PUBLISHED}/{DREAMED}" if apart else PUBLISHED
     return find_agent(weights, get_task(task), controller=None).dream(num_envs, tau, **settings)

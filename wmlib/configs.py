@@ -398,6 +398,8 @@ class IterateConfig(Checked):
     """V, for a game with pictures"""
     see: tuple[int, ...] = (1,)
     """rounds in which V is trained anew, on all data so far; in the others it stays"""
+    vision_from: str = ""
+    """see through the V of this run folder, or the published one (pretrained), and train none"""
     first: str = ""
     """who plays the first round: rules of wmlib.data.policies (default: the random C)"""
     first_episodes: Count = 0

@@ -29,6 +29,7 @@ from wmlib.configs import (
     VisionConfig,
 )
 from wmlib.data.exploring import ExploringPolicy
+from wmlib.data.latents import load_latents
 from wmlib.data.store import RolloutStore
 from wmlib.errors import UserError
 from wmlib.learning import iterative
@@ -264,12 +265,13 @@ def test_what_has_no_meaning_in_a_round_is_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("learner", ["evolve", "policy", "gradient"])
-def test_a_game_with_pictures_is_iterated_with_v_by_each_learner(tmp_path, learner):
-    task = get_task("car_racing")
+CAR = replace(get_task("car_racing"), max_episode_steps=120)
+
+
+def with_pictures(**more):
+    """Two short rounds of the car."""
     world = DreamWorld(max_episode_steps=30, starts="anywhere")
-    config = IterateConfig(
+    return IterateConfig(
         iterations=2,
         episodes=3,
         exploration=0.3,
@@ -281,19 +283,39 @@ def test_a_game_with_pictures_is_iterated_with_v_by_each_learner(tmp_path, learn
         gradient=GradientConfig(
             updates=2, dreams=4, horizon=5, world=world, evaluate_episodes=2, real_episodes=0
         ),
-        learner=learner,
         vision=VisionConfig(n_z=8, frames=300, epochs=1, batch_size=50),
         first="brownian",
         game="batched",
         score_episodes=2,
+        **more,
     )
-    rows = iterate(RunFolder(tmp_path), replace(task, max_episode_steps=120), config, 0, CPU)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("learner", ["evolve", "policy", "gradient"])
+def test_a_game_with_pictures_is_iterated_with_v_by_each_learner(tmp_path, learner):
+    rows = iterate(RunFolder(tmp_path), CAR, with_pictures(learner=learner), 0, CPU)
     assert [row["round"] for row in rows] == [1, 2]
     assert rows[1]["real_steps"] > rows[0]["real_steps"] > 300
     seen = [(tmp_path / f"round_0{k}/vision/vision.safetensors").read_bytes() for k in (1, 2)]
     assert seen[0] == seen[1]  # V is trained in the rounds of `see` alone
     policies = [row["policy"] for row in RolloutStore(tmp_path / "rollouts").index]
     assert policies == ["brownian"] * 3 + ["iterative"] * 3
-    agent = load_agent(tmp_path, task)
+    agent = load_agent(tmp_path, CAR)
     assert agent.moments is not None
     assert {"end", "reward"} == set(agent.memory.heads)
+
+
+@pytest.mark.slow
+def test_another_runs_v_is_seen_through_and_none_is_trained(tmp_path):
+    rows = iterate(RunFolder(tmp_path), CAR, with_pictures(vision_from="pretrained"), 0, CPU)
+    published = (packaged_folder("car_racing") / "vision/vision.safetensors").read_bytes()
+    for k in (1, 2):
+        assert (tmp_path / f"round_0{k}/vision/vision.safetensors").read_bytes() == published
+        latents = load_latents(tmp_path / f"round_0{k}/latents")
+        assert (latents.mu.shape[1], len(latents)) == (32, 3 * k)
+        assert latents.first[-1] == rows[k - 1]["real_steps"]
+    assert not list(tmp_path.glob("round_0?/vision/metrics.jsonl"))
+    with pytest.raises(UserError, match="not a folder"):
+        iterate(RunFolder(tmp_path / "b"), CAR, with_pictures(vision_from="nowhere"), 0, CPU)
+    assert not (tmp_path / "b/rollouts").exists()  # said before anything is played

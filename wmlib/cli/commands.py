@@ -163,7 +163,8 @@ class OfAgent(Common):
     """What a command needs to know that plays a whole agent."""
 
     weights: str | None = None
-    """pretrained, or a run folder; default: --run-dir"""
+    """pretrained, pretrained/NAME (dreamed for the car, round_02 for the pendulum), or a run folder;
+    default: --run-dir"""
     controller: str = "controller"
     """folder of the controller inside the run folder"""
 

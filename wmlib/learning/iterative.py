@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from wmlib import seeds
-from wmlib.agent import Agent, load_agent
+from wmlib.agent import Agent, find_agent, load_agent
 from wmlib.configs import DreamWorld, EvaluateConfig, IterateConfig
 from wmlib.data.exploring import ExploringPolicy, make_player
 from wmlib.data.policies import Policy
@@ -75,7 +75,7 @@ def iterate(
 
     Resumes where it stopped.
     """
-    _refuse_unused(config, seed)
+    _refuse_unused(task, config, seed)
     agent, rows = random_agent(task, config, seed), []
     small = one_thread() if not task.pictures else contextlib.nullcontext()
     with small, Stage(run.stage("", create=True), "iterate", config, seed, device=device) as stage:
@@ -113,9 +113,10 @@ def _stored_row(here: RunFolder) -> dict[str, Any] | None:
     return None
 
 
-def _refuse_unused(config: IterateConfig, seed: int) -> None:
+def _refuse_unused(task: Task, config: IterateConfig, seed: int) -> None:
     """UserError for settings that have no meaning in a round."""
     seeds.first_of_run(seed)
+    _given(task, config)
     if config.episodes < 2:
         raise UserError(f"--episodes {config.episodes}: M needs at least 2, one is held out")
     taught = getattr(config, config.learner)
@@ -168,9 +169,9 @@ def _round(
         patience=config.patience,
     )
     tell(f"{heading}, 2 of 4: train M" if task.state_scale else f"{heading}, 2 of 4: V and M")
-    if number not in config.see:
+    if number > 1 and (config.vision_from or number not in config.see):
         _keep_seeing(run.round(number - 1), here)
-    vision_run(here, task, config.vision, seed, device)
+    vision_run(here, task, config.vision, seed, device, _given(task, config))
     _remember(run, here, task, config, number, seed, device)
     tell(f"{heading}, 3 of 4: C learns in M's dream")
     dreamed = _learn(run, here, agent, config, number, seed, device)
@@ -229,6 +230,11 @@ def _go_on(before: RunFolder, here: RunFolder, stage: str) -> None:
     """Begin a training where the last round's has ended, unless it has begun already."""
     if not (here.path / stage / CLAIM).exists():
         hand_on(before.path / stage, here.path / stage)
+
+
+def _given(task: Task, config: IterateConfig) -> Vision | None:
+    """Another run's V, where the settings name one."""
+    return find_agent(config.vision_from, task, None).vision if config.vision_from else None
 
 
 def _keep_seeing(before: RunFolder, here: RunFolder) -> None:

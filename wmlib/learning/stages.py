@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from wmlib import seeds
-from wmlib.agent import Agent, find_agent, weights_of
+from wmlib.agent import Agent, find_agent, is_published, weights_of
 from wmlib.configs import (
     CollectConfig,
     EvaluateConfig,
@@ -90,7 +90,7 @@ def evaluate_run(
         "max_episode_steps": config.max_episode_steps,
         "seeds": seeds.kind_of(first_seed, config.episodes),
     }
-    if str(weights) == "pretrained":
+    if is_published(weights):
         return facts | _score(agent, config, first_seed, device)
     run = RunFolder(weights).latest()
     facts["weights"] = weights_of(run, controller)

@@ -23,11 +23,17 @@ from wmlib.tasks import Task
 
 
 def vision_run(
-    run: RunFolder, task: Task, config: VisionConfig, seed: int, device: torch.device
+    run: RunFolder,
+    task: Task,
+    config: VisionConfig,
+    seed: int,
+    device: torch.device,
+    given: Vision | None = None,
 ) -> Vision:
     """Stage 2 of a run: V on RUN/rollouts, then every frame encoded; nothing later touches one.
 
-    Where the game tells a state there is nothing to train, and V is that state, scaled.
+    Nothing is trained where a V is `given`, nor where the game tells a state: V is then that state,
+    scaled.
     """
     store = RolloutStore(run.stage("rollouts"))
     if store.facts["task"] != task.name:
@@ -35,10 +41,10 @@ def vision_run(
             f"{run.path} holds games of {store.facts['task']}, not of {task.name}: "
             "change --task or --run-dir"
         )
-    if task.pictures:
-        vision = train_vision(run, config, seed, device, task)
+    if given is None and task.pictures:
+        vision: Vision = train_vision(run, config, seed, device, task)
     else:
-        vision = StateVision(task.state_scale)
+        vision = given or StateVision(task.state_scale)
         save_vision(run.stage("vision", create=True) / WEIGHTS, vision, task)
     encode_run(run, vision, store, device)
     return vision

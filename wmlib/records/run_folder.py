@@ -6,6 +6,7 @@
     RUN/memory       M                                       (chapter 5)
     RUN/controller   C and its learning curve                (chapters 6 to 9)
     RUN/evaluation.json   scores in the real game            (chapter 7)
+    RUN/dreamed      another M and C behind RUN's V: a car whose M also predicts rewards (chapter 10)
 
 Every folder has a `manifest.json` (what was run, with which settings, versions and seeds, on which
 device, for how long, and the hash of what came out) and a `metrics.jsonl` (one JSON object a line).
@@ -24,6 +25,9 @@ from wmlib.records.files import read_json
 PICTURE_ID = "rgb64-area-v1"
 """Names the way frames are cut and shrunk; weights made for other pictures are refused."""
 
+DREAMED = "dreamed"
+"""A folder inside a run folder: an M that can be dreamed, where the run's own cannot, and its C."""
+
 NEEDS = {
     "rollouts": "collect",
     "vision": "train-vision",
@@ -36,8 +40,8 @@ NEEDS = {
 class RunFolder:
     """The folder of one run, or of one round of `iterate`; knows where each stage lives.
 
-    RUN/round_03 is a run folder like any other. A stage that a round does not have of its own is
-    the one of its run: all rounds share RUN/rollouts, say.
+    RUN/round_03 and RUN/dreamed are run folders like any other. A stage that they do not have of
+    their own is the one of their run: all rounds share RUN/rollouts, say.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -51,7 +55,7 @@ class RunFolder:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise UserError(f"cannot make the folder {folder}: {error.strerror}") from error
-        elif _round_number(self.path) and not folder.exists():
+        elif (_round_number(self.path) or self.path.name == DREAMED) and not folder.exists():
             shared = self.path.parent / name
             return shared if shared.exists() else folder
         return folder

@@ -57,7 +57,8 @@ class DreamEnv(TellsItsLimit, FeatureVectorEnv):
         if not can_dream(task, memory):
             raise UserError(
                 f"{task.name} needs an M with a reward head to be dreamed: train M with "
-                "--heads end reward (run: --memory.heads end reward)"
+                "--heads end reward (run: --memory.heads end reward), or take another published "
+                "one (the car's is pretrained/dreamed)"
             )
         super().__init__(task, Mind(task, memory, num_envs, torch.device(device), vision), num_envs)
         self.autoreset_mode, self.render_mode = AutoresetMode(autoreset_mode), render_mode
