@@ -227,10 +227,15 @@ def is_published(weights: str | Path) -> bool:
 
 def find_agent(weights: str | Path, task: Task, controller: str | None = "controller") -> Agent:
     """The agent in a run folder, or the published one for the word "pretrained"."""
-    folder = weights
+    return load_agent(agent_folder(weights, task).path, task, controller)
+
+
+def agent_folder(weights: str | Path, task: Task) -> RunFolder:
+    """The run folder (of several rounds, the last) that holds the agent of `find_agent`."""
+    folder = Path(weights)
     if is_published(weights):
         folder = pretrained_folder(task.name, str(weights).removeprefix(PUBLISHED).strip("/"))
-    return load_agent(folder, task, controller)
+    return RunFolder(folder).latest()
 
 
 def make_dream(

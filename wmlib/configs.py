@@ -399,9 +399,14 @@ class IterateConfig(Checked):
     see: tuple[int, ...] = (1,)
     """rounds in which V is trained anew, on all data so far; in the others it stays"""
     vision_from: str = ""
-    """see through the V of this run folder, or the published one (pretrained), and train none"""
+    """see through the V of this run folder, or the published one (pretrained), and train none
+    (default: --start's, if there is one)"""
+    start: str = ""
+    """begin with the V, M and C of this run folder, or the published ones (pretrained), instead of
+    random ones; M goes on with --memory-goes-on, C with --go-on, V stays"""
     first: str = ""
-    """who plays the first round: rules of wmlib.data.policies (default: the random C)"""
+    """who plays the first round: names as collect's --policy takes them (default: the C that the
+    procedure begins with)"""
     first_episodes: Count = 0
     """episodes of the first round (0: as many as in each)"""
     game: Literal["reference", "batched"] = "reference"

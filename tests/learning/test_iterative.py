@@ -34,9 +34,13 @@ from wmlib.data.store import RolloutStore
 from wmlib.errors import UserError
 from wmlib.learning import iterative
 from wmlib.learning.iterative import iterate, random_agent
+from wmlib.learning.lives import Dreams
+from wmlib.learning.policy_gradient import WARM_UP, learn_policy
+from wmlib.model.controller import Controller, load_controllers
 from wmlib.model.vision import StateVision
 from wmlib.presets import ITERATE_PRESETS
 from wmlib.records.keeper import CHECKPOINT
+from wmlib.records.metrics import Metrics
 from wmlib.records.run_folder import RunFolder
 from wmlib.records.weights import load_checkpoint
 from wmlib.tasks import get_task
@@ -268,11 +272,11 @@ def test_what_has_no_meaning_in_a_round_is_refused(tmp_path):
 CAR = replace(get_task("car_racing"), max_episode_steps=120)
 
 
-def with_pictures(**more):
-    """Two short rounds of the car."""
+def with_pictures(iterations=2, **more):
+    """Short rounds of the car."""
     world = DreamWorld(max_episode_steps=30, starts="anywhere")
     return IterateConfig(
-        iterations=2,
+        iterations=iterations,
         episodes=3,
         exploration=0.3,
         memory=MemoryConfig(16, 3, heads=("end", "reward"), batch_size=2, window=50),
@@ -319,3 +323,49 @@ def test_another_runs_v_is_seen_through_and_none_is_trained(tmp_path):
     with pytest.raises(UserError, match="not a folder"):
         iterate(RunFolder(tmp_path / "b"), CAR, with_pictures(vision_from="nowhere"), 0, CPU)
     assert not (tmp_path / "b/rollouts").exists()  # said before anything is played
+
+
+def begun_with(start, **more):
+    """Two short rounds that go on from an agent of the same M as `with_pictures` makes."""
+    config = with_pictures(start=str(start), go_on=1.0, memory_goes_on=2, **more)
+    return replace(config, first="", memory=replace(config.memory, learning_rate=1e-4))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("learner", ["evolve", "policy"])
+def test_rounds_can_begin_with_another_runs_agent(tmp_path, learner):
+    iterate(RunFolder(tmp_path / "a"), CAR, with_pictures(learner="policy", iterations=1), 0, CPU)
+    before = load_agent(tmp_path / "a", CAR)
+    config = begun_with(tmp_path / "a", learner=learner)
+    iterate(RunFolder(tmp_path / "b"), CAR, config, 0, CPU)
+    index = RolloutStore(tmp_path / "b/rollouts").index
+    assert [row["policy"] for row in index] == ["iterative"] * 6  # it plays the first round, too
+    for k in (1, 2):
+        after = load_agent(tmp_path / f"b/round_0{k}", CAR)
+        pairs = zip(after.vision.state_dict().values(), before.vision.state_dict().values())
+        assert all(torch.equal(*pair) for pair in pairs)
+        far = (after.memory.output.weight - before.memory.output.weight).abs().max()
+        assert 0 < far < 0.01  # M was trained on, a little
+        if learner == "policy" and k == 1:  # the first updates teach the critic alone
+            assert torch.allclose(after.params, before.params, atol=1e-4)
+    other = replace(config, memory=replace(config.memory, n_h=17))
+    with pytest.raises(UserError, match="n_h 16, not 17"):
+        iterate(RunFolder(tmp_path / "c"), CAR, other, 0, CPU)
+
+
+def test_a_begun_c_waits_until_its_critic_knows_it(tmp_path):
+    env = load_agent(packaged_folder("pendulum"), "pendulum").world(
+        DreamWorld(max_episode_steps=50, starts="first"), 4
+    )
+    config = replace(going_on().policy, updates=WARM_UP, learning_rate=0.01)
+    controller = Controller(TASK, "linear", 3, env.single_observation_space.shape[0])
+    begin = torch.randn(controller.n_params, generator=torch.Generator().manual_seed(0))
+    for updates, moved in ((WARM_UP, False), (WARM_UP + 2, True)):
+        folder = tmp_path / str(updates)
+        folder.mkdir()
+        few = replace(config, updates=updates)
+        learn_policy(Dreams(env, few), controller, few, folder, 0, begin=begin)
+        _, found, _ = load_controllers(folder / "controller.safetensors", TASK)
+        assert torch.allclose(found["params"], begin, atol=1e-3) != moved
+    metrics = Metrics(folder / "metrics.jsonl").read()
+    assert metrics[-1]["critic"] > 0

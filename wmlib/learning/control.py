@@ -83,7 +83,7 @@ def evolve_run(
     start, inputs = _start_of_search(run, output, agent, config)
     if begin is not None:
         start = begin
-        inputs["start"] = hashlib.sha256(begin.numpy().tobytes()).hexdigest()
+        inputs["start"] = _digest(begin)
     _check_world(agent, config.world)
     check_episodes(config.evaluate_episodes, config.real_episodes)
     folder = run.stage(output, create=True)
@@ -107,6 +107,11 @@ def evolve_run(
                     arena, controller, config, folder, seed, check, units, start, **facts
                 )
     return stage.result
+
+
+def _digest(params: Tensor) -> str:
+    """The hash of C's weights (n_params,)."""
+    return hashlib.sha256(params.numpy().tobytes()).hexdigest()
 
 
 def _start_of_search(
@@ -133,9 +138,16 @@ def _start_of_search(
 
 
 def policy_run(
-    run: RunFolder, output: str, task: Task, config: PolicyConfig, seed: int, device: torch.device
+    run: RunFolder,
+    output: str,
+    task: Task,
+    config: PolicyConfig,
+    seed: int,
+    device: torch.device,
+    begin: Tensor | None = None,
 ) -> dict[str, Any]:
-    """Stage 4 by policy gradient: train C in the world that `config` names.
+    """Stage 4 by policy gradient: train C, from zeros or `begin` (n_params,), in the world that
+    `config` names.
 
     Leaves controllers and the learning curve in RUN/`output`.
     """
@@ -145,6 +157,8 @@ def policy_run(
     check_episodes(config.evaluate_episodes, config.real_episodes)
     folder = run.stage(output, create=True)
     least, inputs = least_updates(folder), weights_of(run)
+    if begin is not None:
+        inputs["start"] = _digest(begin)
     with Stage(folder, "policy-gradient", config, seed, inputs, device, least) as stage:
         if not stage.done:
             controller = agent.new_controller(config.controller)
@@ -154,7 +168,7 @@ def policy_run(
                 env = stack.enter_context(closing(agent.world(config.world, config.dreams, device)))
                 lives = Dreams(env, config) if isinstance(env, DreamEnv) else Games(env, config)
                 stage.result |= learn_policy(
-                    lives, controller, config, folder, seed, check, **facts
+                    lives, controller, config, folder, seed, check, begin, **facts
                 )
     return stage.result
 

@@ -1,7 +1,7 @@
 """The iterative procedure: play, learn M from all that was seen, learn C in M, again (chapter 10;
 paper, section "Iterative Training Procedure").
 
-    1. M and C begin with random parameters.
+    1. M and C begin with random parameters (or with those of an agent, to go on from it).
     2. C, with exploration noise, plays N episodes of the real game; everything is stored.
     3. M learns p(x', r', … | x, a, h) from all episodes so far; C learns inside M.
     4. Back to 2 until the task is done.
@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from wmlib import seeds
-from wmlib.agent import Agent, find_agent, load_agent
+from wmlib.agent import Agent, agent_folder, find_agent, load_agent
 from wmlib.configs import DreamWorld, EvaluateConfig, IterateConfig
 from wmlib.data.exploring import ExploringPolicy, make_player
 from wmlib.data.policies import Policy
@@ -36,7 +36,7 @@ from wmlib.learning.control import evolve_run, gradient_run, policy_run
 from wmlib.learning.memory import train_memory
 from wmlib.learning.stages import evaluate_run
 from wmlib.learning.vision import vision_run
-from wmlib.model.memory import MDNRNN
+from wmlib.model.memory import WEIGHTS, MDNRNN
 from wmlib.model.vision import VAE, StateVision, Vision
 from wmlib.records.files import read_json, write_json
 from wmlib.records.keeper import hand_on
@@ -76,7 +76,8 @@ def iterate(
     Resumes where it stopped.
     """
     _refuse_unused(task, config, seed)
-    agent, rows = random_agent(task, config, seed), []
+    agent = find_agent(config.start, task) if config.start else random_agent(task, config, seed)
+    rows = list[dict[str, Any]]()
     small = one_thread() if not task.pictures else contextlib.nullcontext()
     with small, Stage(run.stage("", create=True), "iterate", config, seed, device=device) as stage:
         if stage.done:
@@ -162,14 +163,14 @@ def _round(
         first + config.episodes * (number - 1),
         seeds.first_of_run(seed),
         run.path / "rollouts",
-        num_envs=min(new, 64 if config.game == "batched" else 8),
+        num_envs=min(new, 64 if config.game == "batched" else 24),
         game=config.game,
         max_episode_steps=task.max_episode_steps,
         min_episode_steps=config.min_episode_steps,
         patience=config.patience,
     )
     tell(f"{heading}, 2 of 4: train M" if task.state_scale else f"{heading}, 2 of 4: V and M")
-    if number > 1 and (config.vision_from or number not in config.see):
+    if number > 1 and (_given(task, config) or number not in config.see):
         _keep_seeing(run.round(number - 1), here)
     vision_run(here, task, config.vision, seed, device, _given(task, config))
     _remember(run, here, task, config, number, seed, device)
@@ -197,11 +198,13 @@ def _learn(
 ) -> dict[str, Any]:
     """C in the dream of the round's M; what is known of it."""
     settings = getattr(config, config.learner)
-    if config.go_on and number > 1:
+    if config.go_on and (number > 1 or config.start):
         if config.learner == "evolve":
             settings = replace(settings, sigma0=config.go_on * settings.sigma0)
             begin = before.params
             return evolve_run(here, "controller", before.task, settings, seed, device, begin)
+        if number == 1:
+            return policy_run(here, "controller", before.task, settings, seed, device, before.params)
         settings = replace(settings, updates=number * settings.updates)
         _go_on(run.round(number - 1), here, "controller")
     return LEARN[config.learner](here, "controller", before.task, settings, seed, device)
@@ -223,7 +226,10 @@ def _remember(
         updates = settings.updates + (number - 1) * more
         settings = replace(settings, updates=updates, learning_rate=rate, learning_rate_decay=1.0)
         _go_on(run.round(number - 1), here, "memory")
-    train_memory(here, settings, seed, device, task, keep=more > 0)
+    begin = None
+    if more and number == 1 and config.start:
+        begin = agent_folder(config.start, task).stage("memory") / WEIGHTS
+    train_memory(here, settings, seed, device, task, more > 0, begin)
 
 
 def _go_on(before: RunFolder, here: RunFolder, stage: str) -> None:
@@ -234,7 +240,8 @@ def _go_on(before: RunFolder, here: RunFolder, stage: str) -> None:
 
 def _given(task: Task, config: IterateConfig) -> Vision | None:
     """Another run's V, where the settings name one."""
-    return find_agent(config.vision_from, task, None).vision if config.vision_from else None
+    named = config.vision_from or config.start
+    return find_agent(named, task, None).vision if named else None
 
 
 def _keep_seeing(before: RunFolder, here: RunFolder) -> None:

@@ -16,6 +16,7 @@ from wmlib.data.batches import EpisodeBatches, StreamBatches
 from wmlib.data.latents import Latents, identity, load_latents, sample_z
 from wmlib.data.prefetch import Prefetch
 from wmlib.device import autocast
+from wmlib.errors import UserError
 from wmlib.model.memory import (
     MDNRNN,
     MOMENTS,
@@ -28,6 +29,7 @@ from wmlib.model.memory import (
     load_memory,
 )
 from wmlib.model.mixture import nll
+from wmlib.records.files import sha256
 from wmlib.records.keeper import CHECKPOINT, Keeper
 from wmlib.records.run_folder import RunFolder
 from wmlib.records.stage import Stage
@@ -43,20 +45,26 @@ def train_memory(
     device: torch.device,
     task: Task,
     keep: bool = False,
+    begin: Path | None = None,
 ) -> MDNRNN:
     """Train M on RUN/latents into RUN/memory; goes on where it stopped.
 
-    With `keep` the last checkpoint stays, for a training that goes on from it. Returns M as it is
-    published (float16 weights).
+    It begins with random weights, or with those in the file `begin`. With `keep` the last
+    checkpoint stays, for a training that goes on from it. Returns M as it is published (float16
+    weights).
     """
-    folder = run.stage("memory", create=True)
-    with Stage(folder, "memory", config, seed, identity(run.stage("latents")), device) as stage:
+    folder, inputs = run.stage("memory", create=True), identity(run.stage("latents"))
+    if begin is not None:
+        inputs |= {"begin": sha256(begin)}
+    with Stage(folder, "memory", config, seed, inputs, device) as stage:
         if not stage.done:
             latents = _limited(load_latents(run.stage("latents")), config.reward_limit)
             sizes = latents.mu.shape[1], latents.actions.shape[1]
             with torch.random.fork_rng(devices=[]):  # the caller's dice stay
                 torch.manual_seed(seed)
                 memory = MDNRNN.of(*sizes, config).to(device)
+            if begin is not None:
+                _take_over(memory, load_memory(begin, task))
             stage.result |= _fit(memory, latents, folder, config, seed, device)
             held_out = validate(memory, latents, latents.split()[1], device)
             counts = {"episodes": len(latents), "held_out_episodes": len(latents.split()[1])}
@@ -69,6 +77,15 @@ def train_memory(
     if not keep:
         (folder / CHECKPOINT).unlink(missing_ok=True)
     return load_memory(folder / WEIGHTS, task).to(device)
+
+
+def _take_over(memory: MDNRNN, known: MDNRNN) -> None:
+    """Give `memory` the weights of a `known` M, or say where the two differ."""
+    other = {k: (v, memory.shape[k]) for k, v in known.shape.items() if v != memory.shape[k]}
+    if other:
+        told = "; ".join(f"{name} {theirs}, not {ours}" for name, (theirs, ours) in other.items())
+        raise UserError(f"the M to begin with has {told}: give these settings its values")
+    memory.load_state_dict(known.state_dict())
 
 
 def _limited(latents: Latents, limit: float) -> Latents:

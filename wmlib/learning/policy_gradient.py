@@ -36,6 +36,10 @@ from wmlib.records.weights import load_checkpoint
 from wmlib.seeds import FIRST_LIVES, LIVES, update_rng
 
 
+WARM_UP = 20
+"""updates in which only the critic learns, where C begins as one that can play"""
+
+
 class Learner(nn.Module):
     """What is trained: a linear C, from zeros, and a critic of the same features.
 
@@ -65,6 +69,14 @@ class Learner(nn.Module):
     def params(self) -> Tensor:
         """(n_params,) C's weights."""
         return self.scaled * self.controller.units(self.scale)
+
+    @torch.no_grad()
+    def set_scale(self, features: Tensor, begin: Tensor | None = None) -> None:
+        """Take the swing of features (T, N, F) for `scale`; C's weights become `begin`, or 0."""
+        self.scale.copy_(features.std(dim=(0, 1))[: self.n_seen] + 1e-3)
+        if begin is not None:
+            self.scaled.copy_(begin / self.controller.units(self.scale))
+            self.average.copy_(self.params)
 
     @torch.no_grad()
     def remember(self, share: float) -> None:
@@ -166,9 +178,12 @@ def learn_policy(
     folder: Path,
     seed: int,
     check: Check = lambda params: {},
+    begin: Tensor | None = None,
     **facts: Any,
 ) -> dict[str, float]:
     """Train C in `lives` and leave controllers and metrics in `folder`; resumes bit for bit.
+
+    C begins at zeros, or at `begin` (n_params,), whose play the critic first gets to know.
 
     The checkpoint stays, so that a finished training can go on to more updates, in other lives too
     (wmlib.records.keeper.hand_on).
@@ -192,10 +207,11 @@ def learn_policy(
         lives.restore(keeper.extra)
     if keeper.update == 0:  # how far do the features swing while C acts by chance alone?
         by_chance = lives.play(learner, update_rng(seed, 0, FIRST_LIVES))
-        learner.scale.copy_(by_chance.features.std(dim=(0, 1))[: learner.n_seen] + 1e-3)
+        learner.set_scale(by_chance.features, begin)
     with keeper:
         while keeper.update < config.updates:
-            rates = config.learning_rate, config.critic_learning_rate
+            waits = begin is not None and keeper.update < WARM_UP
+            rates = 0.0 if waits else config.learning_rate, config.critic_learning_rate
             keeper.decay(config.learning_rate_decay, *rates)
             keeper.count(_play_and_learn(learner, optimizer, lives, config, seed, keeper.update))
             learner.remember(max(1 / config.average, 1 / keeper.update))
