@@ -252,7 +252,9 @@ def test_other_published_weights_are_named_behind_a_slash():
     assert torch.equal(second.params, wmlib.load_pretrained("pendulum", "round_02").params)
     assert not torch.equal(second.params, wmlib.load_pretrained("pendulum").params)
     for wrong in ("round_20", "../car_racing"):
-        with pytest.raises(UserError, match=rf"no pretrained/{wrong} for pendulum: there is .*_01,"):
+        with pytest.raises(
+            UserError, match=rf"no pretrained/{wrong} for pendulum: there is .*_01,"
+        ):
             find_agent(f"pretrained/{wrong}", PENDULUM)
 
 
@@ -260,8 +262,10 @@ def test_other_published_weights_are_named_behind_a_slash():
 def test_the_cars_dream_has_an_m_of_its_own(starts):
     dreams = gym.make_vec("wmlib/CarRacingDream-v0", num_envs=4, starts=starts).unwrapped
     dreamer, driver = (wmlib.load_pretrained("car_racing", name) for name in ("dreamed", ""))
-    assert torch.equal(dreams.memory.output.weight, dreamer.memory.output.weight)
-    assert dreamer.memory.heads == ("end", "reward") and not driver.memory.heads
+    same = dreams.memory.output.weight.float(), dreamer.memory.output.weight
+    assert torch.allclose(*same, atol=1e-2)  # (bfloat16, where that is faster)
+    assert dreamer.memory.heads == ("end", "reward")
+    assert not driver.memory.heads
     pairs = zip(dreamer.vision.state_dict().values(), driver.vision.state_dict().values())
     assert all(torch.equal(*pair) for pair in pairs)  # one V
     f, _ = dreams.reset(seed=5)

@@ -18,7 +18,6 @@ from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode
 from gymnasium.wrappers.vector import HumanRendering, RecordVideo
 
-
 IDS = ("DoomTakeCoverDream-v0", "PendulumHangingDream-v0", "CarRacingDream-v0")
 
 

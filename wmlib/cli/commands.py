@@ -163,8 +163,8 @@ class OfAgent(Common):
     """What a command needs to know that plays a whole agent."""
 
     weights: str | None = None
-    """pretrained, pretrained/NAME (dreamed for the car, round_02 for the pendulum), or a run folder;
-    default: --run-dir"""
+    """a run folder (default: --run-dir), pretrained, or other weights of the package:
+    pretrained/dreamed for the car, pretrained/round_02 for the pendulum"""
     controller: str = "controller"
     """folder of the controller inside the run folder"""
 

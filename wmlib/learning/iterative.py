@@ -36,7 +36,7 @@ from wmlib.learning.control import evolve_run, gradient_run, policy_run
 from wmlib.learning.memory import train_memory
 from wmlib.learning.stages import evaluate_run
 from wmlib.learning.vision import vision_run
-from wmlib.model.memory import WEIGHTS, MDNRNN
+from wmlib.model.memory import MDNRNN, WEIGHTS
 from wmlib.model.vision import VAE, StateVision, Vision
 from wmlib.records.files import read_json, write_json
 from wmlib.records.keeper import hand_on
@@ -204,7 +204,9 @@ def _learn(
             begin = before.params
             return evolve_run(here, "controller", before.task, settings, seed, device, begin)
         if number == 1:
-            return policy_run(here, "controller", before.task, settings, seed, device, before.params)
+            return policy_run(
+                here, "controller", before.task, settings, seed, device, before.params
+            )
         settings = replace(settings, updates=number * settings.updates)
         _go_on(run.round(number - 1), here, "controller")
     return LEARN[config.learner](here, "controller", before.task, settings, seed, device)

@@ -72,8 +72,8 @@ def train_memory(
             save_weights(folder / WEIGHTS, memory.state_dict(), task=task.name, **memory.shape)
             published = load_memory(folder / WEIGHTS, task).to(device)
             where = {"recent": config.recent, "within": config.begin_within}
-            begin = moments(published, latents, seed, **where)
-            save_weights(folder / MOMENTS, begin._asdict())
+            where_dreams_begin = moments(published, latents, seed, **where)
+            save_weights(folder / MOMENTS, where_dreams_begin._asdict())
     if not keep:
         (folder / CHECKPOINT).unlink(missing_ok=True)
     return load_memory(folder / WEIGHTS, task).to(device)

@@ -35,7 +35,6 @@ from wmlib.records.keeper import Keeper
 from wmlib.records.weights import load_checkpoint
 from wmlib.seeds import FIRST_LIVES, LIVES, update_rng
 
-
 WARM_UP = 20
 """updates in which only the critic learns, where C begins as one that can play"""
 

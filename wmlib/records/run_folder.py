@@ -6,7 +6,7 @@
     RUN/memory       M                                       (chapter 5)
     RUN/controller   C and its learning curve                (chapters 6 to 9)
     RUN/evaluation.json   scores in the real game            (chapter 7)
-    RUN/dreamed      another M and C behind RUN's V: a car whose M also predicts rewards (chapter 10)
+    RUN/dreamed      another M and C behind RUN's V: an M that knows rewards  (chapter 10)
 
 Every folder has a `manifest.json` (what was run, with which settings, versions and seeds, on which
 device, for how long, and the hash of what came out) and a `metrics.jsonl` (one JSON object a line).

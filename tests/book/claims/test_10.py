@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from wmlib.agent import load_agent, packaged_folder
+from wmlib.agent import load_agent, packaged_folder, pretrained_folder, weights_of
 from wmlib.book import report
 from wmlib.records.files import read_json
+from wmlib.records.run_folder import RunFolder
 
 PENDULUM = report.PUBLISHED / "pendulum"
 SOLVED = read_json(PENDULUM / "solved.json")
@@ -17,6 +18,11 @@ BEST = SOLVED["best_policy"]["mean"]
 
 def is_solved(row):
     return row["test"]["mean"] >= -400 and row["test"]["upright"] >= 90
+
+
+def from_nothing():
+    """What is stored of the car that began with nothing."""
+    return read_json(report.PUBLISHED / "car_racing/from_nothing/rounds.json", rounds=list)
 
 
 @pytest.fixture(scope="module")
@@ -129,8 +135,8 @@ def test_c_is_neither_better_nor_worse_for_it():
 
 
 def test_the_car_that_dreams_began_with_nothing_and_was_scored_once_on_test_tracks():
-    folder = report.PUBLISHED / "car_racing/dreamed"
-    rows = read_json(folder / "rounds.json", rounds=list)["rounds"]
+    folder = report.PUBLISHED / "car_racing/from_nothing"
+    rows = from_nothing()["rounds"]
     test = read_json(folder / "evaluation.json", returns=list)
     assert rows[0]["real_return"] < 0
     assert test["seeds"] == "test"
@@ -142,7 +148,7 @@ def test_the_car_that_dreams_began_with_nothing_and_was_scored_once_on_test_trac
 
 
 def test_it_rose_fell_and_rose_again_while_the_dream_promised():
-    rows = read_json(report.PUBLISHED / "car_racing/dreamed/rounds.json", rounds=list)["rounds"]
+    rows = from_nothing()["rounds"]
     scored = {row["round"]: row["real_return"] for row in rows if "real_return" in row}
     assert scored[3] > 400
     assert min(scored[8], scored[16]) < 50
@@ -152,14 +158,14 @@ def test_it_rose_fell_and_rose_again_while_the_dream_promised():
 
 
 def test_the_last_round_was_the_best_of_seven_on_validation_tracks():
-    chosen = read_json(report.PUBLISHED / "car_racing/dreamed/rounds.json", chosen=dict)["chosen"]
+    chosen = from_nothing()["chosen"]
     means = {row["round"]: row["mean"] for row in chosen["means"]}
     assert len(means) == 7
     assert max(means, key=means.get) == chosen["round"] == 22
 
 
 def test_the_cars_discount_and_rate_were_lowered_and_put_back():
-    rows = read_json(report.PUBLISHED / "car_racing/dreamed/rounds.json", rounds=list)["rounds"]
+    rows = from_nothing()["rounds"]
     discount = [row["policy"]["discount"] for row in rows]
     rate = [row["policy"]["learning_rate"] for row in rows]
     steps = [row["policy"]["steps"] for row in rows]
@@ -167,3 +173,26 @@ def test_the_cars_discount_and_rate_were_lowered_and_put_back():
     assert rate == [1e-3] * 3 + [2e-4] * 16 + [1e-3] * 3
     assert steps == [32] * 19 + [64] * 3
     assert {row["n"] for row in rows if "n" in row} == {4, 8}
+
+
+def test_the_packaged_dreamer_is_the_one_scored_and_beats_the_one_from_nothing():
+    shipped = report.load_run("car_racing", "dreamed")
+    before = read_json(report.PUBLISHED / "car_racing/from_nothing/evaluation.json", returns=list)
+    test = shipped.evaluation
+    assert (test["n"], test["seeds"], test["reference"]) == (100, "test", True)
+    assert test["first_seed"] == before["first_seed"]
+    assert test["mean"] - test["sem"] > before["mean"] + before["sem"]
+    weights = weights_of(RunFolder(pretrained_folder("car_racing", "dreamed")), "controller")
+    assert test["weights"] == weights
+    main = report.load_run("car_racing", "main").evaluation
+    assert weights["vision"] == main["weights"]["vision"]
+    taught = shipped.manifest("controller")["config"]
+    assert taught["dream_patience"] > 0 < taught["lost_costs"]
+    assert all(not row["policy"].get("lost_costs") for row in from_nothing()["rounds"])
+
+
+def test_half_of_vs_episodes_were_an_agents():
+    second, main = (report.load_run("car_racing", name) for name in ("second_round", "main"))
+    players = second.manifest("rollouts")["config"]["policy"].split(",")
+    assert 2 * players.count("pretrained") == len(players)
+    assert second.manifest("vision")["sha256"] == main.manifest("vision")["sha256"]
