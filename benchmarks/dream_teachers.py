@@ -6,9 +6,9 @@ RUN is a run, or a round of `iterate`, whose M has an end head (Doom) or a rewar
 stored moments. Every C begins anew behind that M and sees nothing but its dreams; of those kept on
 the way each is scored in the game, on 64 validation episodes (the car's in the simulator).
 
-Writes results/TASK/teachers.json: a row for each training, with its CPU time in seconds (one
-thread, scores apart), the dreamed steps, gradient norms, and the curve. What is in RUN/teachers is
-not trained again.
+Writes results/TASK/teachers.json: a row for each training that RUN/teachers holds, with its CPU
+time in seconds (one thread, scores apart), the dreamed steps, gradient norms, and the curve. What
+is there is not trained again.
 """
 
 import time
@@ -37,20 +37,22 @@ DREAMS = {
     "doom_take_cover": DreamWorld(tau=1.15, max_episode_steps=2100, starts="anywhere"),
     "car_racing": DreamWorld(max_episode_steps=1000, starts="anywhere"),
 }
+GRADIENT = GradientConfig(
+    updates=300,
+    dreams=64,
+    horizon=32,
+    critic_units=64,
+    critic_learning_rate=3e-3,
+    discount=0.99,
+    learning_rate=1e-4,
+    scale=0.01,
+    check_every=100,
+    evaluate_episodes=2,
+    real_episodes=0,
+)
 LEARNERS: dict[str, EvolveConfig | PolicyConfig | GradientConfig] = {
-    "gradient": GradientConfig(
-        updates=300,
-        dreams=64,
-        horizon=32,
-        critic_units=64,
-        critic_learning_rate=3e-3,
-        discount=0.99,
-        learning_rate=1e-4,
-        scale=0.01,
-        check_every=100,
-        evaluate_episodes=2,
-        real_episodes=0,
-    ),
+    "gradient": GRADIENT,
+    "gradient, large steps": replace(GRADIENT, learning_rate=3e-3),
     "policy gradient": PolicyConfig(updates=300, check_every=100, evaluate_episodes=2),
     "evolution": EvolveConfig(
         DreamWorld(),
@@ -80,6 +82,7 @@ OF_THE_CAR: dict[str, dict[str, Any]] = {
         "noise_decay": 0.997,
     },
     "gradient": {"learning_rate": 3e-4},
+    "gradient, large steps": {},
     "evolution": {"episodes": 4, "slots": 128},
 }
 
@@ -122,9 +125,9 @@ def measured(run: RunFolder, output: str, config: Any, task_name: str) -> dict[s
     return found
 
 
-def row_of(run: RunFolder, task: str, learner: str, seed: int) -> dict[str, Any]:
+def row_of(run: RunFolder, task: str, learner: str, seed: int) -> None:
     """Train, measure, keep."""
-    output = f"{learner} {seed}".replace(" ", "_")
+    output = f"{learner} {seed}".replace(",", "").replace(" ", "_")
     path, config = run.path / "teachers" / f"{output}.json", config_of(task, learner)
     if not path.exists():
         began = time.process_time()
@@ -135,7 +138,6 @@ def row_of(run: RunFolder, task: str, learner: str, seed: int) -> dict[str, Any]
         write_json(path, row | measured(run, output, config, task))
     row = read_json(path)
     print(learner, seed, row["curve"], row["cpu_seconds"], flush=True)
-    return row
 
 
 def main(
@@ -147,7 +149,10 @@ def main(
     """Train what is missing, and write."""
     torch.set_num_threads(1)
     here = RunFolder(run)
-    rows = [row_of(here, task, name, seed) for name in learners for seed in seeds]
+    for name in learners:
+        for seed in seeds:
+            row_of(here, task, name, seed)
+    rows = [read_json(path) for path in sorted((run / "teachers").glob("*.json"))]
     told = {"weights": weights_of(here), "rows": rows, "versions": versions()}
     write_json(Path("results") / task / "teachers.json", told)
 

@@ -205,10 +205,10 @@ def test_a_search_goes_on_from_a_controller(capsys, published_run):
 
 def test_a_game_without_a_reward_head_cannot_be_dreamed(capsys, published_run):
     where = ["--task", "car_racing", "--run-dir", published_run]
-    code, _, err = call(capsys, "evolve", *where, "--world", "dream", "--output", "dreamed")
+    code, _, err = call(capsys, "evolve", *where, "--world", "dream", "--output", "in_dreams")
     assert code == 2
     assert "train-memory --heads end reward" in err
-    assert not (published_run / "dreamed").exists()
+    assert not (published_run / "in_dreams").exists()
 
 
 def test_lost_episodes_are_played_again(capsys, tmp_path):

@@ -121,3 +121,33 @@ def test_one_training_of_evolution_dreams_as_much_as_three_short_ones_in_a_fifth
         sums(EVOLUTION, "dreamed_steps") / each, rel=0.02
     )
     assert 4 < sums(SHORT, "cpu_seconds") / (sums(EVOLUTION, "cpu_seconds") / each) < 6
+
+
+DOOM = read_json(report.PUBLISHED / "doom_take_cover/teachers.json", rows=list)["rows"]
+
+
+def ends(name):
+    """The last scored C of each training."""
+    return [row["curve"][-1] for row in DOOM if row["learner"] == name]
+
+
+def test_on_doom_two_of_three_gradients_are_ahead_of_an_eighth_of_the_policy_gradients_steps():
+    (marked,) = ends("policy gradient")
+    climbs = ends("gradient")
+    assert len(climbs) == 3
+    assert sum(c["mean"] > marked["mean"] for c in climbs) == 2
+    assert min(c["mean"] for c in climbs) < 0.6 * marked["mean"]
+    assert marked["steps"] == 8 * climbs[0]["steps"]
+    seconds = {row["learner"]: row["cpu_seconds"] for row in DOOM}
+    assert seconds["gradient"] < seconds["policy gradient"] / 3
+    assert {row["n"] for row in DOOM} == {64}
+
+
+def test_on_doom_a_gradient_with_large_steps_stands_still_for_good():
+    (stuck,) = (row["curve"] for row in DOOM if row["learner"] == "gradient, large steps")
+    means = [c["mean"] for c in stuck]
+    assert max(means) - min(means) < 30
+    still = report.load_run("doom_take_cover", "random_still").evaluation["mean"]
+    assert abs(means[-1] - still) < 40
+    rates = {row["learner"]: row["config"].get("learning_rate") for row in DOOM}
+    assert rates["gradient, large steps"] == pytest.approx(30 * rates["gradient"])
