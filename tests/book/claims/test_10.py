@@ -6,6 +6,7 @@ import torch
 
 from wmlib.agent import load_agent, packaged_folder, pretrained_folder, weights_of
 from wmlib.book import report
+from wmlib.configs import IterateConfig
 from wmlib.records.files import read_json
 from wmlib.records.run_folder import RunFolder
 
@@ -196,3 +197,17 @@ def test_half_of_vs_episodes_were_an_agents():
     players = second.manifest("rollouts")["config"]["policy"].split(",")
     assert 2 * players.count("pretrained") == len(players)
     assert second.manifest("vision")["sha256"] == main.manifest("vision")["sha256"]
+
+
+def test_dooms_second_round_is_no_better_than_noise_and_its_dream_promises_less():
+    stored = read_json(report.PUBLISHED / "doom_take_cover/loop/rounds.json", rounds=list)
+    assert IterateConfig.of(stored["config"]).vision_from == "pretrained"
+    one, two = stored["rounds"]
+    difference = two["real_return"] - one["real_return"]
+    assert abs(difference) < np.hypot(one["real_sem"], two["real_sem"])
+    assert two["dream_return"] < one["dream_return"] - 300
+    own = (two["real_steps"] - one["real_steps"]) / two["real_steps"]
+    assert 0.38 < own < 0.42
+    alone = report.load_run("doom_take_cover", "main")
+    assert alone.evaluation["mean"] > two["real_return"] + 2 * two["real_sem"]
+    assert set(alone.manifest("rollouts")["config"]["policy"].split(",")) == {"held", "brownian"}
