@@ -180,14 +180,15 @@ _PENDULUM["paper"] = replace(_PENDULUM["small"], iterations=20)
 
 
 def _rounds(
-    stages: Preset, heads: Sequence[Literal["end", "reward"]], policy: PolicyConfig, **more: Any
+    stages: Preset,
+    heads: Sequence[Literal["end", "reward"]],
+    policy: PolicyConfig,
+    exploration: float = 0.5,
+    **more: Any,
 ) -> IterateConfig:
-    """Rounds of a game with pictures, in the sizes of one pass; C learns by policy gradient.
-
-    (Those of Doom run, but nobody has searched for good ones yet.)
-    """
+    """Rounds of a game with pictures, in the sizes of one pass; C learns by policy gradient."""
     return IterateConfig(
-        exploration=0.5,
+        exploration=exploration,
         memory=replace(stages.memory, heads=tuple(heads)),
         evolve=replace(stages.evolve, world=policy.world),
         policy=policy,
@@ -252,6 +253,26 @@ _CAR_ROUNDS = _rounds(
     varied=True,
     score_every=2,
 )
+_DOOM_ROUNDS = _rounds(  # two of them are published (chapter 10)
+    replace(
+        _DOOM_SMALL,
+        memory=replace(_DOOM_SMALL.memory, updates=4000, batch_size=32, learning_rate_decay=0.9996),
+    ),
+    ("end",),
+    PolicyConfig(
+        replace(_DREAMS, tau=1.15, max_episode_steps=2100),
+        updates=300,
+        check_every=10**6,  # at the end of the round alone
+    ),
+    exploration=0.3,
+    iterations=4,
+    episodes=500,
+    first_episodes=1600,
+    memory_goes_on=3000,
+    go_on=1.0,
+    varied=True,
+    score_episodes=64,
+)
 ITERATE_PRESETS = {
     "pendulum": _PENDULUM,
     "car_racing": {
@@ -262,13 +283,7 @@ ITERATE_PRESETS = {
     },
     "doom_take_cover": {
         "tiny": _rounds(_DOOM_TINY, ("end",), _TINY_POLICY, iterations=2, episodes=4),
-        "small": _rounds(
-            _DOOM_SMALL,
-            ("end",),
-            PolicyConfig(replace(_DREAMS, tau=1.15, max_episode_steps=2100)),
-            iterations=5,
-            episodes=400,
-        ),
+        "small": _DOOM_ROUNDS,
     },
 }
 
