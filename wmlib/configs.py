@@ -403,10 +403,11 @@ class IterateConfig(Checked):
     (default: --start's, if there is one)"""
     start: str = ""
     """begin with the V, M and C of this run folder, or the published ones (pretrained), instead of
-    random ones; M goes on with --memory-goes-on, C with --go-on, V stays"""
+    random ones, and let it play the first round; M goes on with --memory-goes-on, C with
+    --go-on, V stays"""
     first: str = ""
-    """who plays the first round: names as collect's --policy takes them (default: the C that the
-    procedure begins with)"""
+    """who plays the first round, without --start: names as collect's --policy takes them (default:
+    the random C)"""
     first_episodes: Count = 0
     """episodes of the first round (0: as many as in each)"""
     game: Literal["reference", "batched"] = "reference"

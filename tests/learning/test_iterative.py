@@ -328,7 +328,7 @@ def test_another_runs_v_is_seen_through_and_none_is_trained(tmp_path):
 def begun_with(start, **more):
     """Two short rounds that go on from an agent of the same M as `with_pictures` makes."""
     config = with_pictures(start=str(start), go_on=1.0, memory_goes_on=2, **more)
-    return replace(config, first="", memory=replace(config.memory, learning_rate=1e-4))
+    return replace(config, memory=replace(config.memory, learning_rate=1e-4))
 
 
 @pytest.mark.slow

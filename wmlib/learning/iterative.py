@@ -155,7 +155,7 @@ def _round(
     tell(f"{heading}, 1 of 4: play {new} episodes")
     here.stage("", create=True)
     player: Policy = ExploringPolicy(agent, config.exploration, config.varied)
-    if number == 1 and config.first:
+    if number == 1 and config.first and not config.start:
         player = make_player(config.first, task, config.exploration)
     store = collect(
         task.name,
@@ -163,7 +163,7 @@ def _round(
         first + config.episodes * (number - 1),
         seeds.first_of_run(seed),
         run.path / "rollouts",
-        num_envs=min(new, 64 if config.game == "batched" else 24),
+        num_envs=min(new, 64 if config.game == "batched" else 16),
         game=config.game,
         max_episode_steps=task.max_episode_steps,
         min_episode_steps=config.min_episode_steps,
@@ -197,19 +197,16 @@ def _learn(
     device: torch.device,
 ) -> dict[str, Any]:
     """C in the dream of the round's M; what is known of it."""
-    settings = getattr(config, config.learner)
+    settings, task, begin = getattr(config, config.learner), before.task, before.params
     if config.go_on and (number > 1 or config.start):
         if config.learner == "evolve":
             settings = replace(settings, sigma0=config.go_on * settings.sigma0)
-            begin = before.params
-            return evolve_run(here, "controller", before.task, settings, seed, device, begin)
+            return evolve_run(here, "controller", task, settings, seed, device, begin)
         if number == 1:
-            return policy_run(
-                here, "controller", before.task, settings, seed, device, before.params
-            )
+            return policy_run(here, "controller", task, settings, seed, device, begin)
         settings = replace(settings, updates=number * settings.updates)
         _go_on(run.round(number - 1), here, "controller")
-    return LEARN[config.learner](here, "controller", before.task, settings, seed, device)
+    return LEARN[config.learner](here, "controller", task, settings, seed, device)
 
 
 def _remember(
