@@ -1,5 +1,6 @@
 """Drills for the stages of a run: killed at random moments, and given what no stage can use."""
 
+import hashlib
 import os
 import random
 import shutil
@@ -10,9 +11,12 @@ import time
 from pathlib import Path
 
 import pytest
+from safetensors.torch import save
 from tiny_run import command
 
 from wmlib.records.files import sha256
+from wmlib.records.keeper import CHECKPOINT
+from wmlib.records.weights import load_checkpoint
 
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(3600)]
 
@@ -60,9 +64,14 @@ def finish(words: list[str], folder: Path) -> float:
 
 
 def made(folder: Path) -> dict[str, str]:
-    """Hashes of the weights, and what was played."""
+    """Hashes of the weights, and what was played (of a checkpoint, which also tells how long it
+    took, its tensors)."""
     files = [*folder.rglob("*.safetensors"), *folder.rglob("index.jsonl")]
-    return {str(p.relative_to(folder)): sha256(p) for p in sorted(files)}
+    found = {str(p.relative_to(folder)): sha256(p) for p in sorted(files)}
+    for path in folder.rglob(CHECKPOINT):
+        tensors, _ = load_checkpoint(path)
+        found[str(path.relative_to(folder))] = hashlib.sha256(save(tensors)).hexdigest()
+    return found
 
 
 def kill_at_random_moments(words: list[str], folder: Path, seconds: float, seed: str) -> None:
