@@ -133,9 +133,14 @@ def measured(run: RunFolder, output: str, config: Any, seconds: float) -> dict[s
     }
     if isinstance(config, GradientConfig):
         rows = Metrics(run.stage(output) / "metrics.jsonl").read()
-        norms = [row["gradient_norm"] for row in rows]
-        found["norms"] = [float(x) for x in np.quantile(norms, (0, 0.25, 0.5, 0.75, 1))]
+        found["norms"] = spread_of_norms(rows)
     return found
+
+
+def spread_of_norms(rows: Sequence[dict[str, Any]]) -> list[float]:
+    """Smallest, quartiles and largest of the gradient's norms in a training's metrics."""
+    norms = [row["gradient_norm"] for row in rows]
+    return [float(x) for x in np.quantile(norms, (0, 0.25, 0.5, 0.75, 1))]
 
 
 def agreement(run: RunFolder, seed: int) -> list[dict[str, float]]:

@@ -1,14 +1,13 @@
-"""Three ways for C to learn in one M's dreams of a real game: gradient, policy gradient, evolution.
+"""Three ways for C to learn in one M's dreams of Doom: gradient, policy gradient, evolution.
 
-    python benchmarks/dream_teachers.py runs/doom/round_01 --task doom_take_cover
+    python benchmarks/dream_teachers.py runs/doom/round_01
 
-RUN is a run, or a round of `iterate`, whose M has an end head (Doom) or a reward head (the car) and
-stored moments. Every C begins anew behind that M and sees nothing but its dreams; of those kept on
-the way each is scored in the game, on 64 validation episodes (the car's in the simulator).
+RUN is a run, or a round of `iterate`. Every C begins anew behind its M and sees nothing but dreams;
+of those kept on the way each is scored in the game, on 64 validation episodes.
 
-Writes results/TASK/teachers.json: a row for each training that RUN/teachers holds, with its CPU
-time in seconds (one thread, scores apart), the dreamed steps, gradient norms, and the curve. What
-is there is not trained again.
+Writes results/doom_take_cover/teachers.json: a row for each training that RUN/teachers holds, with
+its CPU time in seconds (one thread, scores apart), the dreamed steps, gradient norms, and the
+curve. What is there is not trained again.
 """
 
 import time
@@ -18,25 +17,20 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import tyro
+from dream_gradients import RUNNERS, spread_of_norms
 
 from wmlib.agent import load_agent, weights_of
-from wmlib.configs import DreamWorld, EvolveConfig, GradientConfig, PolicyConfig, RealWorld
-from wmlib.learning.control import evolve_run, gradient_run, policy_run
+from wmlib.configs import DreamWorld, EvolveConfig, GradientConfig, PolicyConfig
 from wmlib.records.files import read_json, write_json
 from wmlib.records.metrics import Metrics
 from wmlib.records.run_folder import RunFolder, versions
 from wmlib.tasks import get_task
 from wmlib.worlds.play import Arena
 
-EPISODES = 64
-RUNNERS = {EvolveConfig: evolve_run, PolicyConfig: policy_run, GradientConfig: gradient_run}
-DREAMS = {
-    "doom_take_cover": DreamWorld(tau=1.15, max_episode_steps=2100, starts="anywhere"),
-    "car_racing": DreamWorld(max_episode_steps=1000, starts="anywhere"),
-}
+TASK, EPISODES = get_task("doom_take_cover"), 64
+DREAMS = DreamWorld(tau=1.15, max_episode_steps=2100, starts="anywhere")
 GRADIENT = GradientConfig(
     updates=300,
     dreams=64,
@@ -46,6 +40,7 @@ GRADIENT = GradientConfig(
     discount=0.99,
     learning_rate=1e-4,
     scale=0.01,
+    world=DREAMS,
     check_every=100,
     evaluate_episodes=2,
     real_episodes=0,
@@ -53,9 +48,9 @@ GRADIENT = GradientConfig(
 LEARNERS: dict[str, EvolveConfig | PolicyConfig | GradientConfig] = {
     "gradient": GRADIENT,
     "gradient, large steps": replace(GRADIENT, learning_rate=3e-3),
-    "policy gradient": PolicyConfig(updates=300, check_every=100, evaluate_episodes=2),
+    "policy gradient": PolicyConfig(DREAMS, updates=300, check_every=100, evaluate_episodes=2),
     "evolution": EvolveConfig(
-        DreamWorld(),
+        DREAMS,
         generations=30,
         population=32,
         episodes=8,
@@ -64,33 +59,6 @@ LEARNERS: dict[str, EvolveConfig | PolicyConfig | GradientConfig] = {
         evaluate_episodes=2,
     ),
 }
-OF_THE_CAR: dict[str, dict[str, Any]] = {
-    "policy gradient": {
-        "updates": 150,
-        "check_every": 50,
-        "steps": 64,
-        "horizon": 64,
-        "discount": 0.998,
-        "reward_discount": 0.97,
-        "reward_size": 3.4,
-        "batch_size": 2048,
-        "critic_units": 64,
-        "learning_rate": 1e-3,
-        "critic_learning_rate": 3e-3,
-        "max_divergence": 0.015,
-        "average": 30,
-        "noise_decay": 0.997,
-    },
-    "gradient": {"learning_rate": 3e-4},
-    "gradient, large steps": {},
-    "evolution": {"episodes": 4, "slots": 128},
-}
-
-
-def config_of(task: str, learner: str) -> EvolveConfig | PolicyConfig | GradientConfig:
-    """The settings of a learner on a task."""
-    config = replace(LEARNERS[learner], world=DREAMS[task])
-    return replace(config, **OF_THE_CAR[learner]) if task == "car_racing" else config
 
 
 def dreamed_steps(config: Any, rows: Sequence[dict[str, Any]], name: str) -> int:
@@ -102,17 +70,14 @@ def dreamed_steps(config: Any, rows: Sequence[dict[str, Any]], name: str) -> int
     return count * config.dreams * length
 
 
-def measured(run: RunFolder, output: str, config: Any, task_name: str) -> dict[str, Any]:
+def measured(run: RunFolder, output: str, config: Any) -> dict[str, Any]:
     """The curve of a finished training: dreamed steps, and the scores in the game."""
-    task = get_task(task_name)
-    agent = load_agent(run.path, task, output)
+    agent = load_agent(run.path, TASK, output)
     assert agent.controller is not None
     assert agent.controllers is not None
     rows = Metrics(run.stage(output) / "metrics.jsonl").read()
-    game = RealWorld("real", "batched" if task_name == "car_racing" else "reference")
-    game = replace(game, max_episode_steps=task.max_episode_steps)
     curve = []
-    with closing(Arena(lambda: agent.world(game, 16))) as games:
+    with closing(Arena(lambda: agent.real(16))) as games:
         for name, params in sorted(agent.controllers.items()):
             if name != "params":
                 mean, sem = games.score(agent.controller, params, EPISODES)
@@ -120,29 +85,27 @@ def measured(run: RunFolder, output: str, config: Any, task_name: str) -> dict[s
                 curve.append({"name": name, "steps": steps, "mean": mean, "sem": sem})
     found: dict[str, Any] = {"config": asdict(config), "n": EPISODES, "curve": curve}
     if isinstance(config, GradientConfig):
-        norms = [row["gradient_norm"] for row in rows]
-        found["norms"] = [float(x) for x in np.quantile(norms, (0, 0.25, 0.5, 0.75, 1))]
+        found["norms"] = spread_of_norms(rows)
     return found
 
 
-def row_of(run: RunFolder, task: str, learner: str, seed: int) -> None:
+def row_of(run: RunFolder, learner: str, seed: int) -> None:
     """Train, measure, keep."""
     output = f"{learner} {seed}".replace(",", "").replace(" ", "_")
-    path, config = run.path / "teachers" / f"{output}.json", config_of(task, learner)
+    path, config = run.path / "teachers" / f"{output}.json", LEARNERS[learner]
     if not path.exists():
         began = time.process_time()
-        RUNNERS[type(config)](run, output, get_task(task), config, seed, torch.device("cpu"))
+        RUNNERS[type(config)](run, output, TASK, config, seed, torch.device("cpu"))
         seconds = round(time.process_time() - began, 1)
         path.parent.mkdir(exist_ok=True)
         row = {"learner": learner, "seed": seed, "cpu_seconds": seconds}
-        write_json(path, row | measured(run, output, config, task))
+        write_json(path, row | measured(run, output, config))
     row = read_json(path)
     print(learner, seed, row["curve"], row["cpu_seconds"], flush=True)
 
 
 def main(
     run: tyro.conf.Positional[Path],
-    task: str,
     seeds: Sequence[int] = (0, 1, 2),
     learners: Sequence[str] = tuple(LEARNERS),
 ) -> None:
@@ -151,10 +114,10 @@ def main(
     here = RunFolder(run)
     for name in learners:
         for seed in seeds:
-            row_of(here, task, name, seed)
+            row_of(here, name, seed)
     rows = [read_json(path) for path in sorted((run / "teachers").glob("*.json"))]
     told = {"weights": weights_of(here), "rows": rows, "versions": versions()}
-    write_json(Path("results") / task / "teachers.json", told)
+    write_json(Path("results") / TASK.name / "teachers.json", told)
 
 
 if __name__ == "__main__":

@@ -160,6 +160,7 @@ def main(args: Publish) -> int:
                     written += publish_dreamed(run, args.controller, target)
                 else:
                     written += publish_controller(run, args.controller, target, args.name)
+                # what ships must load
                 load_agent(target / DREAMED if args.name == DREAMED else target, task)
         _check_size(target)
     except UserError as error:

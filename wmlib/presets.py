@@ -253,7 +253,7 @@ _CAR_ROUNDS = _rounds(
     varied=True,
     score_every=2,
 )
-_DOOM_ROUNDS = _rounds(  # two of them are published (chapter 10)
+_DOOM_ROUNDS = _rounds(  # two of them are published (appendix I)
     replace(
         _DOOM_SMALL,
         memory=replace(_DOOM_SMALL.memory, updates=4000, batch_size=32, learning_rate_decay=0.9996),

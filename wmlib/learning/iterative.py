@@ -170,9 +170,10 @@ def _round(
         patience=config.patience,
     )
     tell(f"{heading}, 2 of 4: train M" if task.state_scale else f"{heading}, 2 of 4: V and M")
-    if number > 1 and (_given(task, config) or number not in config.see):
+    given = _given(task, config)
+    if number > 1 and (given or number not in config.see):
         _keep_seeing(run.round(number - 1), here)
-    vision_run(here, task, config.vision, seed, device, _given(task, config))
+    vision_run(here, task, config.vision, seed, device, given)
     _remember(run, here, task, config, number, seed, device)
     tell(f"{heading}, 3 of 4: C learns in M's dream")
     dreamed = _learn(run, here, agent, config, number, seed, device)

@@ -74,7 +74,7 @@ class Learner(nn.Module):
         """Take the swing of features (T, N, F) for `scale`; C's weights become `begin`, or 0."""
         self.scale.copy_(features.std(dim=(0, 1))[: self.n_seen] + 1e-3)
         if begin is not None:
-            self.scaled.copy_(begin / self.controller.units(self.scale))
+            self.scaled.copy_(begin.to(self.scale.device) / self.controller.units(self.scale))
             self.average.copy_(self.params)
 
     @torch.no_grad()
