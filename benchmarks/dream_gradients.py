@@ -80,6 +80,8 @@ POLICY = PolicyConfig(
 LEARNERS: dict[str, EvolveConfig | PolicyConfig | GradientConfig] = {
     "short, value": VALUED,
     "long": LONG,
+    "long, large start": replace(LONG, scale=1.0),
+    "long, best of 16": replace(LONG, scale=1.0, tries=16),
     "evolution": EVOLVED,
     "policy gradient": POLICY,
 }

@@ -387,6 +387,11 @@ class IterateConfig(Checked):
     """learner = gradient: C follows the gradient through M's dreams"""
     learner: Literal["evolve", "policy", "gradient"] = "evolve"
     """how C learns"""
+    also_real: Annotated[bool, CHANGES] = False
+    """after its dreams C goes on in the real game, by policy gradient (the paper's option that C
+    learns while it plays, too); the steps of that count as real steps"""
+    practice: Annotated[PolicyConfig, CHANGES] = PolicyConfig(RealWorld(), dreams=32)
+    """also_real: how it goes on"""
     memory_goes_on: Count = 0
     """later rounds train the last M on, with all that it remembers and its last learning rate, by
     this many updates, instead of a new one (0). M then changes little, and C can go on, too"""

@@ -265,6 +265,15 @@ _DOOM_ROUNDS = _rounds(  # two of them are published (appendix I)
         check_every=10**6,  # at the end of the round alone
     ),
     exploration=0.3,
+    practice=PolicyConfig(
+        RealWorld(max_episode_steps=2100),
+        updates=400,
+        dreams=32,
+        steps=256,
+        batch_size=2048,
+        check_every=50,
+        evaluate_episodes=64,
+    ),
     iterations=4,
     episodes=500,
     first_episodes=1600,

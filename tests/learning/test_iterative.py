@@ -2,7 +2,9 @@
 
 import contextlib
 import functools
+import itertools
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -26,15 +28,16 @@ from wmlib.configs import (
     IterateConfig,
     MemoryConfig,
     PolicyConfig,
+    RealWorld,
     VisionConfig,
 )
 from wmlib.data.exploring import ExploringPolicy
 from wmlib.data.latents import load_latents
 from wmlib.data.store import RolloutStore
 from wmlib.errors import UserError
-from wmlib.learning import iterative
+from wmlib.learning import iterative, policy_gradient
 from wmlib.learning.iterative import iterate, random_agent
-from wmlib.learning.lives import Dreams
+from wmlib.learning.lives import Dreams, Games
 from wmlib.learning.policy_gradient import WARM_UP, learn_policy
 from wmlib.model.controller import Controller, load_controllers
 from wmlib.model.vision import StateVision
@@ -135,6 +138,54 @@ def test_m_and_c_go_on_where_the_last_round_left_them(tmp_path):
     with pytest.raises(RuntimeError), monkey_stop():
         iterate(cut, TASK, going_on(), 0, CPU)
     assert iterate(cut, TASK, going_on(), 0, CPU) == rows  # in round 2, after M
+
+
+def also_real():
+    """Rounds whose C practises in the game as well."""
+    practice = replace(going_on().policy, world=RealWorld(max_episode_steps=30), dreams=2)
+    return replace(going_on(), also_real=True, practice=practice)
+
+
+@pytest.mark.slow
+def test_later_rounds_may_practise_where_the_first_did_not(tmp_path):
+    run = RunFolder(tmp_path)
+    first = replace(also_real(), iterations=1, also_real=False, practice=SHORT.practice)
+    (row,) = iterate(run, TASK, first, 0, CPU)
+    assert "practised" not in row
+    assert iterate(run, TASK, also_real(), 0, CPU)[1]["practised"] == 3 * 2 * 8
+
+
+@pytest.mark.slow
+def test_c_goes_on_in_the_game_and_a_stop_there_changes_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(policy_gradient, "WARM_UP", 1)
+    config = also_real()
+    whole, cut = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "cut")
+    rows = iterate(whole, TASK, config, 0, CPU)
+    played = [3 * 200, 6 * 200]
+    assert [row["practised"] for row in rows] == [3 * 2 * 8, 2 * 3 * 2 * 8]
+    assert [row["real_steps"] - row["practised"] for row in rows] == played
+    dreamed, practised = (
+        [load_agent(whole.round(k).path, TASK, output).params for k in (1, 2)]
+        for output in (iterative.BEFORE, "controller")
+    )
+    steps = [dreamed[0], practised[0], dreamed[1], practised[1]]
+    assert not any(torch.equal(a, b) for a, b in itertools.pairwise(steps))
+    far = [float((a - b).norm()) for a, b in itertools.pairwise(steps)]
+    assert max(far) < float(steps[-1].norm())  # each goes on from the one before
+
+    told = Games.told
+
+    def stopped(games, seen):
+        if cut.round(2).stage("controller").exists() and not asked:
+            asked.append(os.kill(os.getpid(), signal.SIGINT))
+        return told(games, seen)
+
+    asked = []
+    monkeypatch.setattr(Games, "told", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        iterate(cut, TASK, config, 0, CPU)
+    assert load_checkpoint(cut.round(2).stage("controller") / CHECKPOINT)[1]["update"] == 1
+    assert iterate(cut, TASK, config, 0, CPU) == rows
 
 
 @contextlib.contextmanager
@@ -263,6 +314,8 @@ def test_what_has_no_meaning_in_a_round_is_refused(tmp_path):
         (replace(SHORT, evolve=replace(SHORT.evolve, workers=2)), "leave it at 0"),
         (replace(going_on(), memory_goes_on=0), "cannot play behind another M"),
         (replace(SHORT, learner="gradient", go_on=1.0), "the gradient begins anew"),
+        (replace(SHORT, also_real=True), "--evolve.controller is hidden: give both the same"),
+        (replace(going_on(), also_real=True, practice=going_on().policy), "--practice.world dream"),
     ):
         with pytest.raises(UserError, match=told):
             iterate(RunFolder(tmp_path), TASK, wrong, 0, CPU)

@@ -256,14 +256,28 @@ def test_numbers_without_sense_are_refused(flags, told, capsys):
 
 
 @pytest.mark.parametrize(
-    ("task", "world", "told"),
-    [("car_racing", "dream", "--heads end reward"), ("doom_take_cover", "real", "--world dream")],
+    ("task", "flags", "told"),
+    [
+        ("car_racing", "--world dream", "--heads end reward"),
+        ("doom_take_cover", "--world real --game batched", "has no batched simulator"),
+    ],
 )
-def test_a_world_that_a_task_does_not_have_is_refused(tmp_path, capsys, task, world, told):
+def test_a_world_that_a_task_does_not_have_is_refused(tmp_path, capsys, task, flags, told):
     folder = str(run_folder(tmp_path, task))
-    command = ["policy-gradient", "--task", task, "--world", world, "--run-dir", folder]
+    command = ["policy-gradient", "--task", task, *flags.split(), "--run-dir", folder]
     assert cli.main(command) == 2
     assert told in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_doom_itself_can_be_practised(tmp_path):
+    folder = run_folder(tmp_path, "doom_take_cover")
+    sizes = "--updates 2 --dreams 2 --steps 8 --batch-size 8 --evaluate-episodes 2"
+    flags = f"--world real --max-episode-steps 20 --check-every 1 {sizes}".split()
+    command = ["policy-gradient", "--task", "doom_take_cover", "--run-dir", str(folder)]
+    assert cli.main([*command, "--output", "practised", *flags]) == 0
+    rows = Metrics(folder / "practised" / "metrics.jsonl").read()
+    assert [row["mean_return"] for row in rows] == [20, 20]  # nobody dies so young
 
 
 class Slalom(FeatureVectorEnv):
@@ -327,21 +341,32 @@ def test_a_game_without_reward_is_left_behind_at_a_price():
         assert discount.tolist() == pytest.approx(np.where(pays & (step == 2), 0.45, 0.9))
 
 
-def test_games_go_on_from_their_state():
-    """Two updates in one go are the same as two with all games made anew between them."""
-    published = agent.load_pretrained("car_racing")
-    few = PolicyConfig(RealWorld("real", "batched", 9), dreams=3, steps=6)
+@pytest.mark.parametrize(
+    ("task", "game"),
+    [("car_racing", "batched"), ("car_racing", "reference"), ("doom_take_cover", "reference")],
+)
+def test_games_go_on_from_their_state(task, game):
+    """Three updates in one go are the same as three with all games made anew before the last.
+
+    A game that cannot tell its state is played again from its seed and actions; at the stop one of
+    the three is younger than the others."""
+    published = agent.load_pretrained(task)
+    few = PolicyConfig(RealWorld("real", game, 9), dreams=3, steps=6)
     learner = Learner(published.new_controller())
     seen = []
     for anew in (False, True):
-        games = Games(published.real(3, 9, "batched"), few)
+        games = Games(published.real(3, 9, game), few)
         games.play(learner, update_rng(0, 0))
+        games.over = torch.tensor([False, True, False])  # one is left early
+        games.play(learner, update_rng(0, 1))
         if anew:
             state = {name: tensor.clone() for name, tensor in games.state().items()}
+            pictures = games.env.pictures
             games.env.close()
-            games = Games(published.real(3, 9, "batched"), few)
+            games = Games(published.real(3, 9, game), few)
             games.restore(state)
-        seen.append(games.play(learner, update_rng(0, 1)))
+            assert np.array_equal(games.env.pictures, pictures)
+        seen.append(games.play(learner, update_rng(0, 2)))
         games.env.close()
     assert seen[0].over.sum() == 3  # the games were cut, and new ones begun, after the stop
     for once, twice in zip(*seen):

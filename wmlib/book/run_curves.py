@@ -105,6 +105,7 @@ def _learned_by(rows: Rows, key: str, dreamed: bool) -> list[Curve]:
         "sigma": "C: step size of the search",
         "risk": "C: risk of dying, per 1,000 steps",
         "reward": "C: reward of 1,000 steps while learning",
+        "lost": "C: lives lost in 1,000 real steps",
         "dream_return": "C: return of the dream that is climbed",
     }
     curves = []

@@ -91,7 +91,9 @@ def both_checks(
     device: torch.device,
 ) -> Check:
     """Scores a C in the world it learns in, and in the reference game if that is asked."""
-    make = partial(agent.world, config.world, config.evaluate_episodes, device)
+    single = isinstance(config.world, RealWorld) and config.world.game == "reference"
+    slots = min(16, config.evaluate_episodes) if single else config.evaluate_episodes
+    make = partial(agent.world, config.world, slots, device)
     arena = stack.enter_context(closing(Arena(make)))
     real = real_check(stack, agent, controller, config, device)
 

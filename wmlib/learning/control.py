@@ -176,11 +176,6 @@ def policy_run(
 def _check_policy_world(agent: Agent, world: World) -> None:
     """UserError where the policy gradient cannot play in that world."""
     _check_world(agent, world)
-    if isinstance(world, RealWorld) and world.game != "batched":
-        raise UserError(
-            "policy-gradient --world real keeps its games between two updates, and only the "
-            "batched simulator can: --game batched (CarRacing), or --world dream"
-        )
     heads = agent.memory.heads
     if isinstance(world, DreamWorld) and not ("reward" in heads or "end" in heads):
         raise UserError(

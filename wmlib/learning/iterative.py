@@ -11,7 +11,11 @@ many and short, and C is seldom far from what M has seen of it.
 
 Each round is a run folder, RUN/round_01 and so on, made of the stages of any run; all rounds share
 RUN/rollouts. So it stops and resumes as the stages do, and an agent of any round can be loaded,
-scored and filmed. (The paper lets C learn while it plays, too. Here it learns in dreams alone.)
+scored and filmed.
+
+The paper lets C learn in the real game, too. Here it learns in dreams alone, unless the settings
+say `also_real`: then it goes on by policy gradient in the game, behind its V and M, and the steps
+of that count as real steps.
 """
 
 import contextlib
@@ -25,7 +29,7 @@ import torch
 
 from wmlib import seeds
 from wmlib.agent import Agent, agent_folder, find_agent, load_agent
-from wmlib.configs import DreamWorld, EvaluateConfig, IterateConfig
+from wmlib.configs import DreamWorld, EvaluateConfig, IterateConfig, RealWorld
 from wmlib.data.exploring import ExploringPolicy, make_player
 from wmlib.data.policies import Policy
 from wmlib.data.rollouts import collect
@@ -50,6 +54,9 @@ LEARN: dict[str, Callable[..., dict[str, Any]]] = {
     "policy": policy_run,
     "gradient": gradient_run,
 }
+
+BEFORE = "before_practice"
+"""the folder of a round's C before it practises in the game"""
 
 
 def random_agent(task: Task, config: IterateConfig, seed: int) -> Agent:
@@ -123,6 +130,14 @@ def _refuse_unused(task: Task, config: IterateConfig, seed: int) -> None:
     taught = getattr(config, config.learner)
     if not isinstance(taught.world, DreamWorld):
         raise UserError(f"--{config.learner}.world real: iterate trains C in the dream")
+    if config.also_real and not isinstance(config.practice.world, RealWorld):
+        raise UserError("--practice.world dream: C practises in the real game, --also-real")
+    if config.also_real and config.practice.controller != taught.controller:
+        raise UserError(
+            f"--also-real goes on with a C that sees as --practice.controller "
+            f"{config.practice.controller} does, and --{config.learner}.controller is "
+            f"{taught.controller}: give both the same"
+        )
     if config.go_on and config.learner == "gradient":
         raise UserError("--go-on is for --learner evolve or policy: the gradient begins anew")
     if config.go_on and not config.memory_goes_on and taught.controller == "linear":
@@ -178,6 +193,10 @@ def _round(
     tell(f"{heading}, 3 of 4: C learns in M's dream")
     dreamed = _learn(run, here, agent, config, number, seed, device)
     row = {"round": number} | _row(store, new, task) | {"dream_return": dreamed["mean_return"]}
+    if config.also_real:
+        tell(f"{heading}, 3 of 4: C learns in the game, too")
+        row |= _practise(run, here, task, config, number, seed, device)
+        row["real_steps"] += row["practised"]
     if number % config.score_every == 0 or number == config.iterations:
         tell(f"{heading}, 4 of 4: score it in the game")
         slots = min(8, config.score_episodes)
@@ -199,15 +218,33 @@ def _learn(
 ) -> dict[str, Any]:
     """C in the dream of the round's M; what is known of it."""
     settings, task, begin = getattr(config, config.learner), before.task, before.params
+    output = BEFORE if config.also_real else "controller"
     if config.go_on and (number > 1 or config.start):
         if config.learner == "evolve":
             settings = replace(settings, sigma0=config.go_on * settings.sigma0)
-            return evolve_run(here, "controller", task, settings, seed, device, begin)
-        if number == 1:
-            return policy_run(here, "controller", task, settings, seed, device, begin)
+            return evolve_run(here, output, task, settings, seed, device, begin)
+        if number == 1 or config.also_real:  # its critic would know the game, not the dream
+            return policy_run(here, output, task, settings, seed, device, begin)
         settings = replace(settings, updates=number * settings.updates)
-        _go_on(run.round(number - 1), here, "controller")
-    return LEARN[config.learner](here, "controller", task, settings, seed, device)
+        _go_on(run.round(number - 1), here, output)
+    return LEARN[config.learner](here, output, task, settings, seed, device)
+
+
+def _practise(
+    run: RunFolder,
+    here: RunFolder,
+    task: Task,
+    config: IterateConfig,
+    number: int,
+    seed: int,
+    device: torch.device,
+) -> dict[str, Any]:
+    """The dreamed C goes on in the real game; returns how many steps that took, in all rounds."""
+    dreamed, settings = load_agent(here.path, task, BEFORE), config.practice
+    policy_run(here, "controller", task, settings, seed, device, dreamed.params)
+    before = (_stored_row(run.round(number - 1)) or {}) if number > 1 else {}
+    steps = settings.updates * settings.dreams * settings.steps
+    return {"practised": before.get("practised", 0) + steps}
 
 
 def _remember(

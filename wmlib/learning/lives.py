@@ -167,8 +167,8 @@ class Games(Lives):
         super().__init__(env, config, config.patience)
 
     def told(self, seen: Experience) -> dict[str, Tensor]:
-        """The mean reward of 1,000 steps, in points."""
-        return {"reward": 10_000 * seen.reward.mean()}
+        """The mean reward of 1,000 steps, in points, and the lives lost in them."""
+        return {"reward": 10_000 * seen.reward.mean(), "lost": 1000 * seen.lost.mean()}
 
     def _live(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Tens of points (a critic learns small numbers faster)."""

@@ -190,9 +190,10 @@ def learn_policy(
     Every `check_every` updates C is kept (`update_00250`, …), and `check` may score it (without
     chance) in the world it learns in, `mean_return`, and in the real game, `real_return`; the best
     (wmlib.learning.choosing) is published. Rows of metrics:
-    mean `risk` of dying or `reward` per 1,000 steps, the critic's squared error, the entropy of
-    C's choices in nats, C's largest weight. `facts` are stored with the controllers. Returns what
-    is known of the published C: {"update", "risk" or "reward"}, and the numbers of `check`.
+    mean `risk` of dying or `reward` per 1,000 steps (in the game also lives `lost`), the critic's
+    squared error, the entropy of C's choices in nats, C's largest weight. `facts` are stored with
+    the controllers. Returns what is known of the published C: {"update", "risk" or "reward"}, and
+    the numbers of `check`.
     """
     with torch.random.fork_rng(devices=[]):  # the critic's hidden units; the caller's dice stay
         torch.manual_seed(seed)

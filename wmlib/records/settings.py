@@ -97,16 +97,18 @@ def _value(hint: Any, value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _flat(config: Any, prefix: str = "") -> dict[str, tuple[Any, tuple[Any, ...]]]:
-    """(value, notes) of each setting, of those inside of others too: `memory.n_h`."""
+def _flat(
+    config: Any, prefix: str = "", outer: tuple[Any, ...] = ()
+) -> dict[str, tuple[Any, tuple[Any, ...]]]:
+    """(value, notes) of each setting, of those inside of others too: `memory.n_h`, which has the
+    notes of `memory` as well."""
     found: dict[str, tuple[Any, tuple[Any, ...]]] = {}
-    notes = field_notes(type(config))
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
+    for name, notes in field_notes(type(config)).items():
+        value, notes = getattr(config, name), (*outer, *notes)
         if dataclasses.is_dataclass(value):
-            found |= _flat(value, f"{prefix}{field.name}.")
+            found |= _flat(value, f"{prefix}{name}.", notes)
         else:
-            found[prefix + field.name] = value, notes[field.name]
+            found[prefix + name] = value, notes
     return found
 
 

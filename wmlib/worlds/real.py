@@ -44,6 +44,7 @@ class GameFeatures(FeatureVectorEnv):
         super().__init__(task, mind, games.num_envs)
         _check_games(task, games)
         self.games = games
+        self._tape = None if hasattr(games, "snapshot") else _Tape(games.num_envs)
         self.pictures: Any = None
 
     @torch.no_grad()
@@ -52,6 +53,8 @@ class GameFeatures(FeatureVectorEnv):
         where, mask, slot_seeds = self._begin(seed, options)
         self.pictures, info = self.games.reset(seed=slot_seeds, options={"reset_mask": mask})  # type: ignore[arg-type]
         self.mind.look(self.pictures, where)
+        if self._tape:
+            self._tape.begin(slot_seeds, mask)
         return self.features(), info
 
     @torch.no_grad()
@@ -60,23 +63,28 @@ class GameFeatures(FeatureVectorEnv):
         actions = self._checked(actions)
         self.mind.remember(actions)
         on_gpu = self.device.type == "cuda" and getattr(self.games, "emits_torch", False)
-        self.pictures, *rest, info = self.games.step(actions if on_gpu else actions.cpu().numpy())
+        played = actions if on_gpu else actions.cpu().numpy()
+        self.pictures, *rest, info = self.games.step(played)
+        if self._tape:
+            self._tape.actions.append(played)
         told = _on_its_way(rest)
         self.mind.look(self.pictures)
         reward, terminated, truncated = told()
         return self.features(), reward, terminated, truncated, info
 
     def snapshot(self) -> dict[str, Tensor]:
-        """As in the dream, with the games themselves (`game_…`); the batched simulator's only."""
-        if not hasattr(self.games, "snapshot"):
-            raise ValueError("only the batched simulator can keep its games: game='batched'")
-        games = self.games.snapshot()
+        """As in the dream, with the games themselves (`game_…`): their state where they can tell
+        it, else what was done in each since it began, for the same actions lead there again."""
+        games = self._tape.told() if self._tape else self.games.snapshot()  # type: ignore[attr-defined]
         return super().snapshot() | {f"game_{k}": torch.as_tensor(v) for k, v in games.items()}
 
     def restore(self, kept: dict[str, Tensor]) -> None:
         """Go back to a `snapshot`: the same actions then lead to the same episodes."""
         games = {k.removeprefix("game_"): v for k, v in kept.items() if k.startswith("game_")}
         super().restore({k: v for k, v in kept.items() if not k.startswith("game_")})
+        if self._tape:
+            self.pictures = self._tape.play_again(self.games, games)
+            return
         on_gpu = getattr(self.games, "emits_torch", False)
         self.pictures = self.games.restore(  # type: ignore[attr-defined]
             {k: v.to(self.device) if on_gpu else v.cpu().numpy() for k, v in games.items()}
@@ -85,6 +93,52 @@ class GameFeatures(FeatureVectorEnv):
     def close_extras(self, **kwargs: Any) -> None:
         """Close the games behind."""
         self.games.close()
+
+
+class _Tape:
+    """What was done in N games since each of them began.
+
+    It stands for the state of games that cannot tell it (Doom's engine, Box2D): with the same seed
+    and the same actions a game comes to the same place.
+    """
+
+    def __init__(self, num_envs: int) -> None:
+        self.seeds = np.zeros(num_envs, dtype=np.int64)
+        self.began = np.zeros(num_envs, dtype=np.int64)
+        """(N,) how many of `actions` came before the game's first"""
+        self.actions: list[np.ndarray] = []
+        """T times (N, A)"""
+
+    def begin(self, slot_seeds: list, mask: np.ndarray) -> None:
+        """The games in `mask` (N,) begin anew; what no game needs any more is forgotten."""
+        self.seeds[mask] = [seed for seed, new in zip(slot_seeds, mask) if new]
+        self.began[mask] = len(self.actions)
+        first = int(self.began.min())
+        del self.actions[:first]
+        self.began -= first
+
+    def told(self) -> dict[str, np.ndarray]:
+        """All of it, by name."""
+        actions = np.stack(self.actions) if self.actions else np.zeros((0, len(self.seeds), 1))
+        return {"seeds": self.seeds, "began": self.began, "actions": actions}
+
+    def play_again(self, games: Any, told: dict[str, Tensor]) -> Any:
+        """Bring `games` to where they were when this was `told`; returns the pictures (N, …).
+
+        Each game begins when its turn comes, so that all arrive together; until then it plays
+        along, for nothing.
+        """
+        self.seeds, self.began = told["seeds"].numpy().copy(), told["began"].numpy().copy()
+        self.actions = list(told["actions"].numpy())
+        pictures, _ = games.reset(seed=self.seeds.tolist())
+        for t in range(len(self.actions) + 1):
+            starting = self.began == t
+            if t and starting.any():
+                seeds, mask = self.seeds.tolist(), {"reset_mask": starting}
+                pictures, _ = games.reset(seed=seeds, options=mask)
+            if t < len(self.actions):
+                pictures, *_ = games.step(self.actions[t])
+        return pictures
 
 
 def _on_its_way(told: list) -> Callable[[], list[np.ndarray]]:
