@@ -6,10 +6,13 @@
     done
     python benchmarks/pendulum_rounds.py runs/pendulum-0 runs/pendulum-1 ...
 
+The same with `--memory.heads reward action` and `--run-dir runs/pendulum-action-$seed`, and then
+`--output solved_with_action`, is what chapter 10 says of an M that predicts the next action.
+
 100 test episodes a round, the pendulum hanging at first. Solved: a mean return of at least -400,
 and upright (cosine above 0.95) through the last 50 steps in at least 90 of them. The same is played
 by the best policy that value iteration finds on a grid of the pendulum's own equations, and by
-torques at random. Writes results/pendulum/solved.json.
+torques at random. Writes results/pendulum/solved.json (`--output`).
 """
 
 from pathlib import Path
@@ -136,7 +139,7 @@ def value_iteration(
     return act
 
 
-def main(runs: tyro.conf.Positional[list[Path]]) -> None:
+def main(runs: tyro.conf.Positional[list[Path]], output: str = "solved") -> None:
     """Score every round of the runs, and the two lines for comparison; write."""
     chance = np.random.default_rng(0)
     told: dict[str, Any] = {
@@ -152,7 +155,7 @@ def main(runs: tyro.conf.Positional[list[Path]]) -> None:
             rows.append(row | {"test": by_agent(agent)})
         keys = ("seed", "command", "config", "seconds", "device")
         told["runs"].append({key: stored[key] for key in keys} | {"rounds": rows})
-    path = Path("results") / "pendulum" / "solved.json"
+    path = Path("results") / "pendulum" / f"{output}.json"
     write_json(path, told | {"versions": versions()})
     for run in told["runs"]:
         tests = [

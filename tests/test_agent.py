@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import wmlib
-from wmlib.agent import Agent, find_agent, load_agent, pretrained_folder
+from wmlib.agent import Agent, load_agent, pretrained_folder
 from wmlib.configs import EvaluateConfig
 from wmlib.errors import UserError
 from wmlib.learning.stages import evaluate_run
@@ -237,7 +237,7 @@ def test_weights_of_another_game_are_refused(doom, tmp_path):
     with pytest.raises(UserError, match="for doom_take_cover, not for car_racing"):
         load_agent(tmp_path, CAR)
     with pytest.raises(UserError, match="not a folder"):
-        find_agent(tmp_path / "nothing", DOOM)
+        load_agent(tmp_path / "nothing", DOOM)
 
 
 def test_dreams_are_made_by_their_id():
@@ -248,14 +248,14 @@ def test_dreams_are_made_by_their_id():
 
 
 def test_other_published_weights_are_named_behind_a_slash():
-    second = find_agent("pretrained/round_02", PENDULUM)
+    second = load_agent("pretrained/round_02", PENDULUM)
     assert torch.equal(second.params, wmlib.load_pretrained("pendulum", "round_02").params)
     assert not torch.equal(second.params, wmlib.load_pretrained("pendulum").params)
     for wrong in ("round_20", "../car_racing"):
         with pytest.raises(
             UserError, match=rf"no pretrained/{wrong} for pendulum: there is .*_01,"
         ):
-            find_agent(f"pretrained/{wrong}", PENDULUM)
+            load_agent(f"pretrained/{wrong}", PENDULUM)
 
 
 @pytest.mark.parametrize("starts", ["first", "anywhere"])

@@ -124,12 +124,14 @@ class Agent:
 def load_agent(
     folder: str | Path, task: Task | str, controller: str | None = "controller"
 ) -> Agent:
-    """Load an agent of a task (or its name) from a run folder (published weights lie in one too).
+    """Load an agent of a task (or its name) from a run folder, or for the word "pretrained" (or
+    "pretrained/dreamed", …) the published one.
 
     `controller` names the folder of C inside it; None loads V and M alone. A folder of `iterate`
     gives the agent of its last round.
     """
-    task, run = get_task(task) if isinstance(task, str) else task, RunFolder(folder).latest()
+    task = get_task(task) if isinstance(task, str) else task
+    run = agent_folder(folder, task)
     if not run.path.is_dir():
         raise UserError(
             f"{run.path} is not a folder: give a run folder (`python -m wmlib run` makes one), "
@@ -194,14 +196,9 @@ def _refuse_other_teachers(run: RunFolder, controller: str) -> None:
         )
 
 
-def packaged_folder(task: str) -> Path:
-    """Where weights of a task lie inside the package, if there are any."""
-    return Path(str(resources.files("wmlib") / "pretrained" / get_task(task).name))
-
-
 def pretrained_folder(task: str, inside: str = "") -> Path:
     """Where the published weights of a task lie inside the package, or other ones among them."""
-    folder = packaged_folder(task)
+    folder = Path(str(resources.files("wmlib") / "pretrained" / get_task(task).name))
     if not folder.is_dir():
         raise UserError(f"no published agent for {task}: train one with `run`")
     others = sorted(path.parent.name for path in folder.glob("*/memory"))
@@ -225,13 +222,8 @@ def is_published(weights: str | Path) -> bool:
     return str(weights).split("/")[0] == PUBLISHED
 
 
-def find_agent(weights: str | Path, task: Task, controller: str | None = "controller") -> Agent:
-    """The agent in a run folder, or the published one for the word "pretrained"."""
-    return load_agent(agent_folder(weights, task).path, task, controller)
-
-
 def agent_folder(weights: str | Path, task: Task) -> RunFolder:
-    """The run folder (of several rounds, the last) that holds the agent of `find_agent`."""
+    """The run folder (of several rounds, the last) that holds the agent of `load_agent`."""
     folder = Path(weights)
     if is_published(weights):
         folder = pretrained_folder(task.name, str(weights).removeprefix(PUBLISHED).strip("/"))
@@ -243,10 +235,10 @@ def make_dream(
 ) -> DreamEnv:
     """The vector entry point of `wmlib/DoomTakeCoverDream-v0` and its like: dreams of an agent.
 
-    `weights` is a run folder, "pretrained" or "pretrained/dreamed" (see find_agent); the default is
+    `weights` is a run folder, "pretrained" or "pretrained/dreamed" (see load_agent); the default is
     the published M that can be dreamed. Other settings are those of Agent.dream.
     """
     if not weights:
-        apart = (packaged_folder(task) / DREAMED).is_dir()
+        apart = (pretrained_folder(task) / DREAMED).is_dir()
         weights = f"{PUBLISHED}/{DREAMED}" if apart else PUBLISHED
-    return find_agent(weights, get_task(task), controller=None).dream(num_envs, tau, **settings)
+    return load_agent(weights, task, controller=None).dream(num_envs, tau, **settings)

@@ -9,7 +9,7 @@ import torch
 from javascript import javascript
 from run_js import needs_node
 
-from wmlib.agent import load_agent, packaged_folder
+from wmlib.agent import load_agent, pretrained_folder
 from wmlib.book.report import PUBLISHED
 from wmlib.book.widgets.pendulum_lab import PendulumLab, packed_round
 from wmlib.errors import UserError
@@ -19,7 +19,7 @@ pytestmark = needs_node
 
 
 def published(number):
-    return load_agent(packaged_folder("pendulum") / f"round_{number:02d}", "pendulum")
+    return load_agent(pretrained_folder("pendulum") / f"round_{number:02d}", "pendulum")
 
 
 def test_pendulum_is_gymnasiums():
@@ -178,7 +178,7 @@ def test_lab_offers_the_rounds_of_a_readers_own_run(tmp_path):
         PendulumLab(tmp_path)
     for number in (2, 10):
         target = tmp_path / f"round_{number:02d}"
-        shutil.copytree(packaged_folder("pendulum") / "round_06", target)
+        shutil.copytree(pretrained_folder("pendulum") / "round_06", target)
         write_json(target / "manifest.json", {"result": {}, "finished": True})
     lab = PendulumLab(tmp_path, round=1)
     assert [offered["name"] for offered in lab.rounds] == ["round 2", "round 10"]

@@ -207,7 +207,7 @@ def test_a_game_without_a_reward_head_cannot_be_dreamed(capsys, published_run):
     where = ["--task", "car_racing", "--run-dir", published_run]
     code, _, err = call(capsys, "evolve", *where, "--world", "dream", "--output", "in_dreams")
     assert code == 2
-    assert "train-memory --heads end reward" in err
+    assert "train M with --heads end reward" in err
     assert not (published_run / "in_dreams").exists()
 
 
@@ -233,7 +233,7 @@ def test_another_game_s_data_are_not_learned_from(capsys, tmp_path, published_ru
     where = ["--task", "doom_take_cover", "--run-dir", published_run]
     code, _, err = call(capsys, "train-memory", *where)
     assert code == 2
-    assert "holds a V for car_racing" in err
+    assert "vision.safetensors is for car_racing, not for" in err
 
 
 def test_a_flag_that_does_not_exist_is_refused(capsys):

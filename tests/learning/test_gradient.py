@@ -10,7 +10,7 @@ import pytest
 import torch
 from waiting import wait_until
 
-from wmlib.agent import packaged_folder, pretrained_folder
+from wmlib.agent import pretrained_folder
 from wmlib.configs import DreamWorld, GradientConfig
 from wmlib.errors import UserError
 from wmlib.learning.dream_gradient import Climber, ascend, dream_return, dreamed, first_try
@@ -139,7 +139,7 @@ def test_an_m_without_rewards_is_refused(capsys, tmp_path):
             (tmp_path / name / file.name).symlink_to(file)
         (tmp_path / name / "manifest.json").write_text("{}")
     assert cli.main(command) == 2
-    assert "needs an M that predicts rewards" in capsys.readouterr().err
+    assert "needs an M with a reward head" in capsys.readouterr().err
     assert not (tmp_path / "gradient").exists()
 
 
@@ -152,7 +152,7 @@ def test_a_killed_dream_gradient_goes_on_to_the_same_weights(tmp_path, blow):
     for name in ("whole", "cut"):
         for part in ("vision", "memory", "latents"):
             (tmp_path / name / part).mkdir(parents=True)
-            for file in (packaged_folder("pendulum") / "round_06" / part).iterdir():
+            for file in (pretrained_folder("pendulum") / "round_06" / part).iterdir():
                 (tmp_path / name / part / file.name).write_bytes(file.read_bytes())
         (tmp_path / name / "memory/manifest.json").write_text("{}")
     whole, cut = (

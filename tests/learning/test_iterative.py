@@ -19,7 +19,7 @@ import torch
 from waiting import wait_until
 
 import wmlib
-from wmlib.agent import load_agent, packaged_folder
+from wmlib.agent import load_agent, pretrained_folder
 from wmlib.cli.main import main
 from wmlib.configs import (
     DreamWorld,
@@ -262,7 +262,7 @@ def test_the_hundredth_round_comes_after_the_ninety_ninth(tmp_path):
 
 
 def test_of_the_published_rounds_only_the_last_knows_the_upper_half():
-    rounds = (packaged_folder("pendulum") / f"round_{k:02d}" for k in (1, 6))
+    rounds = (pretrained_folder("pendulum") / f"round_{k:02d}" for k in (1, 6))
     first, last = (load_agent(path, TASK) for path in rounds)
     assert torch.equal(wmlib.load_pretrained("pendulum").params, last.params)
     env = last.real(1, max_episode_steps=150)
@@ -299,7 +299,7 @@ def test_the_pendulum_is_filmed_and_scored_like_any_game(tmp_path, capsys):
 
 def test_an_iteration_of_an_older_version_goes_on(tmp_path):
     """Up to version 0.1.0 a round's row stood in its manifest, and V had no class."""
-    published = packaged_folder("pendulum") / "round_01"
+    published = pretrained_folder("pendulum") / "round_01"
     shutil.copytree(published, tmp_path / "round_01")
     row = {"round": 1, "real_steps": 3200, "dream_return": -1209.4, "real_return": -1574.8}
     row |= {"real_sem": 5.3, "n": 16}
@@ -366,7 +366,7 @@ def test_a_game_with_pictures_is_iterated_with_v_by_each_learner(tmp_path, learn
 @pytest.mark.slow
 def test_another_runs_v_is_seen_through_and_none_is_trained(tmp_path):
     rows = iterate(RunFolder(tmp_path), CAR, with_pictures(vision_from="pretrained"), 0, CPU)
-    published = (packaged_folder("car_racing") / "vision/vision.safetensors").read_bytes()
+    published = (pretrained_folder("car_racing") / "vision/vision.safetensors").read_bytes()
     for k in (1, 2):
         assert (tmp_path / f"round_0{k}/vision/vision.safetensors").read_bytes() == published
         latents = load_latents(tmp_path / f"round_0{k}/latents")
@@ -407,7 +407,7 @@ def test_rounds_can_begin_with_another_runs_agent(tmp_path, learner):
 
 
 def test_a_begun_c_waits_until_its_critic_knows_it(tmp_path):
-    env = load_agent(packaged_folder("pendulum"), "pendulum").world(
+    env = load_agent(pretrained_folder("pendulum"), "pendulum").world(
         DreamWorld(max_episode_steps=50, starts="first"), 4
     )
     config = replace(going_on().policy, updates=WARM_UP, learning_rate=0.01)

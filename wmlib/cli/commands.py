@@ -170,7 +170,7 @@ class OfAgent(Common):
 
     @property
     def source(self) -> str | Path:
-        """Where the agent is, as wmlib.agent.find_agent takes it."""
+        """Where the agent is, as wmlib.agent.load_agent takes it."""
         if self.weights is None:
             return self.run.path
         if self.run_dir is not None:
@@ -311,9 +311,9 @@ class Play(OfAgent):
 
     def act(self, task: Task) -> None:
         """A film of one episode."""
-        from wmlib.agent import find_agent
+        from wmlib.agent import load_agent
         from wmlib.book.video import write_video
 
         self._on_cpu_only("play")
-        agent = find_agent(self.source, task, self.controller)
+        agent = load_agent(self.source, task, self.controller)
         write_video(agent, self.seed, self.output, self.steps)

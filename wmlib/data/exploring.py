@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from wmlib.agent import PUBLISHED, Agent, find_agent, is_published
+from wmlib.agent import PUBLISHED, Agent, is_published, load_agent
 from wmlib.data.policies import Mixture, Policy, make_policy
 from wmlib.model.actions import action_space
 from wmlib.tasks import Task
@@ -79,7 +79,7 @@ def make_player(names: str, task: Task, exploration: float) -> Policy:
     for name in names.split(","):
         if is_published(name) or (name and Path(name).is_dir()):
             label = PUBLISHED if is_published(name) else "agent"  # no path of a machine in an index
-            members.append(ExploringPolicy(find_agent(name, task), exploration, True, label))
+            members.append(ExploringPolicy(load_agent(name, task), exploration, True, label))
         else:
             members.append(make_policy(name, action_space(task)))
     return members[0] if len(members) == 1 else Mixture(members)

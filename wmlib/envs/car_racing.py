@@ -13,7 +13,6 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from wmlib.envs.checks import check_action, checked_seed
-from wmlib.envs.entry import can_render
 from wmlib.envs.pictures import picture
 from wmlib.envs.pool import WorkerPool
 
@@ -43,7 +42,6 @@ class Telemetry(gym.Wrapper):
         }
 
 
-@can_render(CarRacing.metadata)
 def make(render_mode: str | None = None, **options: Any) -> gym.Env:
     """`wmlib/CarRacing-v3`: pictures uint8 (64, 64, 3), actions float32 (3,): steer in [-1, 1],
     gas in [0, 1], brake in [0, 1]. `render` gives Gymnasium's large picture.
@@ -67,3 +65,7 @@ def make(render_mode: str | None = None, **options: Any) -> gym.Env:
 def make_vector(num_envs: int, **options: Any) -> VectorEnv:
     """The vector entry point: one process for each of `num_envs` games (see WorkerPool)."""
     return WorkerPool("wmlib/CarRacing-v3", num_envs, **options)
+
+
+# gymnasium.make looks here, before there is a game, for the rendering modes.
+make.metadata = CarRacing.metadata  # type: ignore[attr-defined]

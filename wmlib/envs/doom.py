@@ -25,7 +25,6 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from wmlib.envs.checks import check_action, checked_seed, narrowed_seed
-from wmlib.envs.entry import can_render
 from wmlib.envs.guardian import Guardian
 from wmlib.envs.pictures import picture
 from wmlib.envs.pool import GameDied, WorkerPool
@@ -173,7 +172,6 @@ def _end(game: vizdoom.DoomGame, guardian: Guardian, folder: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@can_render(DoomTakeCover.metadata)
 def make(render_mode: str | None = None, labels: bool = False) -> gym.Env:
     """`wmlib/DoomTakeCover-v1`: the game with pictures uint8 (64, 64, 3)."""
     return picture(DoomTakeCover(render_mode, labels), ROWS)
@@ -182,3 +180,7 @@ def make(render_mode: str | None = None, labels: bool = False) -> gym.Env:
 def make_vector(num_envs: int, **options: Any) -> VectorEnv:
     """The vector entry point: one process for each of `num_envs` games (see WorkerPool)."""
     return WorkerPool("wmlib/DoomTakeCover-v1", num_envs, **options)
+
+
+# gymnasium.make looks here, before there is a game, for the rendering modes.
+make.metadata = DoomTakeCover.metadata  # type: ignore[attr-defined]

@@ -1,26 +1,9 @@
 """What Gymnasium asks of the entry points that games are registered with."""
 
-from collections.abc import Callable
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import Error
-
-Maker = TypeVar("Maker", bound=Callable[..., Any])
-
-
-def can_render(metadata: dict[str, Any]) -> Callable[[Maker], Maker]:
-    """Write a game's metadata on the function that makes it.
-
-    `gymnasium.make` looks there, before there is a game, for the rendering modes: a mode that the
-    game lacks ("human" where it only draws pictures, any "..._list") is then made by a wrapper.
-    """
-
-    def mark(make: Maker) -> Maker:
-        make.metadata = metadata  # type: ignore[attr-defined]
-        return make
-
-    return mark
 
 
 def only_vector(**kwargs: Any) -> NoReturn:

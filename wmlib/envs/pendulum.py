@@ -17,7 +17,6 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from wmlib.envs.checks import check_action, checked_seed
-from wmlib.envs.entry import can_render
 from wmlib.envs.pool import WorkerPool
 
 SPREAD = {"x_init": 0.1, "y_init": 0.1}  # radians from straight down, radians per second
@@ -41,7 +40,6 @@ class PendulumHanging(PendulumEnv):
         return observation, float(reward), terminated, truncated, info
 
 
-@can_render(PendulumHanging.metadata)
 def make(render_mode: str | None = None) -> gym.Env:
     """`wmlib/PendulumHanging-v1`: observations float32 (3,), torque float32 (1,) in [-2, 2]."""
     if render_mode != "human":
@@ -52,3 +50,7 @@ def make(render_mode: str | None = None) -> gym.Env:
 def make_vector(num_envs: int, **options: Any) -> VectorEnv:
     """The vector entry point: one process for each of `num_envs` games (see WorkerPool)."""
     return WorkerPool("wmlib/PendulumHanging-v1", num_envs, **options)
+
+
+# gymnasium.make looks here, before there is a game, for the rendering modes.
+make.metadata = PendulumHanging.metadata  # type: ignore[attr-defined]

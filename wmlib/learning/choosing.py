@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from wmlib import seeds
 from wmlib.agent import Agent
 from wmlib.configs import EvolveConfig, GradientConfig, PolicyConfig, RealWorld
 from wmlib.model.controller import Controller, save_controllers
@@ -102,9 +101,3 @@ def both_checks(
         return dict(zip(("mean_return", "sem"), score)) | real(params)
 
     return check
-
-
-def check_episodes(*counts: int) -> None:
-    """UserError where there are not enough validation seeds: now, not at the first evaluation."""
-    for count in counts:
-        seeds.for_choosing(count)

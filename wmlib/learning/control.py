@@ -15,21 +15,14 @@ from torch import Tensor
 
 from wmlib import seeds
 from wmlib.agent import Agent, load_agent, weights_of
-from wmlib.configs import (
-    DreamWorld,
-    EvolveConfig,
-    GradientConfig,
-    PolicyConfig,
-    RealWorld,
-    World,
-)
+from wmlib.configs import EvolveConfig, GradientConfig, PolicyConfig, RealWorld
 from wmlib.errors import UserError
-from wmlib.learning.choosing import both_checks, check_episodes, real_check
+from wmlib.learning.choosing import both_checks, real_check
 from wmlib.learning.dream_gradient import ascend, first_try
 from wmlib.learning.evolution import check_cooling, evolve, feature_sizes, least_generations
 from wmlib.learning.lives import Dreams, Games
 from wmlib.learning.policy_gradient import learn_policy, least_updates
-from wmlib.model.imagine import can_dream
+from wmlib.model.imagine import check_dream
 from wmlib.records.run_folder import NEEDS, RunFolder
 from wmlib.records.stage import Stage
 from wmlib.tasks import Task
@@ -37,24 +30,30 @@ from wmlib.worlds.dream import DreamEnv
 from wmlib.worlds.play import Arena
 from wmlib.worlds.real import game_id
 
+Learning = EvolveConfig | PolicyConfig | GradientConfig
+"""How C may learn."""
 
-def _teachers(run: RunFolder, task: Task, random_memory: bool, seed: int) -> Agent:
-    """V and M that C learns behind; M untrained where `random_memory` says so."""
-    agent = load_agent(run.path, task, controller=None)
-    if random_memory:
+
+def _teachers(run: RunFolder, output: str, task: Task, config: Learning, seed: int) -> Agent:
+    """V and M that C learns behind; M untrained where `config` says so.
+
+    UserError for what cannot be done: now, before a folder is claimed.
+    """
+    _check_output(output)
+    seeds.for_choosing(max(config.evaluate_episodes, config.real_episodes))
+    agent, world = load_agent(run.path, task, controller=None), config.world
+    if isinstance(world, RealWorld):
+        game_id(task, world.game)
+    else:
+        check_dream(task, agent.memory)
+        if not isinstance(config, EvolveConfig) and not {"reward", "end"} & set(agent.memory.heads):
+            raise UserError(
+                "this way to learn in dreams needs an M with an end head or a reward head: "
+                f"{task.name}'s has neither; use evolve"
+            )
+    if getattr(config, "random_memory", False):
         agent.memory = agent.memory.untrained_copy(seed)
     return agent
-
-
-def _check_world(agent: Agent, world: World) -> None:
-    """UserError where that world cannot be played: now, before a folder is claimed."""
-    if isinstance(world, RealWorld):
-        game_id(agent.task, world.game)
-    elif not can_dream(agent.task, agent.memory):
-        raise UserError(
-            f"a dream of {agent.task.name} needs an M that predicts rewards: train M with the "
-            "heads end and reward (train-memory --heads end reward; run --memory.heads end reward)"
-        )
 
 
 def evolve_run(
@@ -78,14 +77,11 @@ def evolve_run(
         raise UserError(f"{flag} spreads over CPU processes: give --device cpu, or use --slots")
     if config.scaled and config.controller != "linear":
         raise UserError(f"--scaled is for a linear C: not with --controller {config.controller}")
-    _check_output(output)
-    agent = _teachers(run, task, config.random_memory, seed)
+    agent = _teachers(run, output, task, config, seed)
     start, inputs = _start_of_search(run, output, agent, config)
     if begin is not None:
         start = begin
         inputs["start"] = _digest(begin)
-    _check_world(agent, config.world)
-    check_episodes(config.evaluate_episodes, config.real_episodes)
     folder = run.stage(output, create=True)
     check_cooling(folder, config)
     least = least_generations(folder)
@@ -151,10 +147,7 @@ def policy_run(
 
     Leaves controllers and the learning curve in RUN/`output`.
     """
-    _check_output(output)
-    agent = _teachers(run, task, config.random_memory, seed)
-    _check_policy_world(agent, config.world)
-    check_episodes(config.evaluate_episodes, config.real_episodes)
+    agent = _teachers(run, output, task, config, seed)
     folder = run.stage(output, create=True)
     least, inputs = least_updates(folder), weights_of(run)
     if begin is not None:
@@ -173,17 +166,6 @@ def policy_run(
     return stage.result
 
 
-def _check_policy_world(agent: Agent, world: World) -> None:
-    """UserError where the policy gradient cannot play in that world."""
-    _check_world(agent, world)
-    heads = agent.memory.heads
-    if isinstance(world, DreamWorld) and not ("reward" in heads or "end" in heads):
-        raise UserError(
-            f"policy-gradient --world dream needs an M with an end head or a reward head: "
-            f"{agent.task.name}'s has neither; use evolve, or --world real"
-        )
-
-
 def gradient_run(
     run: RunFolder, output: str, task: Task, config: GradientConfig, seed: int, device: torch.device
 ) -> dict[str, Any]:
@@ -191,12 +173,7 @@ def gradient_run(
 
     Leaves controllers and the learning curve in RUN/`output`.
     """
-    _check_output(output)
-    agent = _teachers(run, task, False, seed)
-    _check_world(agent, config.world)
-    if not {"reward", "end"} & set(agent.memory.heads):
-        raise UserError("dream-gradient needs an M with a reward head or an end head")
-    check_episodes(config.evaluate_episodes, config.real_episodes)
+    agent = _teachers(run, output, task, config, seed)
     folder = run.stage(output, create=True)
     with Stage(folder, "dream-gradient", config, seed, weights_of(run), device) as stage:
         if not stage.done:

@@ -23,7 +23,7 @@ Letters: N dreams side by side, H steps, F features, P parameters of C.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -189,14 +189,13 @@ def ascend(
     folder: Path,
     seed: int,
     check: Check = lambda params: {},
-    **facts: Any,
 ) -> dict[str, float]:
     """Follow the gradient of the predicted return from `start` (P,); M stays as it is.
 
     Leaves controllers and metrics in `folder`, and resumes bit for bit. Rows: `dream_return` over
     the horizon, `gradient_norm` before clipping, `critic`, the value's error where there is one,
-    and what `check` finds of the Cs that are kept. The best (wmlib.learning.choosing) is published;
-    `facts` are stored with it. Returns what is known of it.
+    and what `check` finds of the Cs that are kept. The best (wmlib.learning.choosing) is published.
+    Returns what is known of it.
     """
     with torch.random.fork_rng(devices=[]):  # the critic's hidden units; the caller's dice stay
         torch.manual_seed(seed)
@@ -218,7 +217,7 @@ def ascend(
             keeper.log(**found)
             keeper.save_if_due(**kept)
     rows = keeper.metrics.read()
-    told = publish(folder, controller, rows, kept, "update", **facts)
+    told = publish(folder, controller, rows, kept, "update")
     return told | {"seconds": rows[-1]["seconds"]}
 
 

@@ -21,14 +21,14 @@ of that count as real steps.
 import contextlib
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
 from wmlib import seeds
-from wmlib.agent import Agent, agent_folder, find_agent, load_agent
+from wmlib.agent import Agent, agent_folder, load_agent
 from wmlib.configs import DreamWorld, EvaluateConfig, IterateConfig, RealWorld
 from wmlib.data.exploring import ExploringPolicy, make_player
 from wmlib.data.policies import Policy
@@ -78,12 +78,12 @@ def random_agent(task: Task, config: IterateConfig, seed: int) -> Agent:
 def iterate(
     run: RunFolder, task: Task, config: IterateConfig, seed: int, device: torch.device
 ) -> list[dict[str, Any]]:
-    """All rounds; returns one row for each (see `_round`), and writes them to RUN/rounds.json.
+    """All rounds; returns one row for each (see `_Round`), and writes them to RUN/rounds.json.
 
     Resumes where it stopped.
     """
     _refuse_unused(task, config, seed)
-    agent = find_agent(config.start, task) if config.start else random_agent(task, config, seed)
+    agent = load_agent(config.start, task) if config.start else random_agent(task, config, seed)
     rows = list[dict[str, Any]]()
     small = one_thread() if not task.pictures else contextlib.nullcontext()
     with small, Stage(run.stage("", create=True), "iterate", config, seed, device=device) as stage:
@@ -91,7 +91,7 @@ def iterate(
             return stage.result["rounds"]
         for number in range(1, config.iterations + 1):
             row = _stored_row(run.round(number))
-            rows.append(row or _round(run, agent, config, seed, number, device))
+            rows.append(row or _Round(run, agent, config, seed, number, device).done())
             tell(_told(rows[-1], config))
             agent = load_agent(run.round(number).path, task)
         stage.result["rounds"] = rows
@@ -154,131 +154,145 @@ def _refuse_unused(task: Task, config: IterateConfig, seed: int) -> None:
             )
 
 
-def _round(
-    run: RunFolder,
-    agent: Agent,
-    config: IterateConfig,
-    seed: int,
-    number: int,
-    device: torch.device,
-) -> dict[str, Any]:
-    """One round: play with `agent`, train M and C anew; what came of it goes to round.json, too."""
-    task, here = agent.task, run.round(number)
-    heading = f"round {number} of {config.iterations}"
-    first = config.first_episodes or config.episodes
-    new = first if number == 1 else config.episodes
-    tell(f"{heading}, 1 of 4: play {new} episodes")
-    here.stage("", create=True)
-    player: Policy = ExploringPolicy(agent, config.exploration, config.varied)
-    if number == 1 and config.first and not config.start:
-        player = make_player(config.first, task, config.exploration)
-    store = collect(
-        task.name,
-        player,
-        first + config.episodes * (number - 1),
-        seeds.first_of_run(seed),
-        run.path / "rollouts",
-        num_envs=min(new, 64 if config.game == "batched" else 16),
-        game=config.game,
-        max_episode_steps=task.max_episode_steps,
-        min_episode_steps=config.min_episode_steps,
-        patience=config.patience,
-    )
-    tell(f"{heading}, 2 of 4: train M" if task.state_scale else f"{heading}, 2 of 4: V and M")
-    given = _given(task, config)
-    if number > 1 and (given or number not in config.see):
-        _keep_seeing(run.round(number - 1), here)
-    vision_run(here, task, config.vision, seed, device, given)
-    _remember(run, here, task, config, number, seed, device)
-    tell(f"{heading}, 3 of 4: C learns in M's dream")
-    dreamed = _learn(run, here, agent, config, number, seed, device)
-    row = {"round": number} | _row(store, new, task) | {"dream_return": dreamed["mean_return"]}
-    if config.also_real:
-        tell(f"{heading}, 3 of 4: C learns in the game, too")
-        row |= _practise(run, here, task, config, number, seed, device)
-        row["real_steps"] += row["practised"]
-    if number % config.score_every == 0 or number == config.iterations:
-        tell(f"{heading}, 4 of 4: score it in the game")
-        slots = min(8, config.score_episodes)
-        scoring = EvaluateConfig(config.score_episodes, slots, task.max_episode_steps)
-        score = evaluate_run(here.path, task, scoring, seeds.VALIDATION.start, device)
-        row |= {"real_return": score["mean"], "real_sem": score["sem"], "n": score["n"]}
-    write_json(here.path / "round.json", row)
-    return row
+@dataclass(frozen=True)
+class _Round:
+    """One round: play with the agent `before`, train M and C."""
 
+    run: RunFolder
+    before: Agent
+    config: IterateConfig
+    seed: int
+    number: int
+    device: torch.device
 
-def _learn(
-    run: RunFolder,
-    here: RunFolder,
-    before: Agent,
-    config: IterateConfig,
-    number: int,
-    seed: int,
-    device: torch.device,
-) -> dict[str, Any]:
-    """C in the dream of the round's M; what is known of it."""
-    settings, task, begin = getattr(config, config.learner), before.task, before.params
-    output = BEFORE if config.also_real else "controller"
-    if config.go_on and (number > 1 or config.start):
-        if config.learner == "evolve":
-            settings = replace(settings, sigma0=config.go_on * settings.sigma0)
-            return evolve_run(here, output, task, settings, seed, device, begin)
-        if number == 1 or config.also_real:  # its critic would know the game, not the dream
-            return policy_run(here, output, task, settings, seed, device, begin)
-        settings = replace(settings, updates=number * settings.updates)
-        _go_on(run.round(number - 1), here, output)
-    return LEARN[config.learner](here, output, task, settings, seed, device)
+    @property
+    def task(self) -> Task:
+        return self.before.task
 
+    @property
+    def here(self) -> RunFolder:
+        return self.run.round(self.number)
 
-def _practise(
-    run: RunFolder,
-    here: RunFolder,
-    task: Task,
-    config: IterateConfig,
-    number: int,
-    seed: int,
-    device: torch.device,
-) -> dict[str, Any]:
-    """The dreamed C goes on in the real game; returns how many steps that took, in all rounds."""
-    dreamed, settings = load_agent(here.path, task, BEFORE), config.practice
-    policy_run(here, "controller", task, settings, seed, device, dreamed.params)
-    before = (_stored_row(run.round(number - 1)) or {}) if number > 1 else {}
-    steps = settings.updates * settings.dreams * settings.steps
-    return {"practised": before.get("practised", 0) + steps}
+    @property
+    def last(self) -> RunFolder:
+        """The folder of the round before; there is none before the first."""
+        return self.run.round(self.number - 1)
 
+    def done(self) -> dict[str, Any]:
+        """All of it; what came of it goes to round.json, too."""
+        number, config = self.number, self.config
+        first = config.first_episodes or config.episodes
+        new = first if number == 1 else config.episodes
+        self.here.stage("", create=True)
+        self._tell(1, f"play {new} episodes")
+        store = self._play(first + config.episodes * (number - 1), new)
+        self._tell(2, "train M" if self.task.state_scale else "V and M")
+        self._see()
+        self._remember()
+        self._tell(3, "C learns in M's dream")
+        dreamed = self._dream()
+        row = {"round": number} | _row(store, new, self.task)
+        row["dream_return"] = dreamed["mean_return"]
+        practised = (_stored_row(self.last) or {}).get("practised", 0) if number > 1 else 0
+        if config.also_real:
+            self._tell(3, "C learns in the game, too")
+            practised += self._practise()
+        if practised:
+            row |= {"practised": practised, "real_steps": row["real_steps"] + practised}
+        if number % config.score_every == 0 or number == config.iterations:
+            self._tell(4, "score it in the game")
+            row |= self._score()
+        write_json(self.here.path / "round.json", row)
+        return row
 
-def _remember(
-    run: RunFolder,
-    here: RunFolder,
-    task: Task,
-    config: IterateConfig,
-    number: int,
-    seed: int,
-    device: torch.device,
-) -> None:
-    """The round's M: a new one, or the last one trained on."""
-    more, settings = config.memory_goes_on, config.memory
-    if more and number > 1:
-        rate = settings.learning_rate * settings.learning_rate_decay**settings.updates
-        updates = settings.updates + (number - 1) * more
-        settings = replace(settings, updates=updates, learning_rate=rate, learning_rate_decay=1.0)
-        _go_on(run.round(number - 1), here, "memory")
-    begin = None
-    if more and number == 1 and config.start:
-        begin = agent_folder(config.start, task).stage("memory") / WEIGHTS
-    train_memory(here, settings, seed, device, task, more > 0, begin)
+    def _tell(self, stage: int, what: str) -> None:
+        tell(f"round {self.number} of {self.config.iterations}, {stage} of 4: {what}")
 
+    def _play(self, episodes: int, new: int) -> RolloutStore:
+        """The store with all `episodes` so far, of which `new` are this round's."""
+        config = self.config
+        player: Policy = ExploringPolicy(self.before, config.exploration, config.varied)
+        if self.number == 1 and config.first and not config.start:
+            player = make_player(config.first, self.task, config.exploration)
+        return collect(
+            self.task.name,
+            player,
+            episodes,
+            seeds.first_of_run(self.seed),
+            self.run.path / "rollouts",
+            num_envs=min(new, 64 if config.game == "batched" else 16),
+            game=config.game,
+            max_episode_steps=self.task.max_episode_steps,
+            min_episode_steps=config.min_episode_steps,
+            patience=config.patience,
+        )
 
-def _go_on(before: RunFolder, here: RunFolder, stage: str) -> None:
-    """Begin a training where the last round's has ended, unless it has begun already."""
-    if not (here.path / stage / CLAIM).exists():
-        hand_on(before.path / stage, here.path / stage)
+    def _see(self) -> None:
+        """The round's V: a new one, the last one, or another run's."""
+        given = _given(self.task, self.config)
+        if self.number > 1 and (given or self.number not in self.config.see):
+            _keep_seeing(self.last, self.here)
+        vision_run(self.here, self.task, self.config.vision, self.seed, self.device, given)
+
+    def _remember(self) -> None:
+        """The round's M: a new one, or the last one trained on."""
+        more, settings, begin = self.config.memory_goes_on, self.config.memory, None
+        if more and self.number > 1:
+            rate = settings.learning_rate * settings.learning_rate_decay**settings.updates
+            settings = replace(
+                settings,
+                updates=settings.updates + (self.number - 1) * more,
+                learning_rate=rate,
+                learning_rate_decay=1.0,
+            )
+            self._go_on("memory")
+        elif more and self.config.start:
+            begin = agent_folder(self.config.start, self.task).stage("memory") / WEIGHTS
+        train_memory(self.here, settings, self.seed, self.device, self.task, more > 0, begin)
+
+    def _dream(self) -> dict[str, Any]:
+        """C in the dream of the round's M; what is known of it."""
+        config = self.config
+        settings, begin = getattr(config, config.learner), None
+        output = BEFORE if config.also_real else "controller"
+        if config.go_on and (self.number > 1 or config.start):
+            if config.learner == "evolve":
+                settings = replace(settings, sigma0=config.go_on * settings.sigma0)
+                begin = self.before.params
+            elif self.number == 1 or config.also_real:  # no critic, or one that knows the game
+                begin = self.before.params
+            else:
+                settings = replace(settings, updates=self.number * settings.updates)
+                self._go_on(output)
+        more = {} if begin is None else {"begin": begin}
+        learn = LEARN[config.learner]
+        return learn(self.here, output, self.task, settings, self.seed, self.device, **more)
+
+    def _practise(self) -> int:
+        """The dreamed C goes on in the real game; how many steps that takes."""
+        settings, dreamed = self.config.practice, load_agent(self.here.path, self.task, BEFORE)
+        where = self.here, "controller", self.task
+        policy_run(*where, settings, self.seed, self.device, dreamed.params)
+        return settings.updates * settings.dreams * settings.steps
+
+    def _score(self) -> dict[str, float]:
+        """What C is worth in the reference game."""
+        episodes = self.config.score_episodes
+        scoring = EvaluateConfig(episodes, min(8, episodes), self.task.max_episode_steps)
+        first = seeds.VALIDATION.start
+        score = evaluate_run(self.here.path, self.task, scoring, first, self.device)
+        return {"real_return": score["mean"], "real_sem": score["sem"], "n": score["n"]}
+
+    def _go_on(self, stage: str) -> None:
+        """Begin a training where the last round's has ended, unless it has begun already."""
+        if not (self.here.path / stage / CLAIM).exists():
+            hand_on(self.last.path / stage, self.here.path / stage)
 
 
 def _given(task: Task, config: IterateConfig) -> Vision | None:
     """Another run's V, where the settings name one."""
     named = config.vision_from or config.start
-    return find_agent(named, task, None).vision if named else None
+    return load_agent(named, task, None).vision if named else None
 
 
 def _keep_seeing(before: RunFolder, here: RunFolder) -> None:

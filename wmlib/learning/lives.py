@@ -22,7 +22,6 @@ from wmlib.model.actions import draw
 from wmlib.model.imagine import log_survival, worth
 from wmlib.worlds.dream import DreamEnv
 from wmlib.worlds.features import FeatureVectorEnv
-from wmlib.worlds.real import GameFeatures
 
 
 class Player(Protocol):
@@ -61,11 +60,11 @@ class Lives:
     kept: tuple[str, ...] = ("over", "waiting")
     """tensors (N,) of its own that go on, too"""
 
-    def __init__(self, env: FeatureVectorEnv, config: PolicyConfig, patience: int) -> None:
+    def __init__(self, env: FeatureVectorEnv, config: PolicyConfig) -> None:
         self.env, self.config = env, config
         self.over = torch.ones(env.num_envs, dtype=torch.bool, device=env.device)
         """(N,) whose place is taken by a new life before the next step"""
-        self.patience = patience
+        self.patience = config.patience
         self.waiting = torch.zeros(env.num_envs, device=env.device)
         """(N,) steps since the last reward"""
 
@@ -126,7 +125,8 @@ class Dreams(Lives):
     env: DreamEnv
 
     def __init__(self, env: DreamEnv, config: PolicyConfig) -> None:
-        super().__init__(env, config, config.dream_patience)
+        super().__init__(env, config)
+        self.patience = config.dream_patience
         self.alive = torch.zeros(env.num_envs, device=env.device)
         """(N,) the chance that C still lives"""
         pays = "reward" in env.memory.heads
@@ -162,9 +162,6 @@ class Games(Lives):
     """
 
     seeds = range(seeds.TRAINING.start, seeds.TRAINING.stop)
-
-    def __init__(self, env: GameFeatures, config: PolicyConfig) -> None:
-        super().__init__(env, config, config.patience)
 
     def told(self, seen: Experience) -> dict[str, Tensor]:
         """The mean reward of 1,000 steps, in points, and the lives lost in them."""

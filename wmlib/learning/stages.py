@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from wmlib import seeds
-from wmlib.agent import Agent, find_agent, is_published, weights_of
+from wmlib.agent import Agent, is_published, load_agent, weights_of
 from wmlib.configs import (
     CollectConfig,
     EvaluateConfig,
@@ -85,7 +85,7 @@ def evaluate_run(
     Episodes are kept as they end: an interrupted scoring goes on where it stopped. (The published
     agent has no run folder, so its score is returned and nothing is kept.)
     """
-    agent = find_agent(weights, task, controller)
+    agent = load_agent(weights, task, controller)
     facts: dict[str, Any] = {
         "max_episode_steps": config.max_episode_steps,
         "seeds": seeds.kind_of(first_seed, config.episodes),

@@ -99,9 +99,7 @@ def save_controllers(
 
 def load_controllers(path: Path, task: Task) -> tuple[Controller, dict[str, Tensor], dict]:
     """Read what `save_controllers` wrote: the shape of C, the vectors by name, the manifest."""
-    named, facts = load_weights(path, task=str, kind=str, n_z=int, n_features=int)
-    if facts["task"] != task.name:
-        raise UserError(f"{path} holds a controller for {facts['task']}, not for {task.name}")
+    named, facts = load_weights(path, task.name, kind=str, n_z=int, n_features=int)
     controller = Controller(task, facts["kind"], facts["n_z"], facts["n_features"])
     for name, vector in named.items():
         if vector.shape != (controller.n_params,):

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from wmlib.errors import UserError
 from wmlib.model.memory import MDNRNN, Prediction, State
 from wmlib.model.mixture import sample_mixture
 from wmlib.tasks import Task
@@ -39,9 +40,14 @@ def imagine(
     return out, sample_mixture(out.logpi, out.mu, out.logstd, tau, u, eps), state
 
 
-def can_dream(task: Task, memory: MDNRNN) -> bool:
-    """Whether a dream knows what a step is worth: by M's reward head, or by the task itself."""
-    return task.step_reward != 0 or "reward" in memory.heads
+def check_dream(task: Task, memory: MDNRNN) -> None:
+    """UserError where a dream would not know what a step pays: neither M nor the task says it."""
+    if task.step_reward == 0 and "reward" not in memory.heads:
+        raise UserError(
+            f"{task.name} needs an M with a reward head to be dreamed: train M with "
+            "--heads end reward (run: --memory.heads end reward), or take another published "
+            "one (the car's is pretrained/dreamed)"
+        )
 
 
 def log_survival(memory: MDNRNN, out: Prediction) -> Tensor:

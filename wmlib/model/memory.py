@@ -16,7 +16,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wmlib.configs import MemoryConfig
-from wmlib.errors import UserError
 from wmlib.model.mixture import nll
 from wmlib.records.weights import fit_weights, load_weights
 from wmlib.tasks import Task
@@ -251,9 +250,7 @@ def end_error(end_logit: Tensor, batch: Batch, end_weight: float) -> Tensor:
 
 def load_memory(path: Path, task: Task) -> MDNRNN:
     """M from published weights, in evaluation mode on the CPU; refuses another task's."""
-    tensors, facts = load_weights(path, task=str, n_z=int, n_a=int, n_h=int)
-    if facts["task"] != task.name:
-        raise UserError(f"{path} holds an M for {facts['task']}, not for {task.name}")
+    tensors, facts = load_weights(path, task.name, n_z=int, n_a=int, n_h=int)
     # What is newer than the file had its default then.
     memory = MDNRNN(**{name: facts[name] for name in SHAPE if name in facts})
     fit_weights(memory, tensors, str(path))

@@ -18,7 +18,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wmlib.errors import UserError
 from wmlib.records.weights import fit_weights, load_weights, save_weights
 from wmlib.tasks import Task
 
@@ -178,9 +177,7 @@ def save_vision(path: Path, vision: Vision, task: Task) -> None:
 
 def load_vision(path: Path, task: Task) -> Vision:
     """V from published weights, in evaluation mode on the CPU; refuses another task's."""
-    tensors, facts = load_weights(path, task=str)
-    if facts["task"] != task.name:
-        raise UserError(f"{path} holds a V for {facts['task']}, not for {task.name}")
+    tensors, facts = load_weights(path, task.name)
     if "scale" in tensors:
         vision: Vision = StateVision(tuple(tensors["scale"].tolist()))
     else:

@@ -49,29 +49,25 @@ def field_notes(kind: Any) -> dict[str, tuple[Any, ...]]:
     return {f.name: getattr(hints[f.name], "__metadata__", ()) for f in fields}
 
 
+_RULES = {
+    Ge: (operator.ge, "at least"),
+    Gt: (operator.gt, "above"),
+    Le: (operator.le, "at most"),
+    Lt: (operator.lt, "below"),
+}
+
+
 def _check_number(name: str, value: float, notes: tuple[Any, ...]) -> None:
     bounds = [b for note in notes for b in (note if isinstance(note, GroupedMetadata) else [note])]
     bounds = [b for b in bounds if isinstance(b, Ge | Gt | Le | Lt)]
     bounds = bounds or [Ge(1) if isinstance(value, int) else Gt(0)]
-    if math.isfinite(value) and all(_holds(value, bound) for bound in bounds):
+    limits = [dataclasses.astuple(bound)[0] for bound in bounds]  # type: ignore[arg-type]
+    rules = [(*_RULES[type(bound)], limit) for bound, limit in zip(bounds, limits)]
+    if math.isfinite(value) and all(holds(value, limit) for holds, _, limit in rules):
         return
-    rule = " and ".join(map(_told, bounds)) if math.isfinite(value) else "a finite number"
+    rule = " and ".join(f"{words} {limit}" for _, words, limit in rules)
+    rule = rule if math.isfinite(value) else "a finite number"
     raise UserError(f"--{name.replace('_', '-')} {value}: must be {rule}")
-
-
-def _holds(value: float, bound: Any) -> bool:
-    holds = {Ge: operator.ge, Gt: operator.gt, Le: operator.le, Lt: operator.lt}[type(bound)]
-    return holds(value, _limit(bound))
-
-
-def _told(bound: Any) -> str:
-    words = {Ge: "at least", Gt: "above", Le: "at most", Lt: "below"}
-    return f"{words[type(bound)]} {_limit(bound)}"
-
-
-def _limit(bound: Any) -> Any:
-    (limit,) = dataclasses.astuple(bound)
-    return limit
 
 
 # ---------------------------------------------------------------- settings in manifests

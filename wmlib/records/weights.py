@@ -43,13 +43,18 @@ def save_weights(path: Path, tensors: dict[str, Tensor], **facts: Any) -> None:
     )
 
 
-def load_weights(path: Path, **needed: Kind) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def load_weights(
+    path: Path, task: str = "", **needed: Kind
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read published weights as float32 tensors, with their manifest, which has the keys `needed`.
 
     Raises UserError if the file is missing, damaged, not the one its manifest describes, or made
-    for other pictures.
+    for other pictures or, where a `task` is named, for another.
     """
-    facts = read_json(path.with_suffix(".json"), sha256=str, picture=str, **needed)
+    wanted: dict[str, Kind] = {"task": str} if task else {}
+    facts = read_json(path.with_suffix(".json"), sha256=str, picture=str, **wanted, **needed)
+    if task and facts["task"] != task:
+        raise UserError(f"{path} is for {facts['task']}, not for {task}")
     if not path.is_file():
         raise UserError(f"{path} does not exist")
     found = sha256(path)

@@ -73,7 +73,7 @@ class Processes:
     """
 
     def __init__(self, make_world: Callable[[], Any], count: int) -> None:
-        self._count = count
+        self.count = count
         self.pool = ProcessPoolExecutor(
             count,
             mp_context=multiprocessing.get_context("spawn"),
@@ -84,16 +84,11 @@ class Processes:
         for _ in range(count):  # they all begin now, not one after another as tasks come
             self.pool.submit(os.getpid)
 
-    @property
-    def count(self) -> int:
-        """How many they are."""
-        return self._count
-
     def run(self, act: Callable[..., Any], next_task: Callable[[], Task | None]) -> Iterator[Done]:
         """As `Crew.run`."""
         flying: dict[Future, Task] = {}
         while True:
-            while len(flying) < self._count and (task := next_task()) is not None:
+            while len(flying) < self.count and (task := next_task()) is not None:
                 flying[self.pool.submit(_in_worker, act, task)] = task
             if not flying:
                 return

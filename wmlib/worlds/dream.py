@@ -17,8 +17,7 @@ from torch import Tensor
 
 from wmlib.configs import DreamWorld
 from wmlib.envs.entry import TellsItsLimit
-from wmlib.errors import UserError
-from wmlib.model.imagine import can_dream
+from wmlib.model.imagine import check_dream
 from wmlib.model.memory import MDNRNN, Moments, Prediction
 from wmlib.model.vision import VAE, Vision, decode_pictures
 from wmlib.tasks import Task
@@ -54,12 +53,7 @@ class DreamEnv(TellsItsLimit, FeatureVectorEnv):
         autoreset_mode: str | AutoresetMode = AutoresetMode.DISABLED,
         render_mode: str | None = None,
     ) -> None:
-        if not can_dream(task, memory):
-            raise UserError(
-                f"{task.name} needs an M with a reward head to be dreamed: train M with "
-                "--heads end reward (run: --memory.heads end reward), or take another published "
-                "one (the car's is pretrained/dreamed)"
-            )
+        check_dream(task, memory)
         super().__init__(task, Mind(task, memory, num_envs, torch.device(device), vision), num_envs)
         self.autoreset_mode, self.render_mode = AutoresetMode(autoreset_mode), render_mode
         modes = ["rgb_array"] if task.pictures else []

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from wmlib.agent import load_agent, packaged_folder, pretrained_folder, weights_of
+from wmlib.agent import load_agent, pretrained_folder, weights_of
 from wmlib.book import report
 from wmlib.configs import IterateConfig
 from wmlib.presets import get_settings
@@ -31,7 +31,7 @@ def from_nothing():
 
 @pytest.fixture(scope="module")
 def stored():
-    folder = packaged_folder("pendulum")
+    folder = pretrained_folder("pendulum")
     return [load_agent(folder / f"round_{k:02d}", "pendulum") for k in range(1, 7)]
 
 
@@ -112,6 +112,21 @@ def of(kind, *keys):
         found.append(row)
     assert len(found) == 5
     return np.array(found)
+
+
+def test_whole_runs_with_the_head_are_those_without_it_but_for_the_head():
+    with_it, without = (
+        read_json(PENDULUM / f"{name}.json", runs=list)["runs"]
+        for name in ("solved_with_action", "solved")
+    )
+    assert [r["seed"] for r in with_it] == [r["seed"] for r in without] == list(range(5))
+    for a, b in zip(with_it, without):
+        assert set(a["config"]["memory"]["heads"]) == {"reward", "action"}
+        assert len(a["rounds"]) == len(b["rounds"]) == 6
+    ends = [r["rounds"][-1]["test"] for r in with_it]
+    assert sorted(t["mean"] >= -400 for t in ends) == [False, True, True, True, True]
+    assert {t["n"] for t in ends} == {t["upright"] for t in ends} == {100}
+    assert all(r["rounds"][-1]["test"]["mean"] >= -400 for r in without)
 
 
 def test_the_head_knows_more_than_a_constant_and_than_the_last_action():
@@ -206,7 +221,9 @@ def test_dooms_second_round_is_no_better_than_noise_and_its_dream_promises_less(
     stored = read_json(report.PUBLISHED / "doom_take_cover/loop/rounds.json", rounds=list)
     small = get_settings("doom_take_cover", "small", "iterate")
     played = replace(small, iterations=2, vision_from="pretrained")
-    assert IterateConfig.of(stored["config"]) == played
+    told = IterateConfig.of(stored["config"])
+    assert not told.also_real
+    assert replace(told, practice=small.practice) == played
     one, two = stored["rounds"]
     difference = two["real_return"] - one["real_return"]
     assert abs(difference) < np.hypot(one["real_sem"], two["real_sem"])

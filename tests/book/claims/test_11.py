@@ -54,6 +54,15 @@ def test_through_whole_dreams_no_pendulum_stands_and_a_constant_push_gets_as_muc
     assert all(abs(row["test"]["mean"] - CONSTANT_PUSH) < 100 for row in rows(LONG))
 
 
+@pytest.mark.parametrize(("name", "tries"), [("long, large start", 1), ("long, best of 16", 16)])
+def test_other_starts_of_whole_dreams_end_elsewhere_and_nobody_stands(name, tries):
+    assert sorted(row["seed"] for row in rows(name)) == [0, 1, 2]
+    assert not any(stands(row) for row in rows(name))
+    for row in rows(name):
+        before = rows(LONG)[0]["config"] | {"scale": 10 * rows(LONG)[0]["config"]["scale"]}
+        assert row["config"] == before | {"tries": tries}
+
+
 def test_evolution_stands_in_all_trainings_and_short_dreams_do_not():
     assert all(stands(row) for row in rows(EVOLUTION))
     assert 0 < sum(stands(row) for row in rows(SHORT)) < 3

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 import traitlets
 
-from wmlib.agent import Agent, load_agent, packaged_folder
+from wmlib.agent import Agent, load_agent, pretrained_folder
 from wmlib.book.widgets.base import LiveWidget
 from wmlib.book.widgets.picture import still
 from wmlib.errors import UserError
@@ -44,7 +44,7 @@ class PendulumLab(LiveWidget):
     real_reward = traitlets.Float().tag(sync=True)
 
     def __init__(self, folder: str | Path | None = None, **traits: Any) -> None:
-        run = RunFolder(packaged_folder("pendulum") if folder is None else folder)
+        run = RunFolder(pretrained_folder("pendulum") if folder is None else folder)
         rounds = [found.path for found in run.rounds()]
         agents = {f"round {int(path.name[6:])}": load_agent(path, "pendulum") for path in rounds}
         if not agents:
