@@ -170,16 +170,18 @@ def hardening(tau: str = "1.15") -> Figure:
     return fig
 
 
-def temperatures() -> Figure:
+def temperatures(results: Path = report.PUBLISHED) -> Figure:
     """Dream score and real score of controllers of each temperature, the paper's and ours."""
-    groups = report.temperature_runs()
+    groups = report.temperature_runs(results)
+    if not groups:
+        raise report.NotPublished("no run tau_T_seed_S is published")
     ours = dict(zip((plots.DREAM, plots.REAL), report.temperature_scores(groups)))
     fig, ax = plt.subplots(figsize=(WIDTH, 4.0))
     for y, (tau, theirs) in enumerate(paper.DOOM_TAU.items()):
         for colour, (mean, std) in zip((plots.DREAM, plots.REAL), theirs):
             _dot(ax, mean, y - 0.17, std / np.sqrt(paper.EPISODES), colour, hollow=True)
-            found = ours[colour][tau]
-            _dot(ax, found.mean, y + 0.17, found.sem, colour)
+            if found := ours[colour].get(tau):
+                _dot(ax, found.mean, y + 0.17, found.sem, colour)
         ax.axhline(y + 0.5, color=plots.GREYS[3], linewidth=0.6)
     ax.text(1128, -0.17, "paper", va="center", ha="center", fontsize=10)
     ax.text(1128, 0.17, "ours", va="center", ha="center", fontsize=10)
