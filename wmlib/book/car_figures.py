@@ -18,9 +18,9 @@ MARGIN = 15.0
 """units of the game around a track"""
 
 
-Theirs = tuple[int, int]
+Theirs = Sequence[int]
 """mean and standard deviation of what others have published"""
-THEIRS = {row.name: row.score for row in paper.CAR_RACING if row.score}
+THEIRS = {row.run: row.score for row in paper.CAR_RACING if row.score}
 TALLEC = paper.CAR_UNTRAINED
 
 SCORES: dict[str, tuple[tuple[str, str | Theirs], ...]] = {

@@ -111,8 +111,8 @@ def _cell(ax: Axes, x: float, y: int, mean: float, colour: str, own: bool = Fals
 
 def _car_curves(results: Path) -> Figure:
     folder = results / "car_racing"
-    rows = [row for row in paper.CAR_RACING if (folder / row.name / "controller").is_dir()]
-    runs = [report.load_run("car_racing", row.name, results) for row in rows]
+    rows = [row for row in paper.CAR_RACING if (folder / row.run / "controller").is_dir()]
+    runs = [report.load_run("car_racing", row.run, results) for row in rows]
     if not runs:
         raise report.NotPublished("no controller of car_racing is published")
     return learning_curves(runs, [row.label for row in rows])
@@ -120,7 +120,7 @@ def _car_curves(results: Path) -> Figure:
 
 def _returns(task: str, rows: Sequence[paper.Row], results: Path) -> dict[str, Sequence[float]]:
     found = {
-        row.label: report.load_run(task, row.name, results).evaluation["returns"]
+        row.label: report.load_run(task, row.run, results).evaluation["returns"]
         for row in report.scored(task, rows, results)
     }
     if not found:
