@@ -1,4 +1,4 @@
-"""Write the schematics that are needed as files (README, flashcards) into bookassets/figures."""
+"""Write the schematics that are needed as files (by the flashcards) into bookassets/figures."""
 
 from pathlib import Path
 
@@ -6,12 +6,8 @@ from wmlib.book import schematics
 
 FOLDER = Path(__file__).resolve().parents[1] / "bookassets" / "figures"
 FIGURES = {
-    "map": schematics.vmc_map(),
     "flow": schematics.flow(),
     "rollout": schematics.rollout(),
-    "timeline": schematics.timeline(),
-    "dream_steps": schematics.dream_steps(),
-    "iterative_loop": schematics.iterative_loop(),
 }
 
 

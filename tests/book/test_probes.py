@@ -13,7 +13,6 @@ from wmlib.book.probes import (
     read_out,
     save_probe,
 )
-from wmlib.errors import UserError
 from wmlib.records.files import read_json, sha256
 
 
@@ -85,11 +84,9 @@ def test_a_stored_probe_counts_the_same(tmp_path) -> None:
     first = rng.normal(size=(6, 8)), rng.normal(size=6)
     probe = CountProbe((first, (rng.normal(size=(3, 6)), rng.normal(size=3))))
     save_probe(tmp_path / "p.safetensors", probe, task="doom_take_cover")
-    loaded = load_probe("fireballs", tmp_path / "p.safetensors")
+    loaded = load_probe(tmp_path / "p.safetensors")
     z = rng.normal(size=(100, 8))
     np.testing.assert_allclose(loaded.log_odds(z), probe.log_odds(z), atol=0.05)
-    with pytest.raises(UserError, match="choose one of fireballs"):
-        load_probe("monsters")
 
 
 def test_the_published_probe_was_fitted_to_the_published_v() -> None:
@@ -97,7 +94,7 @@ def test_the_published_probe_was_fitted_to_the_published_v() -> None:
     facts = read_json(folder / "probes" / "fireballs.json")
     assert facts["vision_sha256"] == sha256(folder / "vision" / "vision.safetensors")
     n_z = load_pretrained("doom_take_cover").vision.n_z
-    assert load_probe("fireballs").layers[0][0].shape[1] == n_z
+    assert load_probe().layers[0][0].shape[1] == n_z
     assert min(facts["held_out"]["precision"], facts["held_out"]["recall"]) > 0.6
 
 

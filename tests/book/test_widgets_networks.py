@@ -253,7 +253,7 @@ answer(given.z.map((z) => count(Float32Array.from(z))));
 
 
 def test_probe_counts_the_same_fireballs():
-    probe = load_probe("fireballs")
+    probe = load_probe()
     z = samples.load("doom_take_cover").latents.mu[::31][:80].astype(np.float32)
     wanted = probe(z)
     assert len(set(wanted.tolist())) >= 3, "nothing to count"
@@ -297,7 +297,7 @@ def test_temperature_changes_the_dream_fireballs_vanish_when_it_is_cold():
     cold, hot = run_js(
         LIVES,
         memory=weights.memory_file(agent.task, agent.memory, agent.starts),
-        probe=weights.probe_file(load_probe("fireballs")),
+        probe=weights.probe_file(load_probe()),
         params=agent.params.tolist(),
         taus=[0.1, 1.3],
         seeds=list(range(100, 120)),

@@ -12,17 +12,15 @@ from numpy.typing import NDArray
 
 from wmlib.book import paper, plots, report
 
-WIDTH = 4.8
-"""inches: a phone shows such a figure whole, with letters that can be read"""
 DOT = 20.0
 """points of the game that a dot covers to either side"""
 MARGIN = 15.0
 """units of the game around a track"""
 
 
-Theirs = tuple[int, int]
+Theirs = Sequence[int]
 """mean and standard deviation of what others have published"""
-THEIRS = {row.name: row.score for row in paper.CAR_RACING if row.score}
+THEIRS = {row.run: row.score for row in paper.CAR_RACING if row.score}
 TALLEC = paper.CAR_UNTRAINED
 
 SCORES: dict[str, tuple[tuple[str, str | Theirs], ...]] = {
@@ -55,7 +53,7 @@ stand in the paper's table of CarRacing."""
 
 def scores() -> Figure:
     """Mean returns with standard deviations on one axis; others' dots are hollow."""
-    fig, ax = plt.subplots(figsize=(WIDTH, 5.0))
+    fig, ax = plt.subplots(figsize=(plots.WIDTH, 5.0))
     y, names = 0, dict[int, str]()
     for heading, group in SCORES.items():
         ax.text(-0.36, y, heading, transform=ax.get_yaxis_transform(), va="center", weight="bold")
@@ -96,7 +94,7 @@ def laps(game: Mapping[str, Any], lines: NDArray[np.floating], told: Mapping[int
     """
     tracks = [game["tile_poly"][slot, : game["n_tiles"][slot]] for slot in told]  # (tiles, 4, 2)
     wide, high = np.max([np.ptp(tiles, (0, 1)) for tiles in tracks], 0) / 2 + MARGIN
-    size = (WIDTH, WIDTH / len(told) * high / wide + 0.35)
+    size = (plots.WIDTH, plots.WIDTH / len(told) * high / wide + 0.35)
     fig, axes = plt.subplots(1, len(told), figsize=size, squeeze=False)
     for ax, tiles, (slot, title) in zip(axes[0], tracks, told.items()):
         missed = game["tile_visited"][slot, : len(tiles)] == 0
@@ -113,7 +111,7 @@ def laps(game: Mapping[str, Any], lines: NDArray[np.floating], told: Mapping[int
 def dreams(rows: Mapping[str, Sequence[NDArray[np.uint8]]], steps: Sequence[int]) -> Figure:
     """Pictures (64, 64, 3) of some dreams, a row each, at the `steps` that stand above."""
     shape = len(rows), len(steps)
-    fig, axes = plt.subplots(*shape, figsize=(WIDTH, WIDTH * shape[0] / shape[1] + 0.2))
+    fig, axes = plt.subplots(*shape, figsize=(plots.WIDTH, plots.WIDTH * shape[0] / shape[1] + 0.2))
     for line, (name, pictures) in zip(np.atleast_2d(axes), rows.items()):
         for ax, picture, step in zip(line, pictures, steps):
             ax.imshow(picture, extent=(0, 64, 64, 0))

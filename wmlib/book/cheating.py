@@ -23,13 +23,16 @@ from wmlib.data.latents import Latents
 from wmlib.data.policies import make_policy
 from wmlib.model.memory import MDNRNN, Prediction
 from wmlib.model.mixture import sample_mixture
-from wmlib.model.vision import VAE
 from wmlib.worlds import noise
 from wmlib.worlds.features import CHOICE_NOISE, Z_NOISE, FeatureVectorEnv
 
 Act = Callable[[Tensor], Tensor]
 """Features (N, F) -> actions (N, A)."""
 
+SMOOTH = 5
+"""frames over which the median of a count is taken"""
+IN_TIME = 10
+"""steps before a death in which the end head may announce it"""
 VISIBLE = 6
 """Screen columns of 160 from which on a fireball counts: 2.4 of the 64 that V sees. Half of all
 labelled balls are far away and at most 4 columns wide; no picture of V's size shows those."""
@@ -98,18 +101,18 @@ def watch(
     return Watched(counts, alive, ended)
 
 
-def births(counts: NDArray, alive: NDArray, window: int = 5) -> float:
+def births(counts: NDArray, alive: NDArray) -> float:
     """Fireballs that appear per 100 steps: rises of the count's running median.
 
     counts (T, N). A probe that errs on single frames would give a birth for each error, hence the
-    median over `window` frames.
+    median over SMOOTH frames.
     """
     steps = int(alive.sum())
-    if len(counts) < window or not steps:
+    if len(counts) < SMOOTH or not steps:
         return 0.0
-    frames = np.lib.stride_tricks.sliding_window_view(counts, window, axis=0)
+    frames = np.lib.stride_tricks.sliding_window_view(counts, SMOOTH, axis=0)
     median = np.median(frames, axis=-1)
-    both = alive[window - 1 :]
+    both = alive[SMOOTH - 1 :]
     rises = np.clip(np.diff(median, axis=0), 0, None) * both[1:]
     return float(100 * rises.sum() / steps)
 
@@ -131,15 +134,10 @@ def describe(watched: Watched) -> dict[str, float]:
 
 
 @torch.no_grad()
-def forced(
-    memory: MDNRNN, latents: Latents, episode: int, seed: int = 0
-) -> tuple[Tensor, Tensor, Prediction]:
+def forced(memory: MDNRNN, latents: Latents, episode: int) -> tuple[Tensor, Tensor, Prediction]:
     """M fed with the real (z, a) of one episode: z (T, N_z), a (T, N_a), predictions (1, T, …)."""
     rows = slice(latents.first[episode], latents.first[episode + 1])
-    mu = torch.from_numpy(latents.mu[rows].astype(np.float32))
-    logvar = torch.from_numpy(latents.logvar[rows].astype(np.float32))
-    eps = torch.randn(mu.shape, generator=torch.Generator().manual_seed(seed + episode))
-    z = VAE.sample(mu, logvar, eps)
+    z = latents.sample(rows, seed=episode)
     a = torch.from_numpy(latents.actions[rows])
     restart = torch.zeros(1, len(z))
     restart[0, 0] = 1
@@ -147,13 +145,11 @@ def forced(
     return z, a, out
 
 
-def end_head(
-    memory: MDNRNN, latents: Latents, episodes: NDArray, window: int = 10
-) -> dict[str, float]:
+def end_head(memory: MDNRNN, latents: Latents, episodes: NDArray) -> dict[str, float]:
     """Does the end head fire where the game ended, and only there?
 
     M sees the real episode. A death is announced if the logit is above 0 in one of its last
-    `window` steps; everything earlier is a false alarm. `first_alarm` is the mean step of the
+    IN_TIME steps; everything earlier is a false alarm. `first_alarm` is the mean step of the
     first alarm, `length` the mean real length: in a dream the first alarm is the end.
     """
     announced, deaths, alarms, quiet, first, lengths = 0, 0, 0, 0, [], []
@@ -162,15 +158,15 @@ def end_head(
         assert end_logit is not None, "this M has no end head"
         fired = (end_logit[0] > 0).numpy()
         died = bool(latents.terminated[episode])
-        early = fired[:-window] if died else fired
+        early = fired[:-IN_TIME] if died else fired
         deaths += died
-        announced += died and bool(fired[-window:].any())
+        announced += died and bool(fired[-IN_TIME:].any())
         alarms, quiet = alarms + int(early.sum()), quiet + len(early)
         first.append(int(fired.argmax()) + 1 if fired.any() else len(fired))
         lengths.append(len(fired))
     return {
         "deaths": deaths,
-        "window": window,
+        "window": IN_TIME,
         "announced": announced / max(deaths, 1),
         "false_alarms_per_1000_steps": 1000 * alarms / max(quiet, 1),
         "first_alarm": float(np.mean(first)),

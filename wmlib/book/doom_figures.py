@@ -19,8 +19,8 @@ TASK = "doom_take_cover"
 CAP = get_task(TASK).max_episode_steps
 AGES = (0, 400, 800, 1200, 1600, CAP)
 """tics: where the classes of age begin and end"""
-WIDTH = 4.8
-"""inches: a figure that a phone shows whole"""
+TAU = "1.15"
+"""temperature of the dreams in which the published C learned"""
 
 SCORES = (
     ("random policy", "random_held", None),
@@ -40,7 +40,7 @@ def stored(name: str, results: Path = report.PUBLISHED) -> dict[str, Any]:
 
 def scores() -> Figure:
     """Mean tics survived in the real game, with standard errors; others' are hollow."""
-    fig, ax = plt.subplots(figsize=(WIDTH, 2.2))
+    fig, ax = plt.subplots(figsize=(plots.WIDTH, 2.2))
     for y, (_, run, theirs) in enumerate(SCORES):
         if theirs:
             mean, sem = theirs[0], theirs[1] / np.sqrt(paper.EPISODES)
@@ -56,9 +56,7 @@ def scores() -> Figure:
     return fig
 
 
-def _dot(
-    ax: Axes, x: float, y: float, error: float, colour: str, hollow: bool = False, size: float = 6
-) -> None:
+def _dot(ax: Axes, x: float, y: float, error: float, colour: str, hollow: bool = False) -> None:
     ax.errorbar(
         x,
         y,
@@ -66,14 +64,14 @@ def _dot(
         fmt="o",
         color=colour,
         markerfacecolor="none" if hollow else colour,
-        markersize=size,
+        markersize=6,
         linewidth=1.4,
     )
 
 
 def two_teachers() -> Figure:
     """Tics survived while C learns in the dream: by evolution and by M's risk."""
-    fig, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 2.6), sharey=True)
+    fig, (left, right) = plt.subplots(1, 2, figsize=(plots.WIDTH, 2.6), sharey=True)
     evolved, taught = (report.load_run(TASK, name) for name in ("evolved", "main"))
     scored = [row for row in taught.metrics("controller") if "real_return" in row]
     for ax, rows, x, key, error, colour in (
@@ -91,14 +89,14 @@ def two_teachers() -> Figure:
     return fig
 
 
-def balls_and_player(found: dict[str, Any], last: int = 360) -> Figure:
-    """The player's way in the last tics of an episode, and every ball from its throw to his line.
+def balls_and_player(found: dict[str, Any]) -> Figure:
+    """The player's way in an episode's last 360 tics, and every ball from its throw to his line.
 
     `found` is an entry of flights.json.
     """
     x = np.array(found["shown"]["x"])
-    begin = max(0, len(x) - last)
-    fig, ax = plt.subplots(figsize=(WIDTH, 3.9))
+    begin = max(0, len(x) - 360)
+    fig, ax = plt.subplots(figsize=(plots.WIDTH, 3.9))
     for thrown, place, arrives, there in found["shown"]["balls"]:
         if begin <= arrives and thrown < len(x):
             now = min(arrives, len(x))  # the film ends with the player
@@ -140,23 +138,23 @@ class Kindness:
     """standard error of `times`"""
 
 
-def kindness(run: str, tau: str = "1.15") -> Kindness:
-    """How much kinder dreams at `tau` are than the game, to the player of a published run."""
+def kindness(run: str) -> Kindness:
+    """How much kinder dreams at TAU are than the game, to the player of a published run."""
     lives = (
         report.load_run(TASK, run).evaluation["lengths"],
-        stored("dream_lives")["dreams"][tau][run]["lengths"],
+        stored("dream_lives")["dreams"][TAU][run]["lengths"],
     )
     (game, e), (dream, f) = ((r[0], s[0]) for r, s in (deaths_by_age(n, (0, CAP)) for n in lives))
     times = game / dream
     return Kindness(game, dream, times, times * float(np.hypot(e / game, f / dream)))
 
 
-def hardening(tau: str = "1.15") -> Figure:
+def hardening() -> Figure:
     """Deaths by age in the game and in dreams, of the published C and of the clock."""
     players = (("main", "published C", "o-"), ("random_sweep", "clock, never looks", "s--"))
-    dreams = stored("dream_lives")["dreams"][tau]
+    dreams = stored("dream_lives")["dreams"][TAU]
     middle = np.add(AGES[1:], AGES[:-1]) / 2
-    fig, axes = plt.subplots(2, 1, figsize=(WIDTH, 3.9), sharex=True, sharey=True)
+    fig, axes = plt.subplots(2, 1, figsize=(plots.WIDTH, 3.9), sharex=True, sharey=True)
     for ax, (run, title, line) in zip(axes, players):
         for lengths, label, colour in (
             (report.load_run(TASK, run).evaluation["lengths"], "game", plots.REAL),
@@ -170,16 +168,18 @@ def hardening(tau: str = "1.15") -> Figure:
     return fig
 
 
-def temperatures() -> Figure:
+def temperatures(results: Path = report.PUBLISHED) -> Figure:
     """Dream score and real score of controllers of each temperature, the paper's and ours."""
-    groups = report.temperature_runs()
+    groups = report.temperature_runs(results)
+    if not groups:
+        raise report.NotPublished("no run tau_T_seed_S is published")
     ours = dict(zip((plots.DREAM, plots.REAL), report.temperature_scores(groups)))
-    fig, ax = plt.subplots(figsize=(WIDTH, 4.0))
+    fig, ax = plt.subplots(figsize=(plots.WIDTH, 4.0))
     for y, (tau, theirs) in enumerate(paper.DOOM_TAU.items()):
         for colour, (mean, std) in zip((plots.DREAM, plots.REAL), theirs):
             _dot(ax, mean, y - 0.17, std / np.sqrt(paper.EPISODES), colour, hollow=True)
-            found = ours[colour][tau]
-            _dot(ax, found.mean, y + 0.17, found.sem, colour)
+            if found := ours[colour].get(tau):
+                _dot(ax, found.mean, y + 0.17, found.sem, colour)
         ax.axhline(y + 0.5, color=plots.GREYS[3], linewidth=0.6)
     ax.text(1128, -0.17, "paper", va="center", ha="center", fontsize=10)
     ax.text(1128, 0.17, "ours", va="center", ha="center", fontsize=10)

@@ -67,24 +67,14 @@ class Drawing:
         if note:
             self.text(x + w / 2, y + h / 2 + 20, note, size=15, role=role, lit=lit)
 
-    def node(
-        self,
-        x: float,
-        y: float,
-        label: str,
-        *,
-        role: str = "plain",
-        lit: bool = True,
-        r: float = 22,
-    ) -> None:
+    def node(self, x: float, y: float, label: str, *, role: str = "plain", r: float = 22) -> None:
         """A variable: its letter in a circle around (x, y)."""
         colour = INK[role]
         self.parts.append(
             f'<circle cx="{x}" cy="{y}" r="{r}" stroke="{colour}" stroke-width="1.6" '
-            f'stroke-opacity="{1 if lit else 0.4}" fill="{colour}" '
-            f'fill-opacity="{0.07 if lit else 0}"/>'
+            f'fill="{colour}" fill-opacity="0.07"/>'
         )
-        self.text(x, y + 6, label, size=18, role=role, lit=lit, math=True)
+        self.text(x, y + 6, label, size=18, role=role, math=True)
 
     def arrow(
         self,
@@ -179,11 +169,11 @@ def _maths(content: str) -> str:
     return "".join(spans)
 
 
-def _rounded(points: list[Point], radius: float = 9) -> str:
+def _rounded(points: list[Point]) -> str:
     """SVG path data for a polyline whose inner corners are rounded."""
     path = [f"M{points[0][0]:g} {points[0][1]:g}"]
     for before, corner, after in zip(points, points[1:], points[2:]):
-        (ax, ay), (bx, by) = _towards(corner, before, radius), _towards(corner, after, radius)
+        (ax, ay), (bx, by) = _towards(corner, before, 9), _towards(corner, after, 9)
         path.append(f"L{ax:g} {ay:g}Q{corner[0]:g} {corner[1]:g} {bx:g} {by:g}")
     path.append(f"L{points[-1][0]:g} {points[-1][1]:g}")
     return "".join(path)
@@ -196,8 +186,9 @@ def _towards(start: Point, end: Point, distance: float) -> Point:
     return start[0] + dx * step, start[1] + dy * step
 
 
-def _head(before: Point, tip: Point, length: float = 10, half: float = 4.8) -> str:
+def _head(before: Point, tip: Point) -> str:
     """Corners of the arrow head that ends at `tip`."""
+    length, half = 10, 4.8
     bx, by = _towards(tip, before, length)
     dx, dy = (bx - tip[0]) / length, (by - tip[1]) / length
     corners = [tip, (bx - dy * half, by + dx * half), (bx + dy * half, by - dx * half)]

@@ -47,7 +47,7 @@ _ABOVE = {"World Models", "PlaNet", "MuZero"}  # names that a line would cross b
 
 def drawn() -> Figure:
     """The years downwards, a column for each answer to "who acts?"."""
-    fig, ax = plt.subplots(figsize=(4.8, 4.9))
+    fig, ax = plt.subplots(figsize=(plots.WIDTH, 4.9))
     for column in (PLANS, PICTURES):
         ax.axvspan(column - 0.5, column + 0.5, color=plots.GREYS[3], alpha=0.3, lw=0)
     for earlier, later in TAKEN_UP:

@@ -20,6 +20,8 @@ from wmlib.model.vision import VAE
 
 ZOOM_IN = 50
 """Steps at the beginning of a race in which the camera comes down from above the map."""
+WARM, ALONE = 40, (1, 2, 4, 8, 15, 25, 40, 60)
+"""Real steps before a dream whose drift is measured, and after how many of its own."""
 FADING = (0.0, 0.5, 0.8, 0.95, 0.99)
 """How much of a sum of past actions is left after one more step."""
 
@@ -33,12 +35,7 @@ def stretch(
     """
     enough = latents.lengths >= start + length
     rows = latents.first[:-1][enough, None] + start + np.arange(length)
-    mu, logvar, a = (
-        torch.from_numpy(x[rows].astype(np.float32))
-        for x in (latents.mu, latents.logvar, latents.actions)
-    )
-    eps = torch.randn(mu.shape, generator=torch.Generator().manual_seed(seed))
-    return mu + torch.exp(logvar / 2) * eps, a, rows
+    return latents.sample(rows, seed), torch.from_numpy(latents.actions[rows]), rows
 
 
 @torch.inference_mode()
@@ -81,22 +78,20 @@ class Drift:
 
 
 @torch.inference_mode()
-def drift(
-    vision: VAE, memory: MDNRNN, latents: Latents, warm: int = 40, horizon: int = 60
-) -> Drift:
-    """How far M's dreams are from what came, after `warm` real steps of each long enough episode.
+def drift(vision: VAE, memory: MDNRNN, latents: Latents) -> Drift:
+    """How far M's dreams are from what came, after WARM real steps of each long enough episode.
 
     Compared are the pictures that V draws: the z themselves would mostly differ by V's noise.
     """
-    z, a, _ = stretch(latents, warm + horizon, start=80)
-    twin = stretch(latents, warm + horizon, start=80, seed=1)[0]
-    dreams, over = dream_on(memory, z.repeat(2, 1, 1), a.repeat(2, 1, 1), warm, first=0.0)
+    z, a, _ = stretch(latents, WARM + ALONE[-1], start=80)
+    twin = stretch(latents, WARM + ALONE[-1], start=80, seed=1)[0]
+    dreams, over = dream_on(memory, z.repeat(2, 1, 1), a.repeat(2, 1, 1), WARM, first=0.0)
     p, _ = memory(z, a, torch.zeros(z.shape[:2]))
     dice = torch.Generator().manual_seed(2)
     u, eps = torch.rand(z.shape, generator=dice), torch.randn(z.shape, generator=dice)
     guess = sample_mixture(p.logpi, p.mu, p.logstd, 1.0, u, eps)
-    steps = np.array([1, 2, 4, 8, 15, 25, 40, horizon])
-    at = torch.from_numpy(warm - 1 + steps)
+    steps = np.array(ALONE)
+    at = torch.from_numpy(WARM - 1 + steps)
 
     def apart(one: Tensor, two: Tensor) -> NDArray:
         x, y = (vision.decode(c.flatten(0, 1)).flatten(1) for c in (one, two))

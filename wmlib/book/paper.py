@@ -6,6 +6,7 @@ All are mean ± standard deviation over episodes (100 unless said).
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,8 +29,8 @@ class Row:
     """A line of a table: what was played, the published run that is ours, and others' score."""
 
     label: str
-    name: str
-    score: tuple[int, int] | None = None
+    run: str
+    score: Sequence[int] | None
 
 
 TABLES = json.loads((PUBLISHED / "tables.json").read_text(encoding="utf-8"))
@@ -53,15 +54,10 @@ def beside(task: str) -> str:
     return told or "nothing is published to compare it with"
 
 
-def _rows(task: str) -> tuple[Row, ...]:
-    found = [(row["label"], row["run"], row["score"]) for row in TABLES[task]]
-    return tuple(Row(label, run, tuple(score) if score else None) for label, run, score in found)
-
-
 CAR_BEST = (906, 21)
 """The paper's best on CarRacing."""
 
-CAR_RACING = _rows("car_racing")
+CAR_RACING = [Row(**row) for row in TABLES["car_racing"]]
 """(The untrained M's is of Tallec et al., "Reproducing World Models", ctallec/world-models.)"""
 
 CAR_UNTRAINED = (860, 120, 870, 120)
@@ -76,7 +72,7 @@ DOOM_AGAIN = (973, 540)
 EPISODES = 100
 """episodes behind each score of the paper"""
 
-DOOM = _rows("doom_take_cover")
+DOOM = [Row(**row) for row in TABLES["doom_take_cover"]]
 
 DOOM_TAU = {
     0.10: ((2086, 140), (193, 58)),

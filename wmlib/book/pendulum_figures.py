@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 
 from wmlib.book import plots
 
-WIDTH = 4.8
-"""inches: a phone shows such a figure whole, with letters that can be read"""
 STEPS_PER_SECOND = 20
 
 
@@ -25,7 +23,7 @@ def swings(episodes: Mapping[str, NDArray[np.floating]], seconds: int = 4) -> Fi
     tells them: such a rod need not keep its length. A single episode needs no label: "".
     """
     shape = len(episodes), seconds
-    size = WIDTH, WIDTH / seconds * len(episodes) + 0.3
+    size = plots.WIDTH, plots.WIDTH / seconds * len(episodes) + 0.3
     fig, axes = plt.subplots(*shape, figsize=size, squeeze=False)
     for row, (label, states) in zip(axes, episodes.items()):
         colour = plots.DREAM if label.startswith("dream") else plots.REAL

@@ -16,13 +16,13 @@ SIDE, SCALE, FASTEST = 200, 3, 8.0
 INK, PALE, PAPER = (60, 60, 60), (205, 208, 211), (255, 255, 255)
 
 
-def lived(agent: Agent, env: FeatureVectorEnv, seed: int, steps: int = 200) -> NDArray[np.floating]:
-    """States (steps, 3) of an episode of C in `env`, which is one game or one dream; closes it."""
+def lived(agent: Agent, env: FeatureVectorEnv, seed: int) -> NDArray[np.floating]:
+    """States (200, 3) of an episode of C in `env`, which is one game or one dream; closes it."""
     assert isinstance(agent.vision, StateVision)
     states = []
     with closing(env):
         features, _ = env.reset(seed=[seed])  # type: ignore[arg-type]
-        for _ in range(steps):
+        for _ in range(agent.task.max_episode_steps):
             states.append((env.z[0] / agent.vision.scale).numpy())
             features, *_ = env.step(agent.act(features))
     return np.array(states)

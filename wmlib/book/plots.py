@@ -26,6 +26,8 @@ with needing("wmlib.book", extra="book"):
 REAL = "#1f6fb2"
 DREAM = "#d9720b"
 GREYS = ("#6b7178", "#868c93", "#3f454b", "#c2c6ca")
+WIDTH = 4.8
+"""inches: a phone shows such a figure whole, with letters that can be read"""
 _GREY_INK = (72, 58, 90, 28)  # each one's share of the page's ink, in per cent
 INK = "#010203"  # a colour nobody uses: `show` turns it into the page's text colour
 _GRID = "#8c8d8e"  # readable on white and on black alike

@@ -7,9 +7,7 @@ read out.
 Letters: n rows, D features.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,11 +18,15 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import nn
 
-from wmlib.errors import UserError
+from wmlib.agent import pretrained_folder
 from wmlib.records.weights import load_weights, save_weights
 
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """Ridge penalties tried; relative to the number of rows and to standardised features."""
+FOLDS = 6
+"""Parts of the episodes, each predicted from the others."""
+FIREBALLS = pretrained_folder("doom_take_cover") / "probes" / "fireballs.safetensors"
+"""The published CountProbe."""
 
 
 @dataclass(frozen=True)
@@ -39,28 +41,16 @@ class LinearProbe:
         return np.asarray(x, np.float64) @ self.weight + self.bias
 
 
-def _standardised(x: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-    """x with mean 0 and variance 1 in each column, the means, the scales; constants become 0."""
-    x = np.asarray(x, np.float64)
-    mean, scale = x.mean(0), x.std(0)
-    scale = np.where(scale > 1e-9, scale, np.inf)
-    return (x - mean) / scale, mean, scale
-
-
-def _on_raw(weight: NDArray, bias: float, mean: NDArray, scale: NDArray) -> LinearProbe:
-    """The probe on x itself of one fitted on standardised x."""
-    raw = weight / scale
-    return LinearProbe(raw, float(bias - mean @ raw))
-
-
 def fit_ridge(x: NDArray, y: NDArray, penalty: float = 1e-3) -> LinearProbe:
     """Least squares with `penalty` * n on the squared weights of standardised x (n, D), y (n,)."""
     _check(x, y)
-    u, mean, scale = _standardised(x)
-    y = np.asarray(y, np.float64)
+    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    mean, scale = x.mean(0), x.std(0)
+    scale = np.where(scale > 1e-9, scale, np.inf)  # a constant tells nothing: it becomes 0
+    u = (x - mean) / scale
     gram = u.T @ u + penalty * len(u) * np.eye(u.shape[1])
-    weight = np.linalg.solve(gram, u.T @ (y - y.mean()))
-    return _on_raw(weight, float(y.mean()), mean, scale)
+    weight = np.linalg.solve(gram, u.T @ (y - y.mean())) / scale
+    return LinearProbe(weight, float(y.mean() - mean @ weight))
 
 
 @dataclass(frozen=True)
@@ -89,13 +79,7 @@ def jackknife_error(without: NDArray) -> float:
     return float(np.sqrt((count - 1) / count * ((without - without.mean()) ** 2).sum()))
 
 
-def read_out(
-    x: NDArray,
-    y: NDArray,
-    episode: NDArray,
-    folds: int = 6,
-    penalties: Sequence[float] = PENALTIES,
-) -> Readout:
+def read_out(x: NDArray, y: NDArray, episode: NDArray) -> Readout:
     """Ridge regression of y (n,) on x (n, D), cross-validated over whole episodes.
 
     `episode` (n,) numbers the episode of each row. Neighbouring frames are nearly the same, so a
@@ -109,9 +93,9 @@ def read_out(
     if len(names) < 3:
         raise ValueError(f"read_out needs rows of at least 3 episodes, got {len(names)}")
     predicted = np.empty(len(y))
-    for test in _parts(names, folds):
+    for test in _parts(names, FOLDS):
         out = np.isin(episode, test)
-        best = _choose(x[~out], y[~out], episode[~out], penalties)
+        best = _choose(x[~out], y[~out], episode[~out])
         said = fit_ridge(x[~out], y[~out], best)(x[out])
         predicted[out] = said.clip(y[~out].min(), y[~out].max())
     error, spread = (y - predicted) ** 2, (y - y.mean()) ** 2
@@ -124,7 +108,7 @@ def _parts(names: NDArray, folds: int) -> list[NDArray]:
     return [names[i::folds] for i in range(min(folds, len(names)))]
 
 
-def _choose(x: NDArray, y: NDArray, episode: NDArray, penalties: Sequence[float]) -> float:
+def _choose(x: NDArray, y: NDArray, episode: NDArray) -> float:
     """The penalty with the smallest error on a third of the episodes after fitting the others."""
     out = np.isin(episode, _parts(np.unique(episode), 3)[0])
 
@@ -132,7 +116,7 @@ def _choose(x: NDArray, y: NDArray, episode: NDArray, penalties: Sequence[float]
         probe = fit_ridge(x[~out], y[~out], penalty)
         return float(((y[out] - probe(x[out])) ** 2).sum())
 
-    return min(penalties, key=error)
+    return min(PENALTIES, key=error)
 
 
 # ---------------------------------------------------------------- counting, published
@@ -188,24 +172,22 @@ def correlation(x: NDArray, y: NDArray) -> float:
     return float(np.corrcoef(x, y)[0, 1])
 
 
-HIDDEN = (128, 64)
-"""Units of the hidden layers of a CountProbe."""
+HIDDEN, EPOCHS = (128, 64), 12
+"""Units of the hidden layers of a CountProbe, and how often it sees its data."""
 
 
-def fit_counts(
-    z: NDArray, counts: NDArray, most: int, epochs: int = 12, seed: int = 0
-) -> CountProbe:
+def fit_counts(z: NDArray, counts: NDArray, most: int) -> CountProbe:
     """A network on z (n, N_z) for "at least 1" to "at least `most`", by AdamW on cross-entropy."""
     x = torch.from_numpy(np.asarray(z, np.float32))
     steps = torch.arange(1, most + 1)
     y = (torch.from_numpy(np.asarray(counts))[:, None] >= steps).float()  # (n, M)
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
-        torch.manual_seed(seed)
+        torch.manual_seed(0)
         sizes = [x.shape[1], *HIDDEN, most]
         linear = [nn.Linear(n_in, n_out) for n_in, n_out in pairwise(sizes)]
         net = nn.Sequential(*(m for layer in linear for m in (layer, nn.ReLU())))[:-1]
         optimizer = torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=0.05)
-        for _ in range(epochs):
+        for _ in range(EPOCHS):
             for rows in torch.randperm(len(x)).split(256):
                 loss = F.binary_cross_entropy_with_logits(net(x[rows]), y[rows])
                 optimizer.zero_grad()
@@ -213,9 +195,6 @@ def fit_counts(
                 optimizer.step()
     arrays = [[p.detach().double().numpy() for p in layer.parameters()] for layer in linear]
     return CountProbe(tuple((weight, bias) for weight, bias in arrays))
-
-
-PUBLISHED = {"fireballs": "doom_take_cover"}
 
 
 def save_probe(path: Path, probe: CountProbe, **facts: Any) -> None:
@@ -227,13 +206,8 @@ def save_probe(path: Path, probe: CountProbe, **facts: Any) -> None:
     save_weights(path, tensors, **facts)
 
 
-def load_probe(name: str, path: Path | None = None) -> CountProbe:
-    """The published probe of that name, or the one stored at `path`."""
-    if path is None:
-        if name not in PUBLISHED:
-            raise UserError(f"no probe '{name}': choose one of {', '.join(PUBLISHED)}")
-        folder = Path(str(resources.files("wmlib"))) / "pretrained" / PUBLISHED[name]
-        path = folder / "probes" / f"{name}.safetensors"
+def load_probe(path: Path = FIREBALLS) -> CountProbe:
+    """The published probe, which counts fireballs, or the one stored at `path`."""
     tensors, _ = load_weights(path)
     arrays = {key: tensor.double().numpy() for key, tensor in tensors.items()}
     pairs = ((arrays[f"weight_{i}"], arrays[f"bias_{i}"]) for i in range(len(arrays) // 2))

@@ -133,7 +133,7 @@ def all_runs(task: str, results: Path = PUBLISHED) -> list[Run]:
 
 def scored(task: str, rows: Iterable[paper.Row], results: Path = PUBLISHED) -> list[paper.Row]:
     """Those rows of a table whose run is published with a score."""
-    return [row for row in rows if (results / task / row.name / "evaluation.json").is_file()]
+    return [row for row in rows if (results / task / row.run / "evaluation.json").is_file()]
 
 
 # ---------------------------------------------------------------- tables
@@ -166,7 +166,7 @@ def _evaluation(task: str, name: str, results: Path) -> dict[str, Any] | None:
     return read_json(path) if path.is_file() else None
 
 
-def _pair(mean_std: tuple[int, int] | None) -> str:
+def _pair(mean_std: Sequence[int] | None) -> str:
     return unbroken(f"{mean_std[0]} ± {mean_std[1]}") if mean_std else "–"
 
 
@@ -184,7 +184,7 @@ def headline_table(results: Path = PUBLISHED) -> str:
 
 def car_racing_budget(results: Path = PUBLISHED) -> int:
     """The number of game steps that every published row of the ablation has reached."""
-    names = {row.name for row in paper.CAR_RACING}
+    names = {row.run for row in paper.CAR_RACING}
     runs = [run for run in all_runs("car_racing", results) if run.name in names]
     return min([BUDGET, *(run.curve[-1]["total_steps"] for run in runs if run.evolved)])
 
@@ -195,11 +195,11 @@ def car_racing_table(results: Path = PUBLISHED) -> str:
     found = {run.name: run for run in all_runs("car_racing", results)}
     rows = []
     for row in paper.CAR_RACING:
-        run = found.get(row.name)
+        run = found.get(row.run)
         equal = _at_budget(run, budget) if run and run.evolved else "–"
         trained = run and (run.folder / "controller").is_dir()
         steps = f"{run.curve[-1]['total_steps'] / 1e6:.1f} M" if run and trained else "–"
-        ours = score(_evaluation("car_racing", row.name, results))
+        ours = score(_evaluation("car_racing", row.run, results))
         rows.append([row.label, _pair(row.score), ours, unbroken(steps), equal])
     header = ["CarRacing-v3", "published by others", "ours, test episodes", "game steps of C"]
     return table([*header, f"ours after about {budget / 1e6:.0f} M, validation"], rows)
@@ -284,7 +284,7 @@ def _spread(found: Spread | None) -> str:
 def doom_table(results: Path = PUBLISHED) -> str:
     """Doom: the published controller and the policies that know nothing."""
     rows = [
-        [row.label, _pair(row.score), score(_evaluation("doom_take_cover", row.name, results))]
+        [row.label, _pair(row.score), score(_evaluation("doom_take_cover", row.run, results))]
         for row in paper.DOOM
     ]
     return table(["Doom Take Cover, tics survived", "published by others", "ours"], rows)

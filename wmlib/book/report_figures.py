@@ -11,63 +11,33 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from wmlib.book import paper, plots, report
+from wmlib.book import paper, plots, report, run_curves
+from wmlib.book.doom_figures import CAP, temperatures
 from wmlib.book.report import Run
 from wmlib.errors import UserError
 from wmlib.records.files import read_json, write_bytes
-from wmlib.tasks import get_task
-
-CAP = get_task("doom_take_cover").max_episode_steps
 
 Dash = str | tuple[int, tuple[int, ...]]
 DASHES: tuple[Dash, ...] = ("--", ":", "-.", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 4)))
 """One more than there are greys, so that many curves pass before a pair comes again."""
 
 
-def learning_curves(runs: Sequence[Run], labels: Sequence[str], unit: float = 1e6) -> Figure:
-    """Mean return of the search distribution's mean against game steps (in `unit`), real games."""
+def learning_curves(runs: Sequence[Run], labels: Sequence[str]) -> Figure:
+    """Mean return of the search distribution's mean against game steps, real games."""
     fig, ax = plt.subplots(figsize=(6.4, 3.2 + 0.25 * len(runs)))
     others = zip(cycle(plots.GREYS), cycle(DASHES))
     for run, label in zip(runs, labels, strict=True):
         colour, dash = (plots.REAL, "-") if run.name == "main" else next(others)
-        x, mean, sem = (
-            [row[key] for row in run.curve] for key in ("total_steps", "mean_return", "sem")
+        steps, y, e = (
+            np.array([row[key] for row in run.curve])
+            for key in ("total_steps", "mean_return", "sem")
         )
-        _band(ax, np.array(x) / unit, mean, sem, label, colour, dash)
+        x, marker = steps / 1e6, "o" if len(steps) < 4 else None
+        ax.plot(x, y, linestyle=dash, color=colour, label=label, marker=marker)
+        ax.fill_between(x, y - e, y + e, color=colour, alpha=0.2, linewidth=0)
     ax.set(xlabel="game steps played, millions", ylabel="return")
     fig.legend(loc="outside lower left")
     return fig
-
-
-def dream_and_real(run: Run) -> Figure:
-    """Return in the dream and in the real game by generation, on validation seeds."""
-    fig, ax = plt.subplots()
-    for key, sem, label, colour in (
-        ("mean_return", "sem", "in the dream", plots.DREAM),
-        ("real_return", "real_sem", "in the real game", plots.REAL),
-    ):
-        rows = [row for row in run.curve if key in row]
-        if rows:
-            x = [row["generation"] for row in rows]
-            _band(ax, x, [r[key] for r in rows], [r[sem] for r in rows], label, colour, "-")
-    ax.set(xlabel="generation", ylabel="tics survived", ylim=(0, None))
-    ax.legend()
-    return fig
-
-
-def _band(
-    ax: Axes,
-    x: Sequence[float] | np.ndarray,
-    mean: Sequence[float],
-    sem: Sequence[float],
-    label: str,
-    colour: str,
-    dash: Dash,
-) -> None:
-    y, e = np.array(mean), np.array(sem)
-    marker = "o" if len(y) < 4 else None
-    ax.plot(x, y, linestyle=dash, color=colour, label=label, marker=marker)
-    ax.fill_between(x, y - e, y + e, color=colour, alpha=0.2, linewidth=0)
 
 
 def histogram(
@@ -88,35 +58,6 @@ def histogram(
         ax.set_ylabel("episodes")
     named = "; ".join(f"dotted: {name}, {value:g}" for name, value in marks.items())
     axes[-1, 0].set_xlabel(f"{xlabel} ({named})" if named else xlabel)
-    return fig
-
-
-def temperature_scores(results: Path = report.PUBLISHED) -> Figure:
-    """Dream score and real score of every controller against the temperature it learned at."""
-    runs = report.temperature_runs(results)
-    if not runs:
-        raise report.NotPublished("no run tau_T_seed_S is published")
-    fig, ax = plt.subplots()
-    dream, real = report.temperature_scores(runs)
-    for points, label, colour in (
-        (dream, "in the dream", plots.DREAM),
-        (real, "real game", plots.REAL),
-    ):
-        if not points:
-            continue
-        ax.errorbar(
-            list(points),
-            [s.mean for s in points.values()],
-            [s.sem for s in points.values()],
-            color=colour,
-            capsize=3,
-            label=label,
-        )
-        for tau, s in points.items():
-            ax.plot([tau] * len(s.each), s.each, "o", color=colour, alpha=0.6, markersize=4)
-    ax.axhline(paper.DOOM_SOLVED, color=plots.GREYS[1], linestyle=":", linewidth=1.2)
-    ax.set(xlabel="temperature τ of the dream", ylabel="tics survived", ylim=(0, 2150))
-    ax.legend()
     return fig
 
 
@@ -170,8 +111,8 @@ def _cell(ax: Axes, x: float, y: int, mean: float, colour: str, own: bool = Fals
 
 def _car_curves(results: Path) -> Figure:
     folder = results / "car_racing"
-    rows = [row for row in paper.CAR_RACING if (folder / row.name / "controller").is_dir()]
-    runs = [report.load_run("car_racing", row.name, results) for row in rows]
+    rows = [row for row in paper.CAR_RACING if (folder / row.run / "controller").is_dir()]
+    runs = [report.load_run("car_racing", row.run, results) for row in rows]
     if not runs:
         raise report.NotPublished("no controller of car_racing is published")
     return learning_curves(runs, [row.label for row in rows])
@@ -179,7 +120,7 @@ def _car_curves(results: Path) -> Figure:
 
 def _returns(task: str, rows: Sequence[paper.Row], results: Path) -> dict[str, Sequence[float]]:
     found = {
-        row.label: report.load_run(task, row.name, results).evaluation["returns"]
+        row.label: report.load_run(task, row.run, results).evaluation["returns"]
         for row in report.scored(task, rows, results)
     }
     if not found:
@@ -199,7 +140,12 @@ def _doom_histogram(results: Path) -> Figure:
 
 
 def _doom_curves(results: Path) -> Figure:
-    return dream_and_real(report.load_run("doom_take_cover", "evolved", results))
+    run = report.load_run("doom_take_cover", "evolved", results)
+    config = run.manifest("controller")["config"]
+    scores, *others = run_curves.controller_curves(run.curve, config)
+    for curve in others:
+        plt.close(curve.figure)
+    return scores.figure
 
 
 FIGURES: dict[str, tuple[Callable[[Path], Figure], str]] = {
@@ -207,7 +153,7 @@ FIGURES: dict[str, tuple[Callable[[Path], Figure], str]] = {
     "car_racing_returns": (_car_histogram, "CarRacing: returns of the test episodes"),
     "doom_curves": (_doom_curves, "Doom: return in the dream and in the game by generation"),
     "doom_returns": (_doom_histogram, "Doom: tics survived in the test episodes"),
-    "doom_temperature": (temperature_scores, "Doom: dream and real score against temperature"),
+    "doom_temperature": (temperatures, "Doom by temperature: dream orange, game blue"),
     "doom_transfer": (temperature_matrix, "Doom: controllers of each temperature in all dreams"),
 }
 

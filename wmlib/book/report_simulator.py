@@ -24,7 +24,7 @@ def section(results: Path = PUBLISHED) -> str:
     parts = [speed(results), parity_note(results)]
     gpu = results / "simulator" / "gpu.json"
     if gpu.is_file() and "agent_on_both" in read_json(gpu):  # the last that is measured
-        parts += [gpu_table(results), gpu_note(results)]
+        parts.append(on_gpu(results))
     return "\n\n".join(parts)
 
 
@@ -94,30 +94,25 @@ def parity_note(results: Path = PUBLISHED) -> str:
     )
 
 
-def gpu_table(results: Path = PUBLISHED) -> str:
-    """Steps per second on a GPU by the number of cars side by side."""
-    found = read_json(results / "simulator" / "gpu.json", game_steps_per_second=dict, device=str)
-    agent = found["agent_steps_per_second"]
+def on_gpu(results: Path = PUBLISHED) -> str:
+    """Steps per second on a GPU by the number of cars, and whether an agent drives as on a CPU."""
+    told = {"game_steps_per_second": dict, "device": str, "agent_on_both": dict, "weights": dict}
+    found = read_json(results / "simulator" / "gpu.json", **told)
+    agent, both = found["agent_steps_per_second"], found["agent_on_both"]
     rows = [
         [f"{int(cars):,}", f"{rate:,.0f}", f"{agent[cars]:,.0f}" if cars in agent else "–"]
         for cars, rate in found["game_steps_per_second"].items()
     ]
     device = unbroken(found["device"].removeprefix("NVIDIA "))
     header = ["cars side by side", f"game steps per second, {device}", "with V, M and C"]
-    return table(header, rows, words=0)
-
-
-def gpu_note(results: Path = PUBLISHED) -> str:
-    """What was measured there, and whether an agent drives as on the CPU."""
-    found = read_json(results / "simulator" / "gpu.json", agent_on_both=dict, weights=dict)
-    both = found["agent_on_both"]
     published = load_run("car_racing", "main", results).evaluation["weights"]
     who = "the published agent"
     if found["weights"] != published:
         who = "an agent (the one from which chapter 7's search on a GPU went on)"
-    return (
+    note = (
         "Game steps with drawing and resets; agent steps of the whole acting loop, over whole "
         f"laps. On {both['tracks']:,} tracks {who} scored {both['mean_on_gpu']:.0f} there and "
         f"{both['mean_on_cpu']:.0f} on a CPU: a difference of {both['difference']:.1f} ± "
         f"{both['sem']:.1f} points, track by track (standard error)."
     )
+    return f"{table(header, rows, words=0)}\n\n{note}"

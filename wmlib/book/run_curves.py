@@ -93,7 +93,7 @@ def controller_curves(rows: Rows, config: dict[str, Any]) -> list[Curve]:
             ax.plot(x, y, color=colour, label=label, marker="o" if len(x) < 6 else None, ms=4)
             ax.fill_between(x, y - e, y + e, color=colour, alpha=0.2, lw=0)
             told.append(f"{y[-1]:.0f} ± {e[-1]:.0f} {label}")
-    ax.legend()
+    fig.legend(loc="outside lower left", ncols=3)  # no place in the axes is free for sure
     scored = [Curve(fig, "at the end " + ", ".join(told))] if told else []
     if not told:
         plt.close(fig)

@@ -22,7 +22,6 @@ from wmlib.book.run_stages import (
     TITLES,
     Part,
     parts_of,
-    rounds_of,
     scores_of,
     scores_under_way,
     task_of,
@@ -68,7 +67,7 @@ def watch_run(folder: Path, output: Path, every: int) -> None:
 
 
 def _body(run: RunFolder) -> Iterable[str]:
-    rounds = rounds_of(run)
+    rounds = run.rounds(begun=True)
     here = rounds[-1] if rounds else run
     task = get_task(task_of(here))
     parts = parts_of(here)

@@ -96,12 +96,6 @@ def scores_under_way(run: RunFolder) -> dict[str, int]:
     return {p.name.removesuffix(".episodes.jsonl"): len(Metrics(p).read()) for p in logs}
 
 
-def rounds_of(run: RunFolder) -> list[RunFolder]:
-    """The rounds of an iteration, in order, the last of which may be under way."""
-    found = [p for p in run.path.glob("round_*") if p.is_dir() and p.name[6:].isdigit()]
-    return [RunFolder(p) for p in sorted(found, key=lambda p: int(p.name[6:]))]
-
-
 def task_of(run: RunFolder) -> str:
     """The name of the game that the run is about."""
     places = [run.path / "evaluation.json", run.stage("rollouts") / "zarr.json"]

@@ -1,6 +1,6 @@
 """The book's schematics. Blue is the real game, orange what M imagines, the rest is ink.
 
-Each function returns a `Drawing`; write it as the last line of a cell. `caption` goes below it.
+Each function returns a `Drawing`; write it as the last line of a cell. A `caption` goes below it.
 """
 
 from wmlib.book.drawing import Drawing
@@ -8,7 +8,7 @@ from wmlib.book.drawing import Drawing
 _PARTS = {"game": "the real game", "V": "V", "M": "M", "C": "C", "dream": "the dream"}
 
 
-def vmc_map(lit: str = "all", caption: str = "") -> Drawing:
+def vmc_map(lit: str = "all") -> Drawing:
     """The map of the book: game, V, M, C and the dream, with today's parts lit.
 
     `lit` names parts separated by blanks, of: game V M C dream; or "all".
@@ -26,33 +26,26 @@ def vmc_map(lit: str = "all", caption: str = "") -> Drawing:
             "z and M's memory h and chooses the action a, which goes to the game and to M. M also "
             f"imagines the next z, and can so replace the game. Lit on this page: {shown}."
         ),
-        caption=caption,
     )
     _agent(art, on)
     return art
 
 
-def flow(
-    x: str = "64×64×3",
-    z: str = "32",
-    h: str = "256",
-    a: str = "3",
-    caption: str = "",
-) -> Drawing:
+def flow() -> Drawing:
     """The flow of one step in the real game, with the size of what passes along each arrow."""
     art = Drawing(
         620,
         268,
         alt=(
-            f"Flow of one step. The game gives a picture x ({x} numbers) to V, V gives z ({z}) to "
-            f"C and M, M gives its memory h ({h}) to C, and C gives the action a ({a}) to the game "
+            "Flow of one step. The game gives a picture x (64×64×3 numbers) to V, V gives z (32) "
+            "to C and M, M gives its memory h (256) to C, and C gives the action a (3) to the game "
             "and to M."
         ),
-        caption=caption,
     )
     _agent(art, {part: part != "dream" for part in _PARTS}, dream=False)
-    for (px, py), size in zip([(134, 150), (338, 213), (438, 76), (590, 150)], [x, z, h, a]):
-        art.text(px, py, size, size=14, anchor="start" if px == 590 else "middle")
+    for x, y, size in ((134, 150, "64×64×3"), (338, 213, "32"), (438, 76, "256")):
+        art.text(x, y, size)
+    art.text(590, 150, "3", anchor="start")
     return art
 
 
@@ -220,7 +213,7 @@ def dream_steps(caption: str = "") -> Drawing:
     )
 
 
-def iterative_loop(caption: str = "") -> Drawing:
+def iterative_loop() -> Drawing:
     """The iterative procedure: play, learn the world, learn to act in it, and again."""
     art = Drawing(
         620,
@@ -229,7 +222,6 @@ def iterative_loop(caption: str = "") -> Drawing:
             "A loop. Start with random M and C. Play the real game and store what happened; train "
             "M on all that is stored; train C inside M; if the task is not solved, play again."
         ),
-        caption=caption,
     )
     art.arrow([(408, 50), (510, 50), (510, 122)])
     art.arrow([(510, 192), (510, 262), (412, 262)])

@@ -113,10 +113,8 @@ def _film(agent: Agent, seed: int, part: Path, steps: int) -> float:
             panels(agent, seed, steps), unit="frame", desc="film", total=most
         ):
             frame = _compose(real, seen, dreamed, total, age)
-            for packet in stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")):
-                container.mux(packet)
-        for packet in stream.encode():
-            container.mux(packet)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
     return total
 
 

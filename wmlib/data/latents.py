@@ -67,6 +67,12 @@ class Latents:
         is_end[self.first[1:] - 1] = self.terminated
         return is_first, is_last, is_end
 
+    def sample(self, rows: slice | np.ndarray, seed: int) -> torch.Tensor:
+        """z ~ N(mu, exp(logvar)) of those rows (...), float32 (..., N_z)."""
+        mu, logvar = (torch.from_numpy(x[rows].astype(np.float32)) for x in (self.mu, self.logvar))
+        dice = torch.Generator().manual_seed(seed)
+        return VAE.sample(mu, logvar, torch.randn(mu.shape, generator=dice))
+
     def split(self) -> tuple[np.ndarray, np.ndarray]:
         """Episodes to train on and to validate on: every 19th is held out, at least one.
 

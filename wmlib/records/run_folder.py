@@ -55,7 +55,7 @@ class RunFolder:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise UserError(f"cannot make the folder {folder}: {error.strerror}") from error
-        elif (_round_number(self.path) or self.path.name == DREAMED) and not folder.exists():
+        elif (self.number or self.path.name == DREAMED) and not folder.exists():
             shared = self.path.parent / name
             return shared if shared.exists() else folder
         return folder
@@ -74,21 +74,22 @@ class RunFolder:
         """The run folder of a round, counted from 1."""
         return RunFolder(self.path / f"round_{number:02d}")
 
-    def rounds(self) -> list["RunFolder"]:
-        """The rounds that have a controller, in order."""
-        found = [path for path in self.path.glob("round_*") if _round_number(path)]
-        ordered = sorted(found, key=_round_number)
-        return [RunFolder(p) for p in ordered if (p / "controller/controller.safetensors").exists()]
+    @property
+    def number(self) -> int:
+        """3 of `round_03`; 0 of any other folder."""
+        number = self.path.name.removeprefix("round_")
+        return int(number) if number != self.path.name and number.isdigit() else 0
+
+    def rounds(self, begun: bool = False) -> list["RunFolder"]:
+        """The rounds that have a controller, in order; with `begun` also those under way."""
+        found = [RunFolder(path) for path in self.path.glob("round_*")]
+        ordered = sorted((run for run in found if run.number), key=lambda run: run.number)
+        made = "controller/controller.safetensors"
+        return [run for run in ordered if begun or (run.path / made).exists()]
 
     def latest(self) -> "RunFolder":
         """The last round that has a controller; this folder itself where there are no rounds."""
         return (self.rounds() or [self])[-1]
-
-
-def _round_number(path: Path) -> int:
-    """3 of `round_03`; 0 of any other folder."""
-    number = path.name.removeprefix("round_")
-    return int(number) if number != path.name and number.isdigit() else 0
 
 
 def is_finished(folder: Path) -> bool:

@@ -82,7 +82,7 @@ def test_an_untrained_memory_is_better_than_none():
 def test_a_hidden_layer_is_no_help_here_but_in_the_paper():
     gap, error = difference("z_hidden", "z_only")
     assert gap < error
-    theirs = {row.name: row.score for row in paper.CAR_RACING}
+    theirs = {row.run: row.score for row in paper.CAR_RACING}
     assert theirs["z_hidden"][0] > theirs["z_only"][0] + 100
 
 

@@ -2,10 +2,11 @@
 
 import traitlets
 
+from wmlib.book.plots import picture_url
 from wmlib.book.report import load_run
 from wmlib.book.widgets import dreams
 from wmlib.book.widgets.base import LiveWidget
-from wmlib.book.widgets.picture import picture_url, row_of_pictures
+from wmlib.book.widgets.picture import row_of_pictures
 from wmlib.book.widgets.sources import TEMPERATURES, find_networks, shipped_controllers
 
 TASK = "doom_take_cover"

@@ -8,8 +8,9 @@ import traitlets
 
 from wmlib.agent import Agent
 from wmlib.book import samples
+from wmlib.book.plots import picture_url
 from wmlib.book.widgets.base import LiveWidget
-from wmlib.book.widgets.picture import picture_url, row_of_pictures
+from wmlib.book.widgets.picture import row_of_pictures
 from wmlib.book.widgets.sources import find_networks
 from wmlib.model.vision import decode_pictures
 

@@ -13,7 +13,7 @@ from wmlib.book.widgets.latent_explorer import TELLING
 from wmlib.book.widgets.picture import row_of_pictures
 from wmlib.book.widgets.sources import find_networks
 from wmlib.book.widgets.weights import pack
-from wmlib.model.vision import VAE, decode_pictures
+from wmlib.model.vision import decode_pictures
 
 STEPS = 160
 """How many steps of the episode are shown."""
@@ -71,12 +71,8 @@ def real_episode(task: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     first = latents.first[EPISODE[task]]
     last = latents.first[EPISODE[task] + 1]
     rows = slice(first, min(first + STEPS, last))
-    mu, logvar = (
-        torch.from_numpy(x[rows].astype(np.float32)) for x in (latents.mu, latents.logvar)
-    )
-    eps = torch.randn(mu.shape, generator=torch.Generator().manual_seed(0))
     spread = latents.mu.astype(np.float32).std(0)
-    return VAE.sample(mu, logvar, eps).numpy(), latents.actions[rows], spread
+    return latents.sample(rows, seed=0).numpy(), latents.actions[rows], spread
 
 
 @torch.no_grad()

@@ -45,11 +45,10 @@ class PendulumLab(LiveWidget):
 
     def __init__(self, folder: str | Path | None = None, **traits: Any) -> None:
         run = RunFolder(pretrained_folder("pendulum") if folder is None else folder)
-        rounds = [found.path for found in run.rounds()]
-        agents = {f"round {int(path.name[6:])}": load_agent(path, "pendulum") for path in rounds}
+        agents = {one.number: load_agent(one.path, "pendulum") for one in run.rounds()}
         if not agents:
             raise UserError(f"{folder} has no finished round to dream in")
-        packed = [packed_round(name, agent) for name, agent in agents.items()]
+        packed = [packed_round(f"round {number}", agent) for number, agent in agents.items()]
         caption = "The page's own version moves, can be pushed, and evolves a C in the dream."
         super().__init__(still=still(_two_pendulums(), ALT, caption), rounds=packed, **traits)
 

@@ -1,19 +1,11 @@
 """The still picture in a widget's place before it runs, without JavaScript and in print."""
 
-import base64
 import html
-import io
 from collections.abc import Sequence
 
-import matplotlib.image
 import numpy as np
 
-
-def picture_url(pixels: np.ndarray) -> str:
-    """uint8 (H, W, 3) as a PNG in a data: URL."""
-    file = io.BytesIO()
-    matplotlib.image.imsave(file, np.ascontiguousarray(pixels), format="png")
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+from wmlib.book.plots import picture_url
 
 
 def still(picture: np.ndarray | str, alt: str, caption: str, width: int | None = None) -> str:

@@ -56,13 +56,12 @@ def slider_grid(
     alt: str,
     *,
     start: tuple[int, int] = (0, 0),
-    height: int = 192,
 ) -> PictureSlider:
     """Two sliders over `pictures[row][column]`: say, a latent dimension and its value."""
     if any(len(row) != len(columns) for row in pictures):
         raise ValueError(f"each row needs {len(columns)} pictures, one for each value")
     flat = [picture for row in pictures for picture in row]
-    return _chooser([row_label, column_label], [rows, columns], flat, alt, list(start), height)
+    return _chooser([row_label, column_label], [rows, columns], flat, alt, list(start))
 
 
 def _chooser(
@@ -71,7 +70,7 @@ def _chooser(
     pictures: Sequence[Picture],
     alt: str,
     start: list[int],
-    height: int,
+    height: int = 192,
 ) -> PictureSlider:
     count = int(np.prod([len(row) for row in values]))
     if count != len(pictures):

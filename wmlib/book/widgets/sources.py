@@ -57,7 +57,7 @@ def shipped(task_name: str) -> tuple[Agent, NetworkFiles]:
     """The published agent of a task and its files, made once."""
     task = get_task(task_name)
     agent = load_pretrained(task.name)
-    probe = load_probe("fireballs") if task.name == "doom_take_cover" else None
+    probe = load_probe() if task.name == "doom_take_cover" else None
     files = files_of(agent, shipped_controllers(task), probe)
     if task.name == "car_racing":
         files.add("untrained", lambda: untrained_memory(agent))
