@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from wmlib.agent import load_agent, pretrained_folder, weights_of
-from wmlib.book import report
+from wmlib.book import doom_figures, report
 from wmlib.configs import IterateConfig
 from wmlib.presets import get_settings
 from wmlib.records.files import read_json
@@ -207,6 +207,17 @@ def test_the_packaged_dreamer_is_the_one_scored_and_beats_the_one_from_nothing()
     assert weights["vision"] == main["weights"]["vision"]
     taught = shipped.manifest("controller")["config"]
     assert taught["dream_patience"] > 0 < taught["lost_costs"]
+    seeds = read_json(report.PUBLISHED / "car_racing/dreamed/seeds.json")
+    assert seeds["weights"]["memory"] == weights["memory"]
+    configs = [r["config"] | {"updates": 0} for r in seeds["trainings"]]
+    assert all(config == configs[0] for config in configs)
+    assert len({r["seed"] for r in seeds["trainings"]}) == len(configs) == 5
+    best = max(seeds["trainings"], key=lambda r: max(c["mean"] for c in r["kept"]))
+    chosen = max(best["kept"], key=lambda c: c["mean"])
+    assert (best["seed"], chosen["name"]) == (
+        shipped.manifest("controller")["seed"],
+        f"update_{shipped.manifest('controller')['result']['update']:05d}",
+    )
     assert all(not row["policy"].get("lost_costs") for row in from_nothing()["rounds"])
 
 
@@ -215,6 +226,23 @@ def test_half_of_vs_episodes_were_an_agents():
     players = second.manifest("rollouts")["config"]["policy"].split(",")
     assert 2 * players.count("pretrained") == len(players)
     assert second.manifest("vision")["sha256"] == main.manifest("vision")["sha256"]
+
+
+def test_up_to_800_tics_the_second_dream_is_as_hard_as_the_game_and_beyond_half():
+    ages = (0, 400, 800, 2100)
+    rounds = doom_figures.stored("loop/lives")["rounds"]
+    loop = read_json(report.PUBLISHED / "doom_take_cover/loop/rounds.json", rounds=list)["rounds"]
+    assert [r["real_steps"] for r in rounds] == [r["real_steps"] for r in loop]
+    clock = report.load_run("doom_take_cover", "random_sweep").evaluation["lengths"]
+    game, error = doom_figures.deaths_by_age(clock, ages)
+    dream, other = doom_figures.deaths_by_age(rounds[1]["dreams"]["random_sweep"]["lengths"], ages)
+    assert np.all(abs(game - dream)[:2] < np.hypot(error, other)[:2])
+    assert 0.4 < dream[2] / game[2] < 0.6
+    for r in rounds:
+        assert r["dreams"]["main"]["n"] == 512
+        own, _ = doom_figures.deaths_by_age(r["dreams"]["main"]["lengths"], ages)
+        real, _ = doom_figures.deaths_by_age(r["game"]["lengths"], ages)
+        assert np.all(own < real)
 
 
 def test_dooms_second_round_is_no_better_than_noise_and_its_dream_promises_less():
