@@ -54,6 +54,17 @@ def test_through_whole_dreams_no_pendulum_stands_and_a_constant_push_gets_as_muc
     assert all(abs(row["test"]["mean"] - CONSTANT_PUSH) < 100 for row in rows(LONG))
 
 
+def test_the_cars_gradients_stand_behind_the_m_of_the_dreamed_car():
+    stored = read_json(report.PUBLISHED / "car_racing/teachers.json")
+    seeds = read_json(report.PUBLISHED / "car_racing/dreamed/seeds.json")
+    assert stored["weights"] == seeds["weights"]
+    climbs = [r for r in stored["rows"] if r["learner"] == "gradient"]
+    assert sorted(r["seed"] for r in climbs) == [0, 1, 2]
+    assert len({tuple(c["steps"] for c in r["curve"]) for r in climbs}) == 1
+    best = max(c["mean"] for r in seeds["trainings"] for c in r["kept"])
+    assert best > max(c["mean"] + 2 * c["sem"] for r in climbs for c in r["curve"])
+
+
 @pytest.mark.parametrize(("name", "tries"), [("long, large start", 1), ("long, best of 16", 16)])
 def test_other_starts_of_whole_dreams_end_elsewhere_and_nobody_stands(name, tries):
     assert sorted(row["seed"] for row in rows(name)) == [0, 1, 2]
