@@ -298,7 +298,7 @@ class PolicyConfig(_InWorld):
 
     OLD_GAME: ClassVar[str] = "batched"
     world: WorldFlags = DreamWorld(tau=1.15, max_episode_steps=2100)
-    """where C learns: M alone, or the game (the batched simulator)"""
+    """where C learns: M alone, or the game itself"""
     controller: Literal["linear", "z"] = "linear"
     """linear on all features, or on z alone"""
     random_memory: bool = False
@@ -306,7 +306,7 @@ class PolicyConfig(_InWorld):
     updates: Annotated[int, GROWS] = 1000
     """rounds of playing and learning"""
     dreams: int = 128
-    """dreams, or games, side by side"""
+    """dreams, or games, side by side (each reference game is a process)"""
     steps: Annotated[int, Ge(2)] = 128
     """steps that each of them goes on between two updates"""
     alive_above: Probability = 0.3

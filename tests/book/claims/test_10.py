@@ -11,6 +11,7 @@ from wmlib.book import doom_figures, report
 from wmlib.configs import IterateConfig
 from wmlib.presets import get_settings
 from wmlib.records.files import read_json
+from wmlib.records.metrics import Metrics
 from wmlib.records.run_folder import RunFolder
 
 PENDULUM = report.PUBLISHED / "pendulum"
@@ -261,3 +262,20 @@ def test_dooms_second_round_is_no_better_than_noise_and_its_dream_promises_less(
     alone = report.load_run("doom_take_cover", "main")
     assert alone.evaluation["mean"] > two["real_return"] + 2 * two["real_sem"]
     assert set(alone.manifest("rollouts")["config"]["policy"].split(",")) == {"held", "brownian"}
+
+
+def test_doom_also_practised_from_where_the_loop_stood():
+    folder = report.PUBLISHED / "doom_take_cover/practised"
+    stored = read_json(folder / "rounds.json", rounds=list)
+    loop = read_json(report.PUBLISHED / "doom_take_cover/loop/rounds.json", rounds=list)
+    assert stored["rounds"][0] == loop["rounds"][0]
+    row, before = stored["rounds"][1], loop["rounds"][1]
+    assert row["real_steps"] - row["practised"] == before["real_steps"]
+    practice = IterateConfig.of(stored["config"]).practice
+    assert row["practised"] == practice.updates * practice.dreams * practice.steps
+    rows = [r for r in Metrics(folder / "metrics.jsonl").read() if "mean_return" in r]
+    assert {r["update"] % practice.check_every for r in rows[:-1]} == {0}
+    test = read_json(folder / "evaluation.json", returns=list)
+    assert (test["n"], test["seeds"], test["first_seed"]) == (500, "test", 1000)
+    gain = test["mean"] - before["real_return"]
+    assert gain > 2 * np.hypot(test["sem"], before["real_sem"])
