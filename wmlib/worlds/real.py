@@ -118,9 +118,9 @@ class _Tape:
         self.began -= first
 
     def told(self) -> dict[str, np.ndarray]:
-        """All of it, by name."""
+        """All of it as it is now, by name."""
         actions = np.stack(self.actions) if self.actions else np.zeros((0, len(self.seeds), 1))
-        return {"seeds": self.seeds, "began": self.began, "actions": actions}
+        return {"seeds": self.seeds.copy(), "began": self.began.copy(), "actions": actions}
 
     def play_again(self, games: Any, told: dict[str, Tensor]) -> Any:
         """Bring `games` to where they were when this was `told`; returns the pictures (N, …).
