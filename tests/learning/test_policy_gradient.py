@@ -373,6 +373,17 @@ def test_games_go_on_from_their_state(task, game):
         assert torch.equal(once, twice)
 
 
+def test_a_snapshot_of_replayed_games_stays_as_they_play_on():
+    games = agent.load_pretrained("doom_take_cover").real(2, 9)
+    games.reset(seed=[100_001, 100_002])
+    games.step(torch.zeros(2, 1))
+    state = games.snapshot()
+    games.reset(seed=[100_003, 100_004])
+    games.close()
+    assert state["game_seeds"].tolist() == [100_001, 100_002]
+    assert state["game_began"].tolist() == [0, 0]
+
+
 @pytest.mark.parametrize("task", [TASK, CAR])
 def test_units_lie_where_the_sizes_do(task):
     with FakeTensorMode():  # it has the rules of a GPU and needs none
