@@ -1,6 +1,7 @@
 """The agent in the real games: one `play` for training and score, and the same return again."""
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 
 import gymnasium as gym
@@ -16,6 +17,7 @@ from wmlib.learning.stages import evaluate_run
 from wmlib.model.controller import save_controllers
 from wmlib.model.memory import MDNRNN
 from wmlib.model.vision import VAE, save_vision
+from wmlib.records.files import sha256, write_json
 from wmlib.records.weights import save_weights
 from wmlib.tasks import TASKS
 from wmlib.worlds.evaluate import Scores, evaluate
@@ -238,6 +240,17 @@ def test_weights_of_another_game_are_refused(doom, tmp_path):
         load_agent(tmp_path, CAR)
     with pytest.raises(UserError, match="not a folder"):
         load_agent(tmp_path / "nothing", DOOM)
+
+
+def test_an_m_that_learned_behind_another_v_is_refused(doom, tmp_path):
+    save(doom, tmp_path)
+    for seen, told in (
+        (sha256(tmp_path / "vision/vision.safetensors"), ""),
+        ("0" * 64, "another V"),
+    ):
+        write_json(tmp_path / "memory/config.json", {"inputs": {"vision_sha256": seen}})
+        with pytest.raises(UserError, match=told) if told else nullcontext():
+            load_agent(tmp_path, DOOM, controller=None)
 
 
 def test_dreams_are_made_by_their_id():

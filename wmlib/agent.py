@@ -143,6 +143,7 @@ def load_agent(
             raise UserError(f"{run.path} has no trained {part}: run {command} with it first")
     vision = load_vision(run.stage("vision") / "vision.safetensors", task)
     memory = load_memory(run.stage("memory") / "memory.safetensors", task)
+    _refuse_other_vision(run)
     tensors, _ = load_weights(run.stage("latents") / "starts.safetensors")
     agent = Agent(task, vision, memory, (tensors["mu"], tensors["logvar"]))
     moments = run.stage("memory") / MOMENTS
@@ -181,6 +182,18 @@ def weights_of(run: RunFolder, controller: str | None = None) -> dict[str, str]:
     if controller is not None:
         files["controller"] = run.path / controller / "controller.safetensors"
     return {part: sha256(path) for part, path in files.items()}
+
+
+def _refuse_other_vision(run: RunFolder) -> None:
+    """UserError if M was trained on what another V saw than the folder's."""
+    claim = run.stage("memory") / CLAIM
+    trained = read_json(claim).get("inputs", {}) if claim.is_file() else {}
+    now = sha256(run.stage("vision") / "vision.safetensors")
+    if trained.get("vision_sha256", now) != now:
+        raise UserError(
+            f"{run.stage('memory')} was trained behind another V: put that back, or delete the "
+            "folder and run train-memory again"
+        )
 
 
 def _refuse_other_teachers(run: RunFolder, controller: str) -> None:

@@ -363,8 +363,8 @@ class PolicyConfig(_InWorld):
     evaluate_episodes: int = 128
     """episodes of that score, from validation seeds (dreams end at even odds)"""
     real_episodes: Count = 0
-    """episodes of the reference game beside them; the best C there is published (0: the best in
-    the world it learns in, or for a dream, whose praise chooses nothing, the last)"""
+    """episodes of the reference game beside them; the best C there is published (0: the best of
+    the game it learns in; of a dream, which praises what cheats it, the last)"""
 
 
 @dataclass(frozen=True)
@@ -376,7 +376,8 @@ class IterateConfig(Checked):
     episodes: int
     """real episodes played in each round"""
     exploration: Amount
-    """standard deviation of the noise on C's actions while collecting, as a share of the range"""
+    """standard deviation of the noise on C's actions while collecting, in half ranges of the
+    action"""
     memory: MemoryConfig
     """M, which is trained in each round on all data so far, anew unless --memory-goes-on"""
     evolve: EvolveConfig

@@ -60,6 +60,37 @@ def test_settings_that_cannot_follow_are_refused_before_any_work(capsys, run, fl
     assert contents(run) == before
 
 
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--task", "car_racing", "--evolve.world", "dream"], "needs an M with a reward head"),
+        (["--evolve.scaled", "--evolve.controller", "z"], "--scaled is for a linear C"),
+        (["--evolve.evaluate-episodes", "5000"], "5,000 episodes to choose by"),
+        (["--evolve.start", "nobody"], "no controller 'nobody'"),
+        (["--evolve.world", "real", "--evolve.game", "batched"], "no batched simulator"),
+        (["--collect.episodes", "1"], "one is held out"),
+    ],
+)
+def test_what_a_late_stage_would_refuse_is_refused_before_the_first(capsys, tmp_path, flags, told):
+    task = [] if "--task" in flags else ["--task", "pendulum"]
+    code, _, err = call(
+        capsys, "run", *task, "--preset", "tiny", "--run-dir", tmp_path / "a", *flags
+    )
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert told in err
+    assert not (tmp_path / "a").exists()
+
+
+def test_run_ends_with_its_own_score_and_not_an_older_one(capsys, run):
+    (run / "evaluation.json").unlink()
+    assert call(capsys, *SCORE, "--run-dir", run, "--seed", "10000")[0] == 0
+    code, out, err = call(capsys, *TINY, "--run-dir", run)
+    assert code == 0
+    mean = json.loads(out.splitlines()[-1])["mean"]
+    assert mean != read_json(run / "evaluation.json")["mean"]
+    assert f"score in the game: {mean:.0f} ±" in err
+
+
 @pytest.mark.parametrize("name", ["../other", "/tmp/other", "..", "", "controller/../../other"])
 def test_a_controller_outside_the_run_is_refused(capsys, run, name):
     shutil.copytree(run / "controller", run.parent / "other")

@@ -17,9 +17,10 @@ import torch
 from waiting import wait_until
 
 from wmlib import seeds
-from wmlib.agent import pretrained_folder
+from wmlib.agent import load_agent, pretrained_folder
 from wmlib.configs import DreamWorld, EvolveConfig
 from wmlib.errors import UserError
+from wmlib.learning.control import evolve_run
 from wmlib.learning.evolution import (
     check_cooling,
     evolve,
@@ -28,7 +29,9 @@ from wmlib.learning.evolution import (
     start_search,
 )
 from wmlib.records.files import write_json
+from wmlib.records.run_folder import RunFolder
 from wmlib.records.weights import load_weights
+from wmlib.tasks import get_task
 from wmlib.worlds.play import Arena, play
 
 CONFIG = EvolveConfig(
@@ -119,6 +122,22 @@ def test_a_scaled_search_begins_as_wide_as_its_units_and_goes_on_so():
         fitness = np.square(small - 1).sum(1).tolist()  # the same order in both
         raw.tell(list(small), fitness)
         scaled.tell(list(large), fitness)
+
+
+@pytest.mark.slow
+def test_a_scaled_search_does_not_depend_on_the_number_of_slots(tmp_path):
+    for stage in ("vision", "memory", "latents"):
+        shutil.copytree(pretrained_folder("doom_take_cover") / stage, tmp_path / stage)
+    dreams = DreamWorld(max_episode_steps=20)
+    means = []
+    for slots in (3, 8):
+        config = EvolveConfig(
+            dreams, 1, population=4, episodes=1, evaluate_episodes=2, scaled=True, slots=slots
+        )
+        task, run = get_task("doom_take_cover"), RunFolder(tmp_path)
+        evolve_run(run, f"c{slots}", task, config, 0, torch.device("cpu"))
+        means.append(load_agent(tmp_path, task, f"c{slots}").params)
+    assert torch.equal(*means)
 
 
 @pytest.mark.parametrize("num_envs", [1, 3, 8, 40])

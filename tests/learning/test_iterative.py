@@ -188,6 +188,65 @@ def test_c_goes_on_in_the_game_and_a_stop_there_changes_nothing(tmp_path, monkey
     assert iterate(cut, TASK, config, 0, CPU) == rows
 
 
+@pytest.mark.slow
+def test_later_rounds_may_end_to_practise(tmp_path):
+    """C then goes on in dreams with a critic of dreams, not with the game's."""
+    run, config = RunFolder(tmp_path), also_real()
+    iterate(run, TASK, replace(config, iterations=1), 0, CPU)
+    iterate(run, TASK, replace(config, also_real=False), 0, CPU)
+    updates = [
+        row["update"] for row in Metrics(run.round(2).path / "controller/metrics.jsonl").read()
+    ]
+    assert updates[-1] == config.policy.updates
+
+
+@pytest.mark.slow
+def test_c_that_goes_on_keeps_its_last_rate_and_noise(tmp_path, monkeypatch):
+    policy = replace(going_on().policy, learning_rate_decay=0.5, noise_decay=0.9)
+    given = []
+    learn = iterative.LEARN["policy"]
+    monkeypatch.setitem(
+        iterative.LEARN,
+        "policy",
+        lambda *means, **more: given.append(means[3]) or learn(*means, **more),
+    )
+    iterate(RunFolder(tmp_path), TASK, replace(going_on(3), policy=policy), 0, CPU)
+    rate, noise = policy.learning_rate, policy.noise
+    told = [
+        (p.updates, p.learning_rate * p.learning_rate_decay**3, p.noise * p.noise_decay**3)
+        for p in given
+    ]
+    assert told == [
+        (3 * k, pytest.approx(rate / 8), pytest.approx(noise * 0.9**3)) for k in (1, 2, 3)
+    ]
+
+
+def test_the_folder_of_another_kind_of_run_is_refused(tmp_path, capsys):
+    (tmp_path / "run/rollouts").mkdir(parents=True)
+    (tmp_path / "run/rollouts/config.json").write_text("{}")
+    with pytest.raises(UserError, match="holds the stages of `run`"):
+        iterate(RunFolder(tmp_path / "run"), TASK, SHORT, 0, CPU)
+    (tmp_path / "rounds/round_01").mkdir(parents=True)
+    flags = ["--task", "pendulum", "--preset", "tiny", "--run-dir", str(tmp_path / "rounds")]
+    for command in ("collect", "run"):
+        assert main([command, *flags]) == 2
+        assert "holds the rounds of iterate" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "rounds").iterdir()] == ["round_01"]
+
+
+def test_a_killed_copy_of_v_is_made_again(tmp_path):
+    before, here = RunFolder(tmp_path / "round_01"), RunFolder(tmp_path / "round_02")
+    for stage in ("vision", "latents"):
+        source = before.stage(stage, create=True)
+        (source / "manifest.json").write_text("{}")
+        (source / "weights").write_bytes(b"all of them")
+        half = here.stage(f"{stage}.part", create=True)
+        (half / "manifest.json").write_text("{}")
+    iterative._keep_seeing(before, here)
+    assert (here.stage("vision") / "weights").read_bytes() == b"all of them"
+    assert sorted(path.name for path in here.path.iterdir()) == ["latents", "vision"]
+
+
 @contextlib.contextmanager
 def monkey_stop():
     """The second round's C fails to begin."""
@@ -311,6 +370,15 @@ def test_an_iteration_of_an_older_version_goes_on(tmp_path):
 def test_what_has_no_meaning_in_a_round_is_refused(tmp_path):
     for wrong, told in (
         (replace(SHORT, episodes=1), "one is held out"),
+        (replace(SHORT, first="nobody"), "no policy 'nobody'"),
+        (replace(SHORT, game="batched"), "no batched simulator"),
+        (replace(SHORT, evolve=replace(SHORT.evolve, evaluate_episodes=9999)), "to choose by"),
+        (
+            replace(
+                SHORT, start="pretrained", go_on=0.5, evolve=replace(SHORT.evolve, controller="z")
+            ),
+            "has a hidden controller and --evolve.controller is z",
+        ),
         (replace(SHORT, evolve=replace(SHORT.evolve, workers=2)), "leave it at 0"),
         (replace(going_on(), memory_goes_on=0), "cannot play behind another M"),
         (replace(SHORT, learner="gradient", go_on=1.0), "the gradient begins anew"),

@@ -126,6 +126,20 @@ def test_ctrl_c_finishes_the_update_and_saves(tmp_path):
     assert torch.equal(other.weight, model.weight)
 
 
+def test_a_signal_that_is_ignored_stops_no_training(tmp_path):
+    old = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        keeper, _ = small_training(tmp_path)
+        with keeper:
+            signal.raise_signal(signal.SIGHUP)
+            keeper.count({"loss": torch.tensor(1.0)})
+            keeper.save_if_due()
+        assert keeper.update == 1
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, old)
+
+
 def test_a_training_is_handed_on_with_all_but_what_it_carried(tmp_path):
     before, after = tmp_path / "before", tmp_path / "after"
     before.mkdir()

@@ -27,6 +27,7 @@ RESULTS = Path(__file__).resolve().parents[2] / "results"
 class Inner(Checked):
     slots: Annotated[int, SPEED] = 4
     size: int = 1
+    rounds: Annotated[int, GROWS] = 1
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ def test_a_folder_started_with_other_settings_is_refused(tmp_path):
     for other, told in (
         (Settings(4), "size 3 → 4"),
         (Settings(3, inner=Inner(size=2)), r"inner\.size 1 → 2"),
+        (Settings(3, rounds=2, inner=Inner(rounds=2)), r"inner\.rounds 1 → 2"),  # of its own stage
         (Settings(3, world=Other()), r"world\.kind kind → other"),
         (Settings(3, world=Kind(size=2)), r"world\.size 1 → 2"),
     ):
@@ -147,6 +149,7 @@ def test_a_stage_made_from_other_inputs_is_refused(tmp_path):
     begin(tmp_path, inputs={"vision": "0" * 64})
     with pytest.raises(UserError, match=r"other data or weights \(vision 000000000000 → 111"):
         finish(tmp_path, inputs={"vision": "1" * 64})
+    finish(tmp_path, inputs={"vision": "0" * 64, "starts": "2" * 64})  # an older claim lacks it
 
 
 def test_two_processes_do_not_work_in_one_folder(tmp_path):

@@ -9,7 +9,7 @@ import importlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import tyro
 
@@ -32,6 +32,9 @@ from wmlib.records.progress import tell
 from wmlib.records.run_folder import RunFolder
 from wmlib.records.stage import CLAIM, Stage
 from wmlib.tasks import Task
+
+if TYPE_CHECKING:
+    import torch
 
 PLAIN = tyro.conf.arg(name="")  # the stage's own fields are flags without a prefix
 
@@ -133,9 +136,10 @@ class Evolve(Common):
         """Stage 4."""
         from wmlib.learning.control import evolve_run
 
-        self.run.require("memory", "evolve")
+        run = self.run.latest()
+        run.require("memory", "evolve")
         device = pick_device(self.device)
-        evolve_run(self.run, self.output, task, self.evolve, self.seed, device)
+        evolve_run(run, self.output, task, self.evolve, self.seed, device)
 
 
 @dataclass(kw_only=True)
@@ -153,9 +157,10 @@ class PolicyGradient(Common):
         """Stage 4, by another learner."""
         from wmlib.learning.control import policy_run
 
-        self.run.require("memory", "policy-gradient")
+        run = self.run.latest()
+        run.require("memory", "policy-gradient")
         device = pick_device(self.device)
-        policy_run(self.run, self.output, task, self.policy, self.seed, device)
+        policy_run(run, self.output, task, self.policy, self.seed, device)
 
 
 @dataclass(kw_only=True)
@@ -190,11 +195,16 @@ class Evaluate(OfAgent):
 
     def act(self, task: Task) -> None:
         """Stage 5."""
+        self.score(task)
+
+    def score(self, task: Task) -> dict[str, Any]:
+        """What came of it, after a line was printed."""
         from wmlib.learning.stages import evaluate_run
 
         device = pick_device(self.device)
         result = evaluate_run(self.source, task, self.evaluate, self.seed, device, self.controller)
         print(json.dumps({key: result[key] for key in ("task", "mean", "std", "sem", "n")}))
+        return result
 
 
 @dataclass(kw_only=True)
@@ -211,6 +221,7 @@ class Run(Common):
 
         same = {f.name: getattr(self, f.name) for f in dataclasses.fields(Common)}
         stages = self.stages
+        _refuse_what_cannot_be(self.run, task, stages, pick_device(self.device))
         _refuse_what_cannot_follow(self.run, stages, self.seed)
         if stages.collect.cluster or stages.evolve.cluster or stages.evaluate.cluster:
             with needing("--cluster"):
@@ -224,15 +235,25 @@ class Run(Common):
             (see, TrainVision(**same, vision=stages.vision)),
             ("train M", TrainMemory(**same, memory=stages.memory)),
             ("evolve C", Evolve(**same, evolve=stages.evolve)),
-            (
-                f"score {stages.evaluate.episodes} episodes of the real game",
-                Evaluate(**same | {"seed": seeds.TEST.start}, evaluate=stages.evaluate),
-            ),
         ]
         for number, (told, command) in enumerate(steps, start=1):
-            tell(f"stage {number} of {len(steps)}: {told}")
+            tell(f"stage {number} of 5: {told}")
             command.act(task)
-        tell(of_run(self.run, task, self.preset))
+        tell(f"stage 5 of 5: score {stages.evaluate.episodes} episodes of the real game")
+        last = Evaluate(**same | {"seed": seeds.TEST.start}, evaluate=stages.evaluate)
+        tell(of_run(self.run, task, self.preset, last.score(task)))
+
+
+def _refuse_what_cannot_be(
+    run: RunFolder, task: Task, stages: Preset, device: "torch.device"
+) -> None:
+    """UserError for what a later stage would refuse, after hours of the stages before it."""
+    from wmlib.learning.control import check_learning, check_start
+
+    if stages.collect.episodes < 2:
+        raise UserError("--collect.episodes 1: M needs at least 2, one is held out")
+    check_learning(task, stages.evolve, stages.memory.heads, device)
+    check_start(run, "controller", stages.evolve)
 
 
 def _refuse_what_cannot_follow(run: RunFolder, stages: Preset, seed: int) -> None:

@@ -11,9 +11,8 @@ from wmlib.tasks import Task
 LARGER = {"tiny": "small", "small": "paper"}
 
 
-def of_run(run: RunFolder, task: Task, preset: str) -> str:
-    """A few lines about a finished run."""
-    score = read_json(run.path / "evaluation.json", mean=float, sem=float, n=int)
+def of_run(run: RunFolder, task: Task, preset: str, score: dict[str, Any]) -> str:
+    """A few lines about a finished run and its score."""
     paths = run.path.glob("*/manifest.json")
     minutes = sum(read_json(path).get("seconds", 0.0) for path in paths) / 60
     found = f"{score['mean']:.0f} ± {score['sem']:.0f} (standard error, n = {score['n']})"

@@ -31,6 +31,13 @@ def best(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return max(scored, key=_worth) if scored else rows[-1]
 
 
+def last(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The last row; the best in the real game where that was asked. For long trainings in dreams:
+    a C that learns to cheat M is praised by M.
+    """
+    return best(rows) if "real_return" in rows[-1] else rows[-1]
+
+
 def _worth(row: dict[str, Any]) -> float:
     if "real_return" in row:
         return row["real_return"] - row["real_sem"]
@@ -40,17 +47,17 @@ def _worth(row: dict[str, Any]) -> float:
 def publish(
     folder: Path,
     controller: Controller,
-    rows: Sequence[dict[str, Any]],
+    chosen: dict[str, Any],
     kept: dict[str, Tensor],
     count: str,
     **facts: Any,
 ) -> dict[str, Any]:
-    """Store the Cs kept on the way, "generation_00012" or "update_00012", and the best as `params`.
+    """Store the Cs kept on the way, "generation_00012" or "update_00012", and that of the row
+    `chosen` as `params`.
 
     `count` is the first word of their names, and the key that counts the rows; `facts` are stored
-    with them. Returns what is known of the best.
+    with them. Returns what is known of the chosen one.
     """
-    chosen = best(rows)
     told = {key: chosen[key] for key in (count, *KNOWN) if key in chosen}
     named = {**kept, "params": kept[f"{count}_{chosen[count]:05d}"]}
     save_controllers(folder / "controller.safetensors", controller, named, chosen=told, **facts)

@@ -5,6 +5,7 @@ name, the published one as `params`, and a learning curve.
 """
 
 import hashlib
+from collections.abc import Collection
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
@@ -15,14 +16,21 @@ from torch import Tensor
 
 from wmlib import seeds
 from wmlib.agent import Agent, load_agent, weights_of
-from wmlib.configs import EvolveConfig, GradientConfig, PolicyConfig, RealWorld
+from wmlib.configs import DreamWorld, EvolveConfig, GradientConfig, PolicyConfig, RealWorld
 from wmlib.errors import UserError
 from wmlib.learning.choosing import both_checks, real_check
 from wmlib.learning.dream_gradient import ascend, first_try
-from wmlib.learning.evolution import check_cooling, evolve, feature_sizes, least_generations
+from wmlib.learning.evolution import (
+    SIZED,
+    check_cooling,
+    evolve,
+    feature_sizes,
+    least_generations,
+)
 from wmlib.learning.lives import Dreams, Games
 from wmlib.learning.policy_gradient import learn_policy, least_updates
 from wmlib.model.imagine import check_dream
+from wmlib.records.files import sha256
 from wmlib.records.run_folder import NEEDS, RunFolder
 from wmlib.records.stage import Stage
 from wmlib.tasks import Task
@@ -34,23 +42,46 @@ Learning = EvolveConfig | PolicyConfig | GradientConfig
 """How C may learn."""
 
 
-def _teachers(run: RunFolder, output: str, task: Task, config: Learning, seed: int) -> Agent:
+def check_learning(
+    task: Task, config: Learning, heads: Collection[str], device: torch.device
+) -> None:
+    """UserError where C cannot learn in this way, behind an M with these heads, on this device."""
+    seeds.for_choosing(max(config.evaluate_episodes, config.real_episodes))
+    if isinstance(config.world, RealWorld):
+        game_id(task, config.world.game)
+    else:
+        check_dream(task, heads)
+    if isinstance(config, EvolveConfig):
+        _check_spread(config, device)
+        if config.scaled and config.controller != "linear":
+            told = f"not with --controller {config.controller}"
+            raise UserError(f"--scaled is for a linear C: {told}")
+    elif not isinstance(config.world, RealWorld) and not {"reward", "end"} & set(heads):
+        raise UserError(
+            "this way to learn in dreams needs an M with an end head or a reward head: "
+            f"{task.name}'s has neither; use evolve"
+        )
+
+
+def _check_spread(config: EvolveConfig, device: torch.device) -> None:
+    """UserError where the games cannot be spread as they are told to be."""
+    if config.workers and config.cluster:
+        raise UserError("--workers and --cluster are two ways to spread: leave one out")
+    if (config.workers or config.cluster) and device.type == "cuda":
+        flag = "--workers" if config.workers else "--cluster"
+        raise UserError(f"{flag} spreads over CPU processes: give --device cpu, or use --slots")
+
+
+def _teachers(
+    run: RunFolder, output: str, task: Task, config: Learning, seed: int, device: torch.device
+) -> Agent:
     """V and M that C learns behind; M untrained where `config` says so.
 
     UserError for what cannot be done: now, before a folder is claimed.
     """
     _check_output(output)
-    seeds.for_choosing(max(config.evaluate_episodes, config.real_episodes))
-    agent, world = load_agent(run.path, task, controller=None), config.world
-    if isinstance(world, RealWorld):
-        game_id(task, world.game)
-    else:
-        check_dream(task, agent.memory)
-        if not isinstance(config, EvolveConfig) and not {"reward", "end"} & set(agent.memory.heads):
-            raise UserError(
-                "this way to learn in dreams needs an M with an end head or a reward head: "
-                f"{task.name}'s has neither; use evolve"
-            )
+    agent = load_agent(run.path, task, controller=None)
+    check_learning(task, config, agent.memory.heads, device)
     if getattr(config, "random_memory", False):
         agent.memory = agent.memory.untrained_copy(seed)
     return agent
@@ -70,14 +101,7 @@ def evolve_run(
     The search begins at `begin` (n_params,), or where `config` says. Leaves controllers and the
     learning curve in RUN/`output`.
     """
-    if config.workers and config.cluster:
-        raise UserError("--workers and --cluster are two ways to spread: leave one out")
-    if (config.workers or config.cluster) and device.type == "cuda":
-        flag = "--workers" if config.workers else "--cluster"
-        raise UserError(f"{flag} spreads over CPU processes: give --device cpu, or use --slots")
-    if config.scaled and config.controller != "linear":
-        raise UserError(f"--scaled is for a linear C: not with --controller {config.controller}")
-    agent = _teachers(run, output, task, config, seed)
+    agent = _teachers(run, output, task, config, seed, device)
     start, inputs = _start_of_search(run, output, agent, config)
     if begin is not None:
         start = begin
@@ -96,7 +120,8 @@ def evolve_run(
                 check = real_check(stack, agent, controller, config, device)
                 units = None
                 if config.scaled:
-                    with closing(make_world()) as world:
+                    # not --slots of them: the search would depend on it
+                    with closing(agent.world(config.world, SIZED, str(device))) as world:
                         sizes = feature_sizes(world, seeds.TRAINING.start)
                     units = controller.units(sizes.cpu())
                 stage.result |= evolve(
@@ -105,9 +130,28 @@ def evolve_run(
     return stage.result
 
 
+def _inputs(run: RunFolder, config: Learning) -> dict[str, str]:
+    """The hashes of what C learns from: V, M, and where dreams begin (M's moments belong to M)."""
+    found = weights_of(run)
+    if isinstance(config.world, DreamWorld) and config.world.starts == "first":
+        found["starts"] = sha256(run.stage("latents") / "starts.safetensors")
+    return found
+
+
 def _digest(params: Tensor) -> str:
     """The hash of C's weights (n_params,)."""
     return hashlib.sha256(params.numpy().tobytes()).hexdigest()
+
+
+def check_start(run: RunFolder, output: str, config: EvolveConfig) -> None:
+    """UserError where a search cannot begin at the controller that `config` names, if any."""
+    if not config.start:
+        return
+    _check_output(config.start, "--start")
+    if config.start == output:
+        raise UserError(f"--start {output}: the new controllers need another folder, --output NAME")
+    if not (run.path / config.start / "controller.safetensors").is_file():
+        raise UserError(f"--start: no controller '{config.start}' in {run.path}")
 
 
 def _start_of_search(
@@ -115,10 +159,8 @@ def _start_of_search(
 ) -> tuple[Tensor | None, dict[str, str]]:
     """The first mean that `config` names (None: zeros), and the hashes of all that C depends on."""
     if not config.start:
-        return None, weights_of(run)
-    _check_output(config.start, "--start")
-    if config.start == output:
-        raise UserError(f"--start {output}: the new controllers need another folder, --output NAME")
+        return None, _inputs(run, config)
+    check_start(run, output, config)
     known = load_agent(run.path, agent.task, config.start)
     assert known.controller is not None
     if known.controller.kind != config.controller:
@@ -129,8 +171,8 @@ def _start_of_search(
     theirs, ours = (a.memory.state_dict() for a in (known, agent))
     if not all(torch.equal(theirs[name], ours[name]) for name in ours):
         raise UserError(f"--start {config.start} was made behind another M (untrained, or trained)")
-    hashes = weights_of(run, config.start)
-    return known.params, {"start": hashes.pop("controller")} | hashes
+    began = weights_of(run, config.start)["controller"]
+    return known.params, {"start": began} | _inputs(run, config)
 
 
 def policy_run(
@@ -147,9 +189,9 @@ def policy_run(
 
     Leaves controllers and the learning curve in RUN/`output`.
     """
-    agent = _teachers(run, output, task, config, seed)
+    agent = _teachers(run, output, task, config, seed, device)
     folder = run.stage(output, create=True)
-    least, inputs = least_updates(folder), weights_of(run)
+    least, inputs = least_updates(folder), _inputs(run, config)
     if begin is not None:
         inputs["start"] = _digest(begin)
     with Stage(folder, "policy-gradient", config, seed, inputs, device, least) as stage:
@@ -173,9 +215,9 @@ def gradient_run(
 
     Leaves controllers and the learning curve in RUN/`output`.
     """
-    agent = _teachers(run, output, task, config, seed)
+    agent = _teachers(run, output, task, config, seed, device)
     folder = run.stage(output, create=True)
-    with Stage(folder, "dream-gradient", config, seed, weights_of(run), device) as stage:
+    with Stage(folder, "dream-gradient", config, seed, _inputs(run, config), device) as stage:
         if not stage.done:
             controller = agent.new_controller(config.controller)
             with ExitStack() as stack:

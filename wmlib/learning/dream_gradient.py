@@ -30,7 +30,7 @@ from torch import Tensor, nn
 
 from wmlib.configs import GradientConfig
 from wmlib.errors import UserError
-from wmlib.learning.choosing import Check, publish
+from wmlib.learning.choosing import Check, best, publish
 from wmlib.model.controller import Controller
 from wmlib.model.imagine import log_survival, worth
 from wmlib.model.memory import Prediction
@@ -217,7 +217,7 @@ def ascend(
             keeper.log(**found)
             keeper.save_if_due(**kept)
     rows = keeper.metrics.read()
-    told = publish(folder, controller, rows, kept, "update")
+    told = publish(folder, controller, best(rows), kept, "update")
     return told | {"seconds": rows[-1]["seconds"]}
 
 

@@ -20,7 +20,7 @@ from wmlib import seeds
 from wmlib.configs import EvolveConfig
 from wmlib.data.policies import make_policy
 from wmlib.errors import UserError
-from wmlib.learning.choosing import Check, publish
+from wmlib.learning.choosing import Check, best, publish
 from wmlib.model.controller import Controller
 from wmlib.records.files import read_json
 from wmlib.records.metrics import Metrics
@@ -207,7 +207,7 @@ def evolve(
         _describe(bar, rows, config)
     bar.close()
     kept = {f"generation_{g:05d}": mean for g, mean in means.scored.items()}
-    told = publish(folder, controller, rows, kept, "generation", **facts)
+    told = publish(folder, controller, best(rows), kept, "generation", **facts)
     return told | {"seconds": sum(row["seconds"] for row in rows)}
 
 
@@ -231,6 +231,10 @@ def _describe(bar: EpisodeBar, rows: list[dict], config: EvolveConfig) -> None:
         text += f", mean controller {scored[-1]['mean_return']:.0f} ± {scored[-1]['sem']:.0f}"
     bar.set_description_str(f"evolve C, generation {rows[-1]['generation']}/{config.generations}")
     bar.set_postfix_str(text)
+
+
+SIZED = 16
+"""games in which the sizes of the features are measured"""
 
 
 @torch.no_grad()

@@ -36,7 +36,7 @@ from wmlib.data.rollouts import collect
 from wmlib.data.store import RolloutStore
 from wmlib.device import one_thread
 from wmlib.errors import UserError
-from wmlib.learning.control import evolve_run, gradient_run, policy_run
+from wmlib.learning.control import check_learning, evolve_run, gradient_run, policy_run
 from wmlib.learning.memory import train_memory
 from wmlib.learning.stages import evaluate_run
 from wmlib.learning.vision import vision_run
@@ -48,6 +48,7 @@ from wmlib.records.progress import tell
 from wmlib.records.run_folder import RunFolder, is_finished
 from wmlib.records.stage import CLAIM, Stage
 from wmlib.tasks import Task
+from wmlib.worlds.real import game_id
 
 LEARN: dict[str, Callable[..., dict[str, Any]]] = {
     "evolve": evolve_run,
@@ -82,8 +83,10 @@ def iterate(
 
     Resumes where it stopped.
     """
-    _refuse_unused(task, config, seed)
+    _refuse_unused(task, config, seed, device)
+    _refuse_other_run(run)
     agent = load_agent(config.start, task) if config.start else random_agent(task, config, seed)
+    _refuse_other_start(agent, config)
     rows = list[dict[str, Any]]()
     small = one_thread() if not task.pictures else contextlib.nullcontext()
     with small, Stage(run.stage("", create=True), "iterate", config, seed, device=device) as stage:
@@ -121,10 +124,13 @@ def _stored_row(here: RunFolder) -> dict[str, Any] | None:
     return None
 
 
-def _refuse_unused(task: Task, config: IterateConfig, seed: int) -> None:
+def _refuse_unused(task: Task, config: IterateConfig, seed: int, device: torch.device) -> None:
     """UserError for settings that have no meaning in a round."""
     seeds.first_of_run(seed)
     _given(task, config)
+    game_id(task, config.game)
+    if config.first and not config.start:
+        make_player(config.first, task, config.exploration)
     if config.episodes < 2:
         raise UserError(f"--episodes {config.episodes}: M needs at least 2, one is held out")
     taught = getattr(config, config.learner)
@@ -132,6 +138,8 @@ def _refuse_unused(task: Task, config: IterateConfig, seed: int) -> None:
         raise UserError(f"--{config.learner}.world real: iterate trains C in the dream")
     if config.also_real and not isinstance(config.practice.world, RealWorld):
         raise UserError("--practice.world dream: C practises in the real game, --also-real")
+    for learning in (taught, config.practice) if config.also_real else (taught,):
+        check_learning(task, learning, config.memory.heads, device)
     if config.also_real and config.practice.controller != taught.controller:
         raise UserError(
             f"--also-real goes on with a C that sees as --practice.controller "
@@ -152,6 +160,24 @@ def _refuse_unused(task: Task, config: IterateConfig, seed: int) -> None:
                 f"--{config.learner}.{name.replace('_', '-')} {getattr(taught, name)}: a round "
                 f"trains C in one process, behind its own M; leave it at {value!r}"
             )
+
+
+def _refuse_other_run(run: RunFolder) -> None:
+    """UserError where `run` has stages in this folder: its episodes would be taken for rounds'."""
+    if (run.path / "rollouts" / CLAIM).exists():
+        raise UserError(f"{run.path} holds the stages of `run`: give iterate another --run-dir")
+
+
+def _refuse_other_start(agent: Agent, config: IterateConfig) -> None:
+    """UserError where the C of --start is of another kind than the one that is to go on from it."""
+    assert agent.controller is not None
+    kind = getattr(config, config.learner).controller
+    if config.start and config.go_on and agent.controller.kind != kind:
+        raise UserError(
+            f"--start {config.start} has a {agent.controller.kind} controller and "
+            f"--{config.learner}.controller is {kind}: to go on from it (--go-on), give both the "
+            "same"
+        )
 
 
 @dataclass(frozen=True)
@@ -259,10 +285,18 @@ class _Round:
             if config.learner == "evolve":
                 settings = replace(settings, sigma0=config.go_on * settings.sigma0)
                 begin = self.before.params
-            elif self.number == 1 or config.also_real:  # no critic, or one that knows the game
-                begin = self.before.params
+            elif self.number == 1 or config.also_real or (self.last.path / BEFORE).exists():
+                begin = self.before.params  # no critic, or one that knows the game
             else:
-                settings = replace(settings, updates=self.number * settings.updates)
+                done, rate, noise = settings.updates, settings.learning_rate, settings.noise
+                settings = replace(
+                    settings,
+                    updates=self.number * done,
+                    learning_rate=rate * settings.learning_rate_decay**done,
+                    learning_rate_decay=1.0,
+                    noise=noise * settings.noise_decay**done,
+                    noise_decay=1.0,
+                )
                 self._go_on(output)
         more = {} if begin is None else {"begin": begin}
         learn = LEARN[config.learner]
@@ -299,8 +333,10 @@ def _keep_seeing(before: RunFolder, here: RunFolder) -> None:
     """V of the round before, and what it has encoded so far: only new episodes are added."""
     for stage in ("vision", "latents"):
         if before.stage(stage).exists() and not is_finished(here.path / stage):
-            shutil.rmtree(here.path / stage, ignore_errors=True)
-            shutil.copytree(before.stage(stage), here.path / stage)
+            for folder in (half := here.path / f"{stage}.part", here.path / stage):
+                shutil.rmtree(folder, ignore_errors=True)
+            shutil.copytree(before.stage(stage), half)
+            half.rename(here.path / stage)  # a copy that was killed is no finished stage
 
 
 def _row(store: RolloutStore, new: int, task: Task) -> dict[str, float]:

@@ -26,8 +26,8 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from wmlib.configs import PolicyConfig
-from wmlib.learning.choosing import Check, publish
+from wmlib.configs import DreamWorld, PolicyConfig
+from wmlib.learning.choosing import Check, best, last, publish
 from wmlib.learning.lives import Experience, Lives
 from wmlib.model.actions import action_of, choices
 from wmlib.model.controller import Controller
@@ -188,8 +188,9 @@ def learn_policy(
     (wmlib.records.keeper.hand_on).
 
     Every `check_every` updates C is kept (`update_00250`, …), and `check` may score it (without
-    chance) in the world it learns in, `mean_return`, and in the real game, `real_return`; the best
-    (wmlib.learning.choosing) is published. Rows of metrics:
+    chance) in the world it learns in, `mean_return`, and in the real game, `real_return`. One is
+    published (wmlib.learning.choosing): the best, or of a dream that was not asked about the game
+    the last. Rows of metrics:
     mean `risk` of dying or `reward` per 1,000 steps (in the game also lives `lost`), the critic's
     squared error, the entropy of C's choices in nats, C's largest weight. `facts` are stored with
     the controllers. Returns what is known of the published C: {"update", "risk" or "reward"}, and
@@ -223,7 +224,8 @@ def learn_policy(
                 keeper.log(**found)
             keeper.save_if_due(**lives.state(), **kept)
     rows = keeper.metrics.read()
-    told = publish(folder, controller, rows, kept, "update", **facts)
+    chosen = last(rows) if isinstance(config.world, DreamWorld) else best(rows)
+    told = publish(folder, controller, chosen, kept, "update", **facts)
     return told | {"seconds": rows[-1]["seconds"]}
 
 

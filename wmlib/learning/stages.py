@@ -37,6 +37,8 @@ def collect_run(run: RunFolder, task: Task, config: CollectConfig, seed: int) ->
             f"--episodes {config.episodes}: from --seed {seed} on there are "
             f"{seeds.TRAINING.stop - first:,} training games"
         )
+    if run.rounds(begun=True):
+        raise UserError(f"{run.path} holds the rounds of iterate: give another --run-dir")
     player = make_player(config.policy, task, config.exploration)  # a mistake shows before
     game_id(task, config.game)  # the folder is claimed
     folder = run.stage("rollouts", create=True)
@@ -85,6 +87,8 @@ def evaluate_run(
     Episodes are kept as they end: an interrupted scoring goes on where it stopped. (The published
     agent has no run folder, so its score is returned and nothing is kept.)
     """
+    if config.cluster and device.type == "cuda":
+        raise UserError("--cluster spreads over CPU processes: give --device cpu, or use --slots")
     agent = load_agent(weights, task, controller)
     facts: dict[str, Any] = {
         "max_episode_steps": config.max_episode_steps,

@@ -11,6 +11,7 @@ Letters: N dreams side by side, N_z, N_a.
 """
 
 import math
+from collections.abc import Collection
 
 import torch
 import torch.nn.functional as F
@@ -40,9 +41,9 @@ def imagine(
     return out, sample_mixture(out.logpi, out.mu, out.logstd, tau, u, eps), state
 
 
-def check_dream(task: Task, memory: MDNRNN) -> None:
+def check_dream(task: Task, heads: Collection[str]) -> None:
     """UserError where a dream would not know what a step pays: neither M nor the task says it."""
-    if task.step_reward == 0 and "reward" not in memory.heads:
+    if task.step_reward == 0 and "reward" not in heads:
         raise UserError(
             f"{task.name} needs an M with a reward head to be dreamed: train M with "
             "--heads end reward (run: --memory.heads end reward), or take another published "

@@ -32,7 +32,8 @@ CHECKPOINT_SECONDS = 30.0
 CHECKPOINT = "checkpoint.safetensors"
 
 STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-"""Signals that ask a training to save and stop."""
+"""Signals that ask a training to save and stop, unless they are ignored (nohup, a job in the
+background) or handled outside of Python."""
 
 
 def hand_on(before: Path, here: Path) -> None:
@@ -98,7 +99,8 @@ class Keeper:
         self._stop = False
         self._in_main = threading.current_thread() is threading.main_thread()
         if self._in_main:
-            self._old = {s: signal.signal(s, self._ask_to_stop) for s in STOPS}
+            heard = [s for s in STOPS if signal.getsignal(s) not in (signal.SIG_IGN, None)]
+            self._old = {s: signal.signal(s, self._ask_to_stop) for s in heard}
         self._bar = Bar(total=self.total, initial=self.update, desc=self.stage, unit="update")
         self._last_save = self._row_start = time.perf_counter()
         return self

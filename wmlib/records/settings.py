@@ -97,10 +97,11 @@ def _flat(
     config: Any, prefix: str = "", outer: tuple[Any, ...] = ()
 ) -> dict[str, tuple[Any, tuple[Any, ...]]]:
     """(value, notes) of each setting, of those inside of others too: `memory.n_h`, which has the
-    notes of `memory` as well."""
+    notes of `memory`. Its own say what M's stage may do; of them only SPEED holds for the whole."""
     found: dict[str, tuple[Any, tuple[Any, ...]]] = {}
-    for name, notes in field_notes(type(config)).items():
-        value, notes = getattr(config, name), (*outer, *notes)
+    for name, own in field_notes(type(config)).items():
+        value = getattr(config, name)
+        notes = (*outer, *(note for note in own if not prefix or note == SPEED))
         if dataclasses.is_dataclass(value):
             found |= _flat(value, f"{prefix}{name}.", notes)
         else:

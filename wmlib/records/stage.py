@@ -144,10 +144,12 @@ class Stage:
         started = read_json(self.folder / CLAIM, config=dict, seed=int)
         wanted = self._wanted()
         inputs = started.get("inputs", wanted["inputs"])
-        if inputs != wanted["inputs"]:
+        # What an older version did not name in its claim cannot be compared.
+        now_given = {name: value for name, value in wanted["inputs"].items() if name in inputs}
+        if inputs != now_given:
             raise UserError(
                 f"{self.folder} was made from other data or weights "
-                f"({_differences(inputs, wanted['inputs'])}): "
+                f"({_differences(inputs, now_given)}): "
                 "delete that folder to make it again, or use another --run-dir"
             )
         moved = changed(type(self.config).of(started["config"]), self.config)

@@ -53,7 +53,7 @@ class DreamEnv(TellsItsLimit, FeatureVectorEnv):
         autoreset_mode: str | AutoresetMode = AutoresetMode.DISABLED,
         render_mode: str | None = None,
     ) -> None:
-        check_dream(task, memory)
+        check_dream(task, memory.heads)
         super().__init__(task, Mind(task, memory, num_envs, torch.device(device), vision), num_envs)
         self.autoreset_mode, self.render_mode = AutoresetMode(autoreset_mode), render_mode
         modes = ["rgb_array"] if task.pictures else []

@@ -66,7 +66,7 @@ class GameFeatures(FeatureVectorEnv):
         played = actions if on_gpu else actions.cpu().numpy()
         self.pictures, *rest, info = self.games.step(played)
         if self._tape:
-            self._tape.actions.append(played)
+            self._tape.actions.append(np.array(played))  # the caller may use its array again
         told = _on_its_way(rest)
         self.mind.look(self.pictures)
         reward, terminated, truncated = told()
