@@ -1,7 +1,6 @@
-"""Chromium for the tests: where it is, what needs it, a folder served to it, and the browser."""
+"""Chromium for the tests: what needs it, a folder served to it, and the browser."""
 
 import os
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +9,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
+from headless import CHROMIUM, start_chromium
 
 needs_chromium = pytest.mark.skipif(
     not CHROMIUM and not os.environ.get("CI"), reason="needs Chromium"
@@ -43,6 +40,6 @@ def chromium() -> Iterator:
 
     assert CHROMIUM, "no Chromium on this machine: bash tools/install_system.sh"
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        started = start_chromium(playwright)
         yield started
         started.close()

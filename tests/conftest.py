@@ -1,6 +1,5 @@
 """Fixtures that several test modules share."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +8,6 @@ from chromium import chromium
 
 pytest.register_assert_rewrite("contract")  # its assertions, too, say what they saw
 BOOK_OF_THE_TESTS = "reader/a-fork"  # the repository that built pages link to
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tools"))  # the book's tools are scripts, not a package
 
 
 @pytest.fixture(scope="session")

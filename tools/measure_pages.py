@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from bs4 import BeautifulSoup
+from headless import start_chromium
 from playwright.sync_api import Browser, sync_playwright
-from screenshots import chromium
 
 ROOT = Path(__file__).resolve().parents[1]
 NOT_READ = (
@@ -50,7 +50,7 @@ def main(folder: Path) -> None:
     pages = sorted((folder / "chapters").glob("*.html"))
     total_words, total_screens = 0, 0.0
     with sync_playwright() as playwright:
-        browser = chromium(playwright)
+        browser = start_chromium(playwright)
         for page in pages:
             count, height = words(page), screens(browser, page)
             cells = page.read_text(encoding="utf-8").count('class="cell ')

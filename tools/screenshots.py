@@ -3,20 +3,14 @@
 Without names, every page of _build/html. Writes _build/screenshots/NAME-{light,dark,phone}.png.
 """
 
-import shutil
 import sys
 from pathlib import Path
 
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from headless import start_chromium
+from playwright.sync_api import Browser, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 DRESSES = {"light": (1280, 900), "dark": (1280, 900), "phone": (390, 844)}
-
-
-def chromium(playwright: Playwright) -> Browser:
-    """The machine's own Chromium, or the one that playwright has installed."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    return playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
 
 
 def find_page(name: str) -> Path:
@@ -50,7 +44,7 @@ def main(names: list[str]) -> None:
     """Shoot the named pages, or all."""
     every = sorted(p.stem for p in (ROOT / "chapters").glob("*.md"))
     with sync_playwright() as playwright:
-        browser = chromium(playwright)
+        browser = start_chromium(playwright)
         for name in names or every:
             shoot(browser, find_page(name), name)
 
