@@ -74,7 +74,7 @@ class Drift:
     same: float
     """two samples of the same frame's cloud"""
     other: NDArray
-    """(E,) frames of two different episodes"""
+    """(E, S) frames of this episode and the others, equally late"""
 
 
 @torch.inference_mode()
@@ -93,11 +93,15 @@ def drift(vision: VAE, memory: MDNRNN, latents: Latents) -> Drift:
     steps = np.array(ALONE)
     at = torch.from_numpy(WARM - 1 + steps)
 
+    def draw(codes: Tensor) -> Tensor:
+        return vision.decode(codes.flatten(0, 1)).flatten(1).unflatten(0, codes.shape[:2])
+
     def apart(one: Tensor, two: Tensor) -> NDArray:
-        x, y = (vision.decode(c.flatten(0, 1)).flatten(1) for c in (one, two))
-        return (x - y).square().sum(1).unflatten(0, one.shape[:2]).numpy()
+        return (draw(one) - draw(two)).square().sum(2).numpy()
 
     real = z[:, at]
+    came = draw(real)
+    pairs = [(came.roll(k, 0) - came).square().sum(2) for k in range(1, len(came))]
     alone = apart(dreams[:, at], real.repeat(2, 1, 1))
     alone[over[:, at].numpy()] = np.nan  # beyond its end a dream means nothing
     halves = alone.reshape(2, len(z), -1)
@@ -108,7 +112,7 @@ def drift(vision: VAE, memory: MDNRNN, latents: Latents) -> Drift:
         mean,
         apart(guess[:, at - 1], real),
         float(apart(twin[:, at], real).mean()),
-        apart(real.roll(1, 0), real).mean(1),
+        torch.stack(pairs).mean(0).numpy(),
     )
 
 

@@ -294,9 +294,9 @@ def cost_table(results: Path = PUBLISHED, whole: bool = False) -> str:
     """Minutes of the published runs stage by stage, and on what hardware, from the manifests.
 
     `whole`: only runs that trained V, M and C. A cell names its hardware where it is another than
-    that of the run's other stages.
+    that of the run's other stages; a column names the runs' where they differ.
     """
-    rows = []
+    rows, usually = [], set()
     for task in ("car_racing", "doom_take_cover"):
         for run in all_runs(task, results):
             stages = [s for s in STAGES if (run.folder / s / "manifest.json").is_file()]
@@ -308,8 +308,12 @@ def cost_table(results: Path = PUBLISHED, whole: bool = False) -> str:
             cells = [_minutes(made.get(stage), usual) for stage in STAGES]
             total = sum(m["seconds"] for m in made.values()) / 60
             rows.append([f"{task} / {run.name}", unbroken(usual), *cells, f"{total:.0f}"])
-    header = ["minutes of a run", "on", "play", "V", "encode", "M", "C", "all"]
-    return table(header, rows, words=2)
+            usually.add(usual)
+    columns = ["play", "V", "encode", "M", "C", "all"]
+    if len(usually) == 1:
+        narrow = [[row[0], *row[2:]] for row in rows]
+        return table([f"minutes on {usually.pop()}", *columns], narrow)
+    return table(["minutes of a run", "on", *columns], rows, words=2)
 
 
 def _minutes(manifest: dict[str, Any] | None, usual: str) -> str:
@@ -318,4 +322,5 @@ def _minutes(manifest: dict[str, Any] | None, usual: str) -> str:
         return "–"
     device = manifest["device"].removeprefix("NVIDIA ")
     elsewhere = f" ({device})" if manifest["device"] != usual else ""
-    return unbroken(f"{manifest['seconds'] / 60:.1f}{elsewhere}")
+    minutes = manifest["seconds"] / 60
+    return f"{minutes:.{0 if minutes >= 10 else 1}f}{elsewhere}"

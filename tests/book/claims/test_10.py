@@ -261,7 +261,7 @@ def test_dooms_second_round_is_no_better_than_noise_and_its_dream_promises_less(
     assert 0.38 < own < 0.42
     alone = report.load_run("doom_take_cover", "main")
     assert alone.evaluation["mean"] > two["real_return"] + 2 * two["real_sem"]
-    assert set(alone.manifest("rollouts")["config"]["policy"].split(",")) == {"held", "brownian"}
+    assert alone.manifest("rollouts")["result"]["policies"]["agent"] > 0  # its V saw agents play
 
 
 def test_doom_also_practised_from_where_the_loop_stood():

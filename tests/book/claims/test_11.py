@@ -74,6 +74,17 @@ def test_other_starts_of_whole_dreams_end_elsewhere_and_nobody_stands(name, trie
         assert row["config"] == before | {"tries": tries}
 
 
+def test_the_best_of_many_starts_is_better_than_the_small_one():
+    assert min(r["test"]["mean"] for r in rows("long, best of 16")) > max(
+        r["test"]["mean"] for r in rows(LONG)
+    )
+
+
+def test_the_two_that_stand_are_praised_alike():
+    one, two = (r["dream"] for r in rows(SHORT) if stands(r))
+    assert abs(one["mean"] - two["mean"]) < np.hypot(one["sem"], two["sem"])
+
+
 def test_evolution_stands_in_all_trainings_and_short_dreams_do_not():
     assert all(stands(row) for row in rows(EVOLUTION))
     assert 0 < sum(stands(row) for row in rows(SHORT)) < 3
@@ -144,6 +155,12 @@ def test_one_training_of_evolution_dreams_as_much_as_three_short_ones_in_a_fifth
 
 
 DOOM = read_json(report.PUBLISHED / "doom_take_cover/teachers.json", rows=list)["rows"]
+
+
+def test_dooms_learners_learned_behind_the_m_of_the_loops_first_round():
+    first = read_json(report.PUBLISHED / "doom_take_cover/loop/rounds.json")["rounds"][0]
+    (row,) = (r for r in DOOM if r["learner"] == "policy gradient")
+    assert (row["curve"][-1]["mean"], row["n"]) == (first["real_return"], first["n"])
 
 
 def ends(name):
