@@ -209,7 +209,8 @@ def validate(
         out, _ = memory(batch.z, batch.a, batch.restart)
         for name, value in _told(out, batch, memory.end_weight).items():
             sums[name] = sums.get(name, 0.0) + float(value)
-    found = {f"val_{part}": sums[part] / sums["next"] for part in ("nll", "floor")}
+    steps = max(sums["next"], 1)  # episodes of one step have none that follows
+    found = {f"val_{part}": sums[part] / steps for part in ("nll", "floor")}
     if "end" in memory.heads:
         found["val_end_precision"] = sums["said_rightly"] / max(sums["said"], 1)
         found["val_end_recall"] = sums["said_rightly"] / max(sums["ends"], 1)
