@@ -92,7 +92,7 @@ class CardDeck {
     this.storage = cardStorage();
     this.practising = false;
     this.asked = null;
-    this.count = cardElement("span", { class: "wm-cards-count", role: "status" });
+    this.count = cardElement("span", { class: "wm-cards-count", role: "status", tabindex: -1 });
     this.start = cardElement("button", { type: "button", class: "wm-cards-start", onclick: () => this.toggle() }, "Practise");
     const small = (text, hint, onclick) => cardElement("button", { type: "button", class: "wm-cards-small", title: hint, onclick }, text);
     const file = cardElement("input", { type: "file", accept: ".json,application/json", hidden: "", onchange: () => this.import(file) });
@@ -142,7 +142,7 @@ class CardDeck {
     this.asked = due.find((id) => id !== before) ?? due[0] ?? null;
     if (this.asked === null) this.practising = false;
     this.show();
-    if (this.asked === null) return this.start.focus();
+    if (this.asked === null) return this.count.focus();  // its button is off: nothing is due
     const card = this.cards.get(this.asked);
     card.querySelector("summary").focus({ preventScroll: true });
     if (card.getBoundingClientRect().bottom > innerHeight || card.getBoundingClientRect().top < 0) card.scrollIntoView({ block: "center" });

@@ -90,6 +90,10 @@ def test_the_widget_says_what_it_needs(agent, monkeypatch):
         widget.networks.values(), True
     )
     assert sum(map(len, sent.values())) < 9_000_000
+    told = []
+    monkeypatch.setattr(widget, "send", lambda content, buffers=(): told.append(content))
+    widget._answer(widget, {"need": "nothing"}, [])  # the browser must not wait for ever
+    assert told == [{"network": "nothing", "error": "Python has no network nothing"}]
     assert (widget.tau, widget.seed, widget.module) == (0.5, 7, "real_and_dream")
     assert set(widget.networks) == {"controllers", "memory", "decoder", "encoder", "untrained"}
     assert "untrained" not in RealAndDream(agent).networks
@@ -110,17 +114,28 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def open_real(folder):
-    """Opens the widget's page from file://; whatever went wrong by the end of the test fails it."""
+    """Opens the widget's page from file://; whatever went wrong by the end of the test fails it.
+
+    Files that are `blocked` cannot be loaded, and are expected to fail."""
     problems = []
     with chromium() as browser:
 
-        def open_(width=1280, name="real", **options):
+        def open_(width=1280, name="real", blocked=None, **options):
             tab = browser.new_page(viewport={"width": width, "height": 1000}, **options)
             tab.set_default_timeout(60_000)
             tab.on("pageerror", lambda error: problems.append(f"error: {error}"))
-            tab.on("console", lambda message: problems.append(message.text))
+            tab.on(
+                "console",
+                lambda message: (
+                    problems.append(message.text)
+                    if not blocked or "net::ERR" not in message.text
+                    else None
+                ),
+            )
+            if blocked:
+                tab.route(blocked, lambda route: route.abort())
             tab.goto(f"{folder.as_uri()}/{name}.html")
-            if name == "real":
+            if name == "real" and not blocked:
                 wait_for_step(tab, 0)
             return tab
 
@@ -159,7 +174,7 @@ class TestInTheBrowser:
         tab.locator(".wm-stage[role=application]").focus()
         tab.keyboard.down("ArrowLeft")
         tab.wait_for_function("document.querySelector('.wm-actor').innerText === 'You drive'")
-        tab.wait_for_function("document.querySelector('.wm-bar output').innerText === '−1.00'")
+        tab.wait_for_function("document.querySelector('.wm-bar .wm-numbers').innerText === '−1.00'")
         tab.keyboard.up("ArrowLeft")
         tab.wait_for_function("document.querySelector('.wm-actor').innerText === 'C drives'")
 
@@ -217,22 +232,74 @@ class TestInTheBrowser:
 
     def test_a_race_with_the_gas_held_down(self, open_real):
         tab = open_real(name="race")
-        tab.wait_for_function(
-            "document.querySelector('.wm-line').innerText.startsWith('An arrow key')"
-        )
+        tab.wait_for_function("document.querySelector('.wm-line').innerText.startsWith('A press')")
         tab.wait_for_timeout(300)
         board = tab.locator(".wm-board")
         assert board.inner_text().count("0.0 s") == 2, "nobody drives before the reader does"
         tab.locator(".wm-stage").focus()
+        tab.wait_for_function(
+            "document.querySelector('.wm-line').innerText.startsWith('An arrow key')"
+        )
         tab.keyboard.down("ArrowUp")
         tab.wait_for_function(
             "document.querySelector('.wm-line').innerText.endsWith(': the agent wins.')"
         )
-        tab.keyboard.up("ArrowUp")
         mine, its = (
             int(n.replace("−", "-")) for n in re.findall(r"\t(−?\d+)\t", board.inner_text())
         )
         assert mine < 200 < 700 < its
-        tab.wait_for_timeout(1600)
-        tab.get_by_role("button", name="Again").click()
+        tab.get_by_role("button", name="Again").click()  # the key is still down
+        tab.wait_for_timeout(300)
+        assert board.inner_text().count("0.0 s") == 2, "nothing of the last race is left"
+        assert tab.evaluate("document.activeElement.className").startswith("wm-stage")
+        tab.keyboard.up("ArrowUp")
+
+    def test_a_finger_that_scrolls_does_not_start_a_race_and_one_that_stays_does(self, open_real):
+        tab = open_real(name="race", width=390, has_touch=True)
+        tab.wait_for_function("document.querySelector('.wm-line').innerText.startsWith('A press')")
+        touch = """([kind, id]) => { const stage = document.querySelector('.wm-stage');
+            const box = stage.getBoundingClientRect();
+            stage.setPointerCapture = () => {};
+            stage.dispatchEvent(new PointerEvent(kind, { pointerId: id, pointerType: 'touch',
+              button: 0, bubbles: true,
+              clientX: box.left + box.width / 2, clientY: box.top + 5 })); }"""
+        board = tab.locator(".wm-board")
+        tab.evaluate(touch, ["pointerdown", 1])
+        tab.wait_for_timeout(50)
+        tab.evaluate(touch, ["pointercancel", 1])
+        tab.wait_for_timeout(400)
         assert board.inner_text().count("0.0 s") == 2
+        tab.evaluate(touch, ["pointerdown", 2])
+        tab.evaluate(touch, ["pointerdown", 3])  # a second finger
+        tab.evaluate(touch, ["pointerup", 3])
+        tab.wait_for_function("document.querySelector('.wm-actor').innerText === 'You drive'")
+        tab.wait_for_timeout(1700)
+        tab.wait_for_function(
+            "document.querySelector('.wm-board').innerText.match(/0\\.0 s/g) === null"
+        )
+        assert tab.locator(".wm-actor").inner_text() == "You drive", "the first finger still drives"
+        tab.evaluate(touch, ["pointerup", 2])
+
+    def test_a_driver_that_cannot_be_loaded_is_told_and_the_old_one_stays(self, open_real):
+        tab = open_real(blocked="**/*.untrained.js")
+        tab.wait_for_function("document.querySelector('.wm-actor').innerText === 'C drives'")
+        choice = tab.locator(".wm-live select").first
+        choice.select_option("untrained")
+        tab.wait_for_function(
+            "document.querySelector('.wm-line').innerText.endsWith('cannot be loaded')"
+        )
+        assert choice.input_value() == "published"
+        tab.unroute("**/*.untrained.js")
+        choice.select_option("untrained")
+        tab.get_by_role("button", name="Play").click()
+        tab.wait_for_function("document.querySelector('.wm-line').innerText === ''")
+        assert choice.input_value() == "untrained"
+
+    def test_where_the_network_fails_the_reader_may_try_again(self, open_real):
+        tab = open_real(blocked="**/*.controllers.js")
+        tab.wait_for_function(
+            "document.querySelector('.wm-line').innerText.endsWith('cannot be loaded')"
+        )
+        tab.unroute("**/*.controllers.js")
+        tab.get_by_role("button", name="Try again").click()
+        tab.wait_for_function("document.querySelector('.wm-actor').innerText === 'C drives'")

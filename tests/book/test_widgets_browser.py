@@ -143,7 +143,7 @@ def test_touch_takes_over(open_page):
     tab.mouse.down()
     tab.wait_for_timeout(400)
     assert tab.locator(".wm-actor").inner_text() == "You drive"
-    assert tab.locator(".wm-bar output").first.inner_text().startswith("−"), "it steers left"
+    assert tab.locator(".wm-bar .wm-numbers").first.inner_text().startswith("−"), "it steers left"
     tab.mouse.up()
 
 
@@ -156,7 +156,7 @@ def path_of(tab, hold: str | None) -> list[str]:
     wait_for_step(tab, 40)
     if hold:
         tab.keyboard.up(hold)
-    return [pixels(tab), tab.locator(".wm-bar output").first.inner_text()]
+    return [pixels(tab), tab.locator(".wm-bar .wm-numbers").first.inner_text()]
 
 
 def test_taking_over_changes_the_path(open_page):

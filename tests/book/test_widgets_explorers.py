@@ -12,7 +12,7 @@ from widget_site import write_site
 from wmlib.book import plots, widgets
 
 DRESSES = {"light": (1280, 900), "dark": (1280, 900), "phone": (390, 844)}
-NAMES = ("slider", "batter", "credit", "evolution", "time_line", "pendulum")
+NAMES = ("slider", "batter", "credit", "evolution", "odd_search", "time_line", "pendulum")
 WATCH_SHIFTS = """window.shifted = 0;
 new PerformanceObserver((list) => { for (const e of list.getEntries()) window.shifted += e.value; })
   .observe({ type: "layout-shift", buffered: true });"""
@@ -47,6 +47,7 @@ def folder(tmp_path_factory) -> Path:
         widgets.Batter(),
         widgets.CreditExplorer(),
         widgets.EvolutionExplorer(),
+        widgets.EvolutionExplorer(sigma0=0.3, population=15),
         widgets.TimeLine("The caption."),
         widgets.PendulumLab(),
     ]
@@ -196,6 +197,23 @@ def test_evolution_steps_runs_and_begins_again(open_page):
     assert note.inner_text().startswith(f"Generation {generation}:")
 
 
+def test_a_slider_shows_the_number_in_use_where_its_list_lacks_it(open_page):
+    tab = open_page("odd_search")
+    assert tab.locator(".wm-slider output").all_inner_texts() == ["0.3", "15"]
+
+
+def test_the_last_ten_seconds_stand_over_their_own_steps(open_page):
+    tab = open_page("pendulum")
+    tab.evaluate("""() => { window.words = [];
+        const draw = CanvasRenderingContext2D.prototype.fillText;
+        CanvasRenderingContext2D.prototype.fillText = function (text, ...at) {
+            window.words.push(text); return draw.call(this, text, ...at); }; }""")
+    tab.get_by_label("who pushes").select_option("you")
+    if tab.get_by_role("button", name="Play").count():
+        tab.get_by_role("button", name="Play").click()
+    tab.wait_for_function("window.words.includes('250')", timeout=60_000)
+
+
 def test_time_line_goes_forwards_and_back_by_key(open_page):
     tab = open_page("time_line")
     story = tab.locator(".wm-story")
@@ -208,6 +226,10 @@ def test_time_line_goes_forwards_and_back_by_key(open_page):
     assert story.inner_text().startswith("3 of 7.")
     assert tab.locator(".wm-later").count() < hidden
     tab.keyboard.press("ArrowLeft")
+    assert story.inner_text().startswith("2 of 7.")
+    stayed = """new KeyboardEvent('keydown', { key: 'ArrowLeft', altKey: true, bubbles: true,
+        cancelable: true })"""  # the browser's way back
+    assert tab.evaluate(f"document.querySelector('.wm-live').dispatchEvent({stayed})")
     assert story.inner_text().startswith("2 of 7.")
     tab.get_by_label("in a dream").check()
     assert story.inner_text().startswith("1 of 5.")

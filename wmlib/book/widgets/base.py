@@ -49,5 +49,9 @@ class LiveWidget(anywidget.AnyWidget):
     def _answer(self, widget: ipywidgets.Widget, content: Any, buffers: list) -> None:
         """The browser asks for a network ({"need": name}): send its bytes."""
         name = content.get("need") if isinstance(content, dict) else None
-        if name is not None and self._files is not None:
+        if name is None or self._files is None:
+            return
+        try:
             self.send({"network": name}, buffers=[self._files[name]])
+        except KeyError:
+            self.send({"network": name, "error": f"Python has no network {name}"})

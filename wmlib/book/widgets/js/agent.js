@@ -23,13 +23,13 @@ import { makeDecoder } from "./vision.js";
 export async function loadAgent(model, progress) {
   const names = model.get("networks");
   progress("loading C …");
-  const controllers = await loadNetwork(model, names.controllers);
+  const controllers = await loadNetwork(model, names.controllers, progress);
   progress("loading M …");
-  const file = await loadNetwork(model, names.memory);
+  const file = await loadNetwork(model, names.memory, progress);
   const memory = await makeMemory(file);
   await breathe();
   progress("loading V's decoder …");
-  const decode = await makeDecoder(await loadNetwork(model, names.decoder));
+  const decode = await makeDecoder(await loadNetwork(model, names.decoder, progress));
   await breathe();
   progress("");
   /** @type {[string, string, string][]} */
@@ -48,17 +48,20 @@ export async function loadAgent(model, progress) {
 }
 
 /**
- * Run `start` once: when the element comes near the screen, or, where the reader saves data, when a button asks.
+ * Run `start` when the element comes near the screen, or, where the reader saves data, when a button asks. If it
+ * fails (false), a button offers to try again.
  * @param {Element} el
  * @param {Element} place where the button then stands, instead of all that is there
  * @param {string} text the button's
- * @param {() => void} start
+ * @param {() => Promise<boolean>} begin
  * @returns {() => void} what calls it off
  */
-export function whenWanted(el, place, text, start) {
+export function whenWanted(el, place, text, begin) {
+  const clear = () => place.replaceChildren();
+  const button = (/** @type {string} */ words) => makeButton(words, () => { clear(); start(); });
+  const start = async () => { if (!(await begin())) place.append(" ", button("Try again")); }; // after what was said
   if (/** @type {any} */ (navigator).connection?.saveData) {
-    const clear = () => place.replaceChildren();
-    place.replaceChildren(makeButton(text, () => { clear(); start(); }));
+    place.replaceChildren(button(text));
     return clear;
   }
   const watcher = new IntersectionObserver((entries) => {

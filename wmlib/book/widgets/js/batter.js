@@ -169,7 +169,7 @@ function drawGuesses(/** @type {CanvasRenderingContext2D} */ g, /** @type {any} 
   const names = swung.map((y, i) => ({ y: at.y(y) + 4, i })).sort((a, b) => a.y - b.y);
   names.forEach((name, k) => { if (k) name.y = Math.max(name.y, names[k - 1].y + 15); });
   for (const { y, i } of names)
-    drawText(g, BATTERS[i], at.x(PITCH.distance) + 13, y, colours, { colour: colours.dream });
+    drawText(g, BATTERS[i], at.x(PITCH.distance) + 13, y, colours, { colour: colours.ink });
 }
 
 /** Bars of contact. */

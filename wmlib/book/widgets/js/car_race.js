@@ -16,7 +16,7 @@ const RACE_RATE = 50; // steps a second, the game's own
 const HURRY = 10; // steps of the agent in one of the clock's, once the reader's lap is over
 const SHAPE = 10 / 7; // of the game's own window
 const RACE_LABEL = "The race, in the real game. The arrow keys steer, accelerate and brake.";
-const RACE_HINT = "An arrow key starts, or a finger on the picture: left and right steer, above is gas, below is "
+const RACE_HINT = "A press on the picture starts; then the arrow keys drive, or the finger: left and right steer, above is gas, below is "
   + "brake. Each new tile of the road is worth 1,000 divided by their number, each step costs 0.1; "
   + "leaving the field ends the race. The white car is the agent's.";
 
@@ -58,6 +58,7 @@ function makeRace(model, driver, mind, hands, pedals) {
     restart() {
       mine.reset(model.get("seed"));
       its.reset(model.get("seed"));
+      hands.clear();
       pedals.clear();
       race.running = false;
     },
@@ -72,9 +73,10 @@ function makeRace(model, driver, mind, hands, pedals) {
       race.running = false;
       tell(model, { your_return: mine.score, agent_return: its.game.score });
     },
-    words() {
+    words(/** @type {boolean} */ focused) {
       if (race.running) return mine.end ? "The agent drives its lap to the end …" : "";
-      return mine.end ? verdict(mine, its.game) : "An arrow key or a finger starts the race";
+      if (mine.end) return verdict(mine, its.game);
+      return focused ? "An arrow key or a finger starts the race" : "A press on the picture starts the race";
     },
   };
   race.restart();
@@ -109,11 +111,13 @@ function renderCarRace({ model, el }) {
     draw: (g, width, height, colours) => race && drawMap(race.mine, race.its, g, width, height, colours) });
   const draw = () => {
     const width = Math.round(canvas.clientWidth * (window.devicePixelRatio || 1));
-    if (!race || (!race.running && drawn === `${width} ${race.words()}`)) return; // nothing has moved
-    drawn = `${width} ${race.words()}`;
+    const words = race?.words(document.activeElement === stage.el);
+    if (!race || (!race.running && drawn === `${width} ${words}`)) return; // nothing has moved
+    drawn = `${width} ${words}`;
     drawRace(canvas, race, width);
-    stage.say(race.words());
-    stage.actor(race.running && !race.mine.end ? "You drive" : "", true);
+    stage.say(words ?? "");
+    const driving = race.running && !race.mine.end;
+    stage.actor(driving ? "You drive" : "", driving);
     board.show([race.mine, race.its]);
     pedals.redraw();
     map.redraw();
@@ -127,16 +131,19 @@ function renderCarRace({ model, el }) {
   };
   const number = make("input", { type: "number", min: 0, max: 2 ** 31 - 1, step: 1, value: model.get("seed"),
     onchange: () => number.checkValidity() && number.value && tell(model, { seed: Number(number.value) }) });
-  const buttons = make("div", { class: "wm-row" }, makeButton("Again", restart),
-    makeButton("Another road", () => tell(model, { seed: model.get("seed") + 1 })),
+  const ready = () => stage.el.focus({ preventScroll: true }); // the arrow keys are the reader's again
+  const buttons = make("div", { class: "wm-row" }, makeButton("Again", () => { restart(); ready(); }),
+    makeButton("Another road", () => { tell(model, { seed: model.get("seed") + 1 }); ready(); }),
     make("label", { class: "wm-choice" }, make("span", {}, "Road (seed)"), number));
   const stopListening = listen(model, { seed: restart });
   const start = async () => {
     const driver = await attempt(stage.say, () => loadDriver(model, stage.say));
-    if (!driver || stopped) return;
+    if (!driver) return false;
+    if (stopped) return true;
     race = makeRace(model, driver, await driver.mind("published"), hands, pedals);
     draw();
     clock.play(); // nothing moves before the reader does
+    return true;
   };
   el.append(make("div", { class: "wm-live wm-race" }, stage.el,
     make("div", { class: "wm-panel" }, board.el, map.el, pedals.el), buttons, make("p", { class: "wm-note" }, RACE_HINT)));

@@ -118,12 +118,14 @@ function renderCheatingMeter({ model, el }) {
   const say = (/** @type {string} */ text) => { line.textContent = text || NOTE; };
   const start = async () => {
     const loaded = await attempt(say, async () => ({ agent: await loadAgent(model, say),
-      probe: makeProbe(await loadNetwork(model, model.get("networks").probe)) }));
-    if (!loaded || stopped) return;
+      probe: makeProbe(await loadNetwork(model, model.get("networks").probe, say)) }));
+    if (!loaded) return false;
+    if (stopped) return true;
     ready = loaded;
     if (wantsStillness()) model.set("playing", false);
     begin();
     obey();
+    return true;
   };
   const callOff = whenWanted(el, line, "Load the four dreams", start);
   el.append(make("div", { class: "wm-live wm-meter" }, make("div", { class: "wm-columns" },

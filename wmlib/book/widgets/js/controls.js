@@ -23,18 +23,19 @@ export function make(tag, attributes = {}, ...children) {
  * A labelled slider; `set` moves it without calling `onInput`.
  * @param {{label: string, min: number, max: number, step: number, value: number,
  *   show?: (value: number) => string, onInput: (value: number) => void, hint?: string}} options
- * @returns {{el: HTMLElement, input: HTMLInputElement, set: (value: number) => void}}
+ * @returns {{el: HTMLElement, input: HTMLInputElement, set: (value: number, words?: string) => void}} `words`
+ *   stand beside it instead of what its place would say
  */
 export function makeSlider({ label, min, max, step, value, show = String, onInput, hint = "" }) {
   const output = make("output");
   const input = make("input", { type: "range", min, max, step, title: hint || null });
-  const tell = () => {
-    output.textContent = show(Number(input.value));
+  const tell = (words = "") => {
+    output.textContent = words || show(Number(input.value));
     input.setAttribute("aria-valuetext", output.textContent);
   };
-  const set = (/** @type {number} */ number) => {
+  const set = (/** @type {number} */ number, words = "") => {
     input.value = String(number);
-    tell();
+    tell(words);
   };
   input.addEventListener("input", () => {
     tell();
@@ -43,6 +44,16 @@ export function makeSlider({ label, min, max, step, value, show = String, onInpu
   set(value);
   const el = make("label", { class: "wm-slider" }, make("span", {}, label), input, output);
   return { el, input, set };
+}
+
+/**
+ * The place in a rising list that is nearest to a value, by its ratio.
+ * @param {number[]} list
+ * @param {number} value
+ */
+export function nearest(list, value) {
+  const off = list.map((v) => Math.abs(Math.log((v + 1) / (value + 1))));
+  return off.indexOf(Math.min(...off));
 }
 
 /**

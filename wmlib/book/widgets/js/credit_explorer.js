@@ -1,5 +1,5 @@
 // Chapter 2: what a late bell costs. Estimates of the gradient around the true one, and the price.
-import { make, makeButton, makeSlider } from "./controls.js";
+import { make, makeButton, makeSlider, nearest } from "./controls.js";
 import { makeSurface } from "./canvas.js";
 import { drawAxes, drawDot, drawText, readable, strokePath } from "./chart.js";
 import { Chance } from "./chance.js";
@@ -10,19 +10,13 @@ const SIZES = [4, 8, 16, 32, 64, 128, 256, 512, 1024];
 const COUNTS = [1, 10, 100, 1000, 10000, 100000];
 const SHOWN_ESTIMATES = 40;
 
-/** The slider's place of a value: the nearest of the list. */
-function placeIn(/** @type {number[]} */ list, /** @type {number} */ value) {
-  const off = list.map((v) => Math.abs(Math.log((v + 1) / (value + 1))));
-  return off.indexOf(Math.min(...off));
-}
-
 /** The sliders of the three numbers; each sets its trait. */
 function creditSliders(/** @type {any} */ model) {
   const choice = (/** @type {string} */ trait, /** @type {string} */ label, /** @type {number[]} */ list) => {
     const slider = makeSlider({ label, min: 0, max: list.length - 1, step: 1,
-      value: placeIn(list, model.get(trait)), show: (i) => list[i].toLocaleString("en-US"),
+      value: nearest(list, model.get(trait)), show: (i) => list[i].toLocaleString("en-US"),
       onInput: (i) => { model.set(trait, list[i]); model.save_changes(); } });
-    return { el: slider.el, follow: () => slider.set(placeIn(list, model.get(trait))) };
+    return { el: slider.el, follow: () => slider.set(nearest(list, model.get(trait)), model.get(trait).toLocaleString("en-US")) };
   };
   return [choice("delay", "delay T", DELAYS), choice("parameters", "parameters D", SIZES),
     choice("episodes", "episodes averaged N", COUNTS)];

@@ -118,12 +118,14 @@ function renderDreamPlayer({ model, el }) {
   let stopped = false;
   const start = async () => {
     const agent = await attempt(stage.say, () => loadAgent(model, stage.say));
-    if (!agent || stopped) return;
+    if (!agent) return false;
+    if (stopped) return true;
     play = makePlay(model, agent, hands, panel.gauge);
     panel.offerControllers(agent.names);
     if (wantsStillness()) model.set("playing", false);
     draw();
     obey();
+    return true;
   };
   el.append(make("div", { class: "wm-live wm-player" }, stage.el, panel.el, make("p", { class: "wm-note" }, words.hint)));
   obey();

@@ -20,7 +20,7 @@ const MOST_APART = 30; // of 255, at the upper edge
 export function makeDrift(unrelated) {
   /** @type {Moment[]} */
   let moments = [];
-  const value = make("output", { class: "wm-numbers wm-nowrap" }, "–");
+  const value = make("span", { class: "wm-numbers wm-nowrap" }, "–");
   const surface = makeSurface({
     label: "How far the dream and the game are apart, over the last eight seconds",
     ratio: 4.8,

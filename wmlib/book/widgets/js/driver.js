@@ -31,7 +31,7 @@ export async function loadDriver(model, progress) {
   const files = model.get("networks");
   const agent = await loadAgent(model, progress);
   progress("loading V's encoder …");
-  const encode = await makeEncoder(await loadNetwork(model, files.encoder));
+  const encode = await makeEncoder(await loadNetwork(model, files.encoder, progress));
   await breathe();
   const makeGame = await compileCarGame(CAR_RACING);
   progress("");
@@ -46,7 +46,10 @@ export async function loadDriver(model, progress) {
     names: [...agent.names, ...more],
     async mind(name) {
       if (name === UNTRAINED && files.untrained)
-        return (untrained ??= loadUntrained(model, files.untrained));
+        return (untrained ??= loadUntrained(model, files.untrained, progress).catch((error) => {
+          untrained = undefined; // to be tried again
+          throw error;
+        }));
       return { memory: agent.memory, newDream: agent.newDream, act: agent.controller(name) };
     },
   };
@@ -56,10 +59,12 @@ export async function loadDriver(model, progress) {
  * An untrained M, whose file also holds the C that was evolved behind it.
  * @param {any} model
  * @param {string} name
+ * @param {(text: string) => void} progress
  * @returns {Promise<Mind>}
  */
-async function loadUntrained(model, name) {
-  const file = await loadNetwork(model, name), memory = await makeMemory(file);
+async function loadUntrained(model, name, progress) {
+  progress("loading the untrained M …");
+  const file = await loadNetwork(model, name, progress), memory = await makeMemory(file);
   const act = makeController(memory.facts, "linear", file.arrays.controller.values);
   return { memory, newDream: () => makeDream(memory, file), act };
 }

@@ -1,5 +1,5 @@
 // Chapter 6: CMA-ES at work on a landscape over two parameters, one generation at a time.
-import { make, makeButton, makeChoice, makeSlider } from "./controls.js";
+import { make, makeButton, makeChoice, makeSlider, nearest } from "./controls.js";
 import { makeSurface } from "./canvas.js";
 import { makeClock } from "./clock.js";
 import { drawAxes, drawDot, readable, strokePath } from "./chart.js";
@@ -58,9 +58,9 @@ class EvolutionView {
       options: Object.entries(LANDSCAPES).map(([key, { name }]) => [key, name]),
       onChange: (v) => change("landscape", v) });
     this.width = makeSlider({ label: "first width σ₀", min: 0, max: WIDTHS.length - 1, step: 1,
-      value: WIDTHS.indexOf(model.get("sigma0")), show: (i) => String(WIDTHS[i] ?? model.get("sigma0")),
+      value: nearest(WIDTHS, model.get("sigma0")), show: (i) => String(WIDTHS[i]),
       onInput: (i) => change("sigma0", WIDTHS[i]) });
-    this.size = makeSlider({ label: "population P", min: 4, max: 64, step: 2,
+    this.size = makeSlider({ label: "population P", min: 4, max: 64, step: 1,
       value: model.get("population"), onInput: (v) => change("population", v) });
     this.one = makeButton("Step", () => { this.run(false); this.step(); this.show(); }, "One generation");
     this.runner = makeButton("Run", () => this.run(!this.clock.playing()));
@@ -80,8 +80,9 @@ class EvolutionView {
     this.search = beginSearch(landscape, model.get("sigma0"), model.get("population"), model.get("seed"));
     this.tells.textContent = landscape.tells;
     this.choice.set(model.get("landscape"));
-    this.width.set(WIDTHS.indexOf(model.get("sigma0")));
-    this.size.set(model.get("population"));
+    const sigma0 = model.get("sigma0"), population = model.get("population");
+    this.width.set(nearest(WIDTHS, sigma0), String(sigma0));
+    this.size.set(population, String(population));
     this.show();
   }
 
@@ -89,6 +90,7 @@ class EvolutionView {
     if (on) this.clock.play();
     else this.clock.pause();
     this.runner.textContent = this.clock.playing() ? "Pause" : "Run";
+    this.note.setAttribute("aria-live", on ? "off" : "polite"); // four times a second is not to be read aloud
   }
 
   /** One generation, unless the search has arrived. */

@@ -28,7 +28,7 @@ export function showRisk(logit) {
 export function makeRisk() {
   /** @type {number[]} */
   let logits = [];
-  const value = make("output", { class: "wm-numbers" }, "–");
+  const value = make("span", { class: "wm-numbers" }, "–");
   const up = (/** @type {number} */ logit) => Math.min(1, Math.max(0, (logit - LOW) / (HIGH - LOW)));
   const surface = makeSurface({
     label: "The risk of death over the last five seconds",
@@ -88,7 +88,7 @@ export function line(g, points, colour, width) {
  */
 export function makePedals() {
   const rows = ["steer", "gas", "brake"].map((name) => {
-    const fill = make("i"), value = make("output", { class: "wm-numbers" }, "0.00");
+    const fill = make("i"), value = make("span", { class: "wm-numbers" }, "0.00");
     const el = make("div", { class: "wm-bar" }, make("span", {}, name), make("b", {}, fill), value);
     return { el, show(/** @type {number} */ amount) {
       const size = 50 * Math.abs(amount), steers = name === "steer";

@@ -2,9 +2,11 @@
 
 const ARROWS = { ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down" };
 const PATIENCE = 1500; // milliseconds without a key or a touch, after which C acts again
+const HOLD = 150; // milliseconds until a finger drives: by then a finger that scrolls has been called off
 
 /**
- * @typedef {{acting: () => boolean, action: () => number[], stop: () => void}} Hands
+ * `clear` lets go of everything.
+ * @typedef {{acting: () => boolean, action: () => number[], clear: () => void, stop: () => void}} Hands
  */
 
 /**
@@ -17,10 +19,16 @@ const PATIENCE = 1500; // milliseconds without a key or a touch, after which C a
 export function makeHands(stage, car) {
   const down = new Set();
   let last = -Infinity;
-  /** @type {{x: number, y: number} | null} pointer's place on the stage, -1 to 1 */
+  /** @type {{id: number, since: number, x: number, y: number} | null} place on the stage, -1 to 1 */
   let pointer = null;
   let steer = 0, gas = 0, brake = 0;
   const touchNow = () => (last = performance.now());
+  const clear = () => {
+    down.clear();
+    pointer = null;
+    last = -Infinity;
+    steer = gas = brake = 0;
+  };
 
   const press = (/** @type {KeyboardEvent} */ event) => {
     const way = ARROWS[/** @type {keyof ARROWS} */ (event.key)];
@@ -32,33 +40,41 @@ export function makeHands(stage, car) {
   const release = (/** @type {KeyboardEvent} */ event) => {
     if (down.delete(ARROWS[/** @type {keyof ARROWS} */ (event.key)])) touchNow();
   };
-  const point = (/** @type {PointerEvent} */ event) => {
-    // A button on the stage keeps its click: a captured pointer would take it away.
-    if (/** @type {Element} */ (event.target).closest("button")) return;
-    if (event.type === "pointermove" && !pointer) return;
+  const follow = (/** @type {PointerEvent} */ event) => {
+    if (pointer?.id !== event.pointerId) return;
     const box = stage.getBoundingClientRect();
-    pointer = { x: (2 * (event.clientX - box.left)) / box.width - 1,
-      y: (2 * (event.clientY - box.top)) / box.height - 1 };
-    if (event.type === "pointerdown") stage.setPointerCapture(event.pointerId);
+    pointer.x = (2 * (event.clientX - box.left)) / box.width - 1;
+    pointer.y = (2 * (event.clientY - box.top)) / box.height - 1;
+  };
+  const point = (/** @type {PointerEvent} */ event) => {
+    // One pointer drives, and a button on the stage keeps its click: capture would take it away.
+    if (pointer || event.button !== 0 || /** @type {Element} */ (event.target).closest("button")) return;
+    const wait = event.pointerType === "touch" ? HOLD : 0;
+    pointer = { id: event.pointerId, since: performance.now() + wait, x: 0, y: 0 };
+    follow(event);
+    stage.setPointerCapture(event.pointerId);
+  };
+  const lift = (/** @type {PointerEvent} */ event) => {
+    if (pointer?.id !== event.pointerId) return;
+    pointer = null;
     touchNow();
   };
-  const lift = () => {
-    if (pointer) touchNow();
-    pointer = null;
-  };
+  // The browser has taken the finger away, to scroll the page: nobody drove.
+  const callOff = (/** @type {PointerEvent} */ event) => { if (pointer?.id === event.pointerId) clear(); };
   const leave = () => down.clear();
   /** @type {[string, any][]} */
   const listeners = [["keydown", press], ["keyup", release], ["blur", leave], ["pointerdown", point],
-    ["pointermove", point], ["pointerup", lift], ["pointercancel", lift]];
+    ["pointermove", follow], ["pointerup", lift], ["pointercancel", callOff], ["lostpointercapture", callOff]];
   listeners.forEach(([name, listener]) => stage.addEventListener(name, listener));
 
   const held = (/** @type {string} */ way) => (down.has(way) ? 1 : 0);
+  const pressed = () => pointer !== null && performance.now() >= pointer.since;
   const side = () => (pointer ? pointer.x : held("right") - held("left"));
   // Keys are on or off; wheel and pedals turn towards them by a tenth a step, and back.
   const towards = (/** @type {number} */ now, /** @type {number} */ wanted) =>
     wanted === 0 ? now * 0.9 : now + Math.max(-0.1, Math.min(0.1, wanted - now));
   return {
-    acting: () => down.size > 0 || pointer !== null || performance.now() - last < PATIENCE,
+    acting: () => down.size > 0 || pressed() || performance.now() - last < PATIENCE,
     action() {
       if (!car) return [Math.abs(side()) < 0.05 ? 0 : Math.sign(side())];
       const fast = pointer ? Math.max(0, 0.4 - pointer.y) : held("up");
@@ -67,6 +83,7 @@ export function makeHands(stage, car) {
       brake = towards(brake, pointer ? Math.max(0, pointer.y - 0.4) : 0.8 * held("down"));
       return [steer, gas, brake];
     },
+    clear,
     stop: () => listeners.forEach(([name, listener]) => stage.removeEventListener(name, listener)),
   };
 }

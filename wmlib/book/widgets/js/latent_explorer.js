@@ -90,14 +90,16 @@ function renderLatentExplorer({ model, el }) {
   const say = (/** @type {string} */ text) => { line.textContent = text; };
   const start = async () => {
     say("loading V's decoder …");
-    const decode = await attempt(say, async () => makeDecoder(await loadNetwork(model, model.get("networks").decoder)));
-    if (!decode || stopped) return;
+    const decode = await attempt(say, async () => makeDecoder(await loadNetwork(model, model.get("networks").decoder, say)));
+    if (!decode) return false;
+    if (stopped) return true;
     say(NOTE_LATENT);
     pictures.use(decode);
     open();
     // To begin with, the most telling number is turned already: else there is nothing to compare.
     const [first] = dimensions, value = code()[first];
     turnOne(code(), first, value > 0 ? value - 1.5 : value + 1.5);
+    return true;
   };
   const buttons = make("div", { class: "wm-row" }, makeButton("Next frame", next),
     makeButton("Randomise", randomise), makeButton("Back to V's code", reset));

@@ -46,9 +46,9 @@ export async function alongEpisode(memory, z, a) {
 async function readEpisode(model, say) {
   const networks = model.get("networks");
   say("loading M …");
-  const memory = await makeMemory(await loadNetwork(model, networks.memory));
+  const memory = await makeMemory(await loadNetwork(model, networks.memory, say));
   say("loading V's decoder …");
-  const decode = await makeDecoder(await loadNetwork(model, networks.decoder));
+  const decode = await makeDecoder(await loadNetwork(model, networks.decoder, say));
   const { arrays: { z, a } } = await readNetwork(await bytesOf(model.get("episode")));
   say("M reads the episode …");
   return { z: z.values, nZ: memory.facts.n_z, decode, said: await alongEpisode(memory, z.values, a.values) };
@@ -135,10 +135,12 @@ function renderMixtureExplorer({ model, el }) {
   const say = (/** @type {string} */ text) => { note.textContent = text; };
   const start = async () => {
     const read = await attempt(say, () => readEpisode(model, say));
-    if (!read || stopped) return;
+    if (!read) return false;
+    if (stopped) return true;
     known = read;
     dials.moment.input.max = String(read.said.length - 2);
     move();
+    return true;
   };
   el.append(make("div", { class: "wm-live wm-mixture" }, moments.el, plot.el,
     make("div", {}, trace.el, make("div", { class: "wm-row" }, dials.moment.el, dials.tau.el),

@@ -116,23 +116,30 @@ export async function bytesOf(value) {
  * which all widgets of the page share; in Jupyter the kernel sends it.
  * @param {any} model
  * @param {string} name such as "doom_take_cover.memory"
+ * @param {(text: string) => void} say
  * @returns {Promise<NetworkFile>}
  */
-export async function loadNetwork(model, name) {
-  const bytes = model.isStatic ? await fromPage(name) : await fromKernel(model, name);
+export async function loadNetwork(model, name, say) {
+  const bytes = model.isStatic ? await fromPage(name) : await fromKernel(model, name, say);
   return readNetwork(bytes);
 }
+
+const SILENCE = 5000; // milliseconds after which the reader is told what is being waited for
 
 /**
  * @param {any} model
  * @param {string} name
+ * @param {(text: string) => void} say
  * @returns {Promise<Uint8Array>}
  */
-function fromKernel(model, name) {
-  return new Promise((resolve) => {
+function fromKernel(model, name, say) {
+  return new Promise((resolve, reject) => {
+    const silent = setTimeout(() => say("waiting for Python, which is busy or has ended: then run the cell again"), SILENCE);
     const listen = (/** @type {any} */ message, /** @type {DataView[]} */ buffers) => {
       if (message.network !== name) return;
+      clearTimeout(silent);
       model.off("msg:custom", listen);
+      if (message.error) return reject(new Error(message.error));
       const { buffer, byteOffset, byteLength } = buffers[0];
       resolve(new Uint8Array(buffer.slice(byteOffset, byteOffset + byteLength)));
     };
@@ -161,7 +168,11 @@ function fromPage(name) {
       delete shared.wmNetworks[`${name}:text`];
       script.remove();
     };
-    script.onerror = () => reject(new Error(`the weights ${name} cannot be loaded`));
+    script.onerror = () => {
+      delete shared.wmNetworks[name]; // to be tried again
+      script.remove();
+      reject(new Error(`the weights ${name} cannot be loaded`));
+    };
     document.head.append(script);
   });
   return shared.wmNetworks[name];

@@ -55,7 +55,7 @@ class PendulumLabView {
     this.real = pendulum("real", "The real pendulum");
     this.dream = pendulum("dream", "M's dream of the pendulum");
     this.heights = makeSurface({ ratio: narrow ? 2.6 : 5, label: "Height of both pendulums over the last ten seconds",
-      draw: (g, w, h, colours) => drawHeights(g, w, h, colours, this.worlds.heights) });
+      draw: (g, w, h, colours) => drawHeights(g, w, h, colours, this.worlds.heights, this.worlds.steps) });
     this.returns = makeSurface({ ratio: narrow ? 1.9 : 3.6,
       label: "Reward per step of the evolved C, in the dream and in the game",
       draw: (g, w, h, colours) => drawReturns(g, w, h, colours, this.evolution?.rows ?? [], GENERATIONS) });

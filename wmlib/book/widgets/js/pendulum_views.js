@@ -1,5 +1,6 @@
 // The pendulum lab's pictures: two pendulums, their heights, and what a search gets.
 import { drawAxes, drawDot, drawText, strokePath } from "./chart.js";
+import { LAST_STEPS } from "./two_pendulums.js";
 
 /** @typedef {import("./canvas.js").Colours} Colours */
 
@@ -27,7 +28,7 @@ export function drawPendulum(g, w, colours, kind, z, torque, reward) {
   drawDot(g, x, y, 4, { fill: colours.ink });
   if (Math.abs(torque) > 0.05) drawTorque(g, x, y, 0.13 * w, torque, colours);
   g.lineCap = "butt";
-  const name = { colour: colours[kind], bold: true, size: 14 };
+  const name = { colour: colours.ink, bold: true, size: 14 }; // orange letters would be too pale
   drawText(g, kind === "real" ? "real" : "dream of M", 0, 15, colours, name);
   if (reward !== null)
     drawText(g, `${reward.toFixed(1).replace("-", "−")} a step`, w, 15, colours, { align: "right" });
@@ -53,18 +54,20 @@ function drawTorque(/** @type {CanvasRenderingContext2D} */ g, /** @type {number
  * @param {number} w
  * @param {number} h
  * @param {Colours} colours
- * @param {{real: number[], dream: number[]}} heights
+ * @param {{real: number[], dream: number[]}} heights the last LAST_STEPS
+ * @param {number} steps since they hung
  */
-export function drawHeights(g, w, h, colours, heights) {
+export function drawHeights(g, w, h, colours, heights, steps) {
   const box = { x: 58, y: 10, w: w - 74, h: h - 36 };
-  const at = drawAxes(g, box, { from: 0, to: 200, ticks: [0, 50, 100, 150, 200], name: "" },
+  const from = Math.max(0, steps - LAST_STEPS), ticks = [0, 1, 2, 3, 4].map((k) => 50 * (Math.ceil(from / 50) + k));
+  const at = drawAxes(g, box,
+    { from, to: from + LAST_STEPS, ticks: ticks.filter((tick) => tick <= from + LAST_STEPS), name: "" },
     { from: -1.2, to: 1.2, ticks: [-1, 1], name: "", show: (v) => (v > 0 ? "up" : "hanging") }, colours);
   drawText(g, "step", box.x + box.w - 22, box.y + box.h - 6, colours, { align: "right" });
   for (const kind of /** @type {("real" | "dream")[]} */ (["real", "dream"])) {
-    const last = heights[kind].slice(-200);
     g.strokeStyle = colours[kind];
     g.lineWidth = 2;
-    strokePath(g, last.map((v, i) => [at.x(i), at.y(Math.min(Math.max(v, -1.2), 1.2))]));
+    strokePath(g, heights[kind].map((v, i) => [at.x(from + i), at.y(Math.min(Math.max(v, -1.2), 1.2))]));
   }
 }
 
@@ -98,5 +101,5 @@ export function drawReturns(g, w, h, colours, rows, generations) {
   ends.sort((a, b) => a.y - b.y);
   if (ends.length === 2) ends[1].y = Math.max(ends[1].y, ends[0].y + 15);
   for (const { kind, x, y } of ends)
-    drawText(g, kind === "real" ? "game" : "dream", x + 9, y, colours, { colour: colours[kind] });
+    drawText(g, kind === "real" ? "game" : "dream", x + 9, y, colours, { colour: colours.ink });
 }

@@ -7,7 +7,8 @@ import { make } from "./controls.js";
  */
 export function pushKeys(push) {
   const way = (/** @type {KeyboardEvent} */ event) => {
-    if (/** @type {HTMLElement} */ (event.target).matches("select, input")) return 0;
+    const taken = event.altKey || event.ctrlKey || event.metaKey; // Alt and ← is the browser's "back"
+    if (taken || /** @type {HTMLElement} */ (event.target).matches("select, input")) return 0;
     return { ArrowLeft: -1, ArrowRight: 1 }[event.key] ?? 0;
   };
   return {

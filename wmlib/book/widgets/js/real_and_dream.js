@@ -59,9 +59,14 @@ function makeControls(model, on) {
     make("div", { class: "wm-row" }, choices, waking.el,
       make("label", { class: "wm-choice" }, make("span", {}, "Road (seed)"), seed)),
     make("div", { class: "wm-row" }, tau.el));
-  const offer = (/** @type {[string, string][]} */ names) => choices.replaceChildren(makeChoice({ label: "C",
-    options: names, value: model.get("controller"), onChange: (name) => tell(model, { controller: name }) }).el);
-  return { el, tau, seed, pause, look, offer, waking };
+  /** @type {{el: HTMLElement, set: (value: string) => void} | undefined} */
+  let driver;
+  const offer = (/** @type {[string, string][]} */ names) => {
+    driver = makeChoice({ label: "C", options: names, value: model.get("controller"),
+      onChange: (name) => tell(model, { controller: name }) });
+    choices.replaceChildren(driver.el);
+  };
+  return { el, tau, seed, pause, look, offer, waking, choose: (/** @type {string} */ name) => driver?.set(name) };
 }
 
 /**
@@ -178,9 +183,16 @@ function renderRealAndDream({ model, el }) {
     if (drive && model.get("playing")) clock.play();
     else clock.pause();
   };
+  let known = ""; // the C that drives
   const choose = async () => {
-    const name = model.get("controller"), mind = await driver?.mind(name);
-    if (!driver || !mind || stopped || name !== model.get("controller")) return; // chosen anew meanwhile
+    const name = model.get("controller");
+    controls.choose(name);
+    if (!driver || name === known) return;
+    clock.pause(); // what is said of the loading stays to be read
+    const mind = await attempt(stages.real.say, () => /** @type {import("./driver.js").Driver} */ (driver).mind(name));
+    if (stopped || name !== model.get("controller")) return; // chosen anew meanwhile
+    if (!mind) return tell(model, { playing: false, controller: known }); // that one still drives
+    known = name;
     drive = makeDrive(model, driver, mind, drive?.game ?? driver.makeGame(), hands, parts.pedals);
     draw();
     obey();
@@ -197,10 +209,12 @@ function renderRealAndDream({ model, el }) {
   });
   const start = async () => {
     driver = await attempt(stages.real.say, () => loadDriver(model, stages.real.say));
-    if (!driver || stopped) return;
+    if (!driver) return false;
+    if (stopped) return true;
     controls.offer(driver.names);
     if (wantsStillness()) model.set("playing", false);
     await choose();
+    return known !== "";
   };
   obey();
   const callOff = stages.real.begin("Play", start);

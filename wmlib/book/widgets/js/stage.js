@@ -5,7 +5,7 @@ import { paint, SIDE } from "./vision.js";
 
 /**
  * @typedef {{el: HTMLElement, show: (picture: Float32Array) => void, actor: (text: string,
- *   you: boolean) => void, say: (text: string) => void, begin: (text: string, start: () => void) => () => void}} Stage
+ *   you: boolean) => void, say: (text: string) => void, begin: (text: string, start: () => Promise<boolean>) => () => void}} Stage
  */
 
 /**

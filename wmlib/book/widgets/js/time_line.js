@@ -138,7 +138,7 @@ function renderTimeLine({ model, el }) {
   for (const event of ["change:dream", "change:stage"]) model.on(event, show);
   const keys = (/** @type {KeyboardEvent} */ event) => {
     const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (!by) return;
+    if (!by || event.altKey || event.ctrlKey || event.metaKey) return; // Alt and ← is the browser's "back"
     event.preventDefault();
     move(by);
   };

@@ -3,6 +3,8 @@ import { Chance } from "./chance.js";
 import { codeOf, hanging, pendulumStep } from "./pendulum.js";
 import { PendulumDream } from "./pendulum_dream.js";
 
+export const LAST_STEPS = 200; // of which the heights are kept: ten seconds
+
 /** @typedef {"real" | "dream"} World */
 
 export class TwoPendulums {
@@ -37,6 +39,7 @@ export class TwoPendulums {
     this.total.dream += this.dream.step(this.torques.dream);
     this.heights.real.push(Math.cos(this.state.angle));
     this.heights.dream.push(this.dream.z[0]);
+    for (const heights of Object.values(this.heights)) if (heights.length > LAST_STEPS) heights.shift();
     this.steps += 1;
   }
 
