@@ -15,7 +15,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 from wmlib import envs as _envs  # importing registers the environments with gymnasium
 from wmlib.errors import needing as _needing
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 _envs.register_all()
 

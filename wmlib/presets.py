@@ -1,7 +1,7 @@
 """Every number a run depends on: three sizes for each task (the fields: wmlib.configs).
 
-`tiny` proves that everything works (minutes on two cores), `small` is about an hour on a laptop
-CPU or a Colab GPU, `paper` has the sizes of Ha & Schmidhuber (2018).
+`tiny` proves that everything works (minutes on two cores), `small` takes one to two hours
+there, `paper` has the sizes of Ha & Schmidhuber (2018).
 """
 
 from collections.abc import Sequence

@@ -66,6 +66,9 @@ def test_weights_and_a_run_folder_are_one_too_many(here, capsys):
     ("args", "told"),
     [
         ("collect --task car_racing --episods 3", "no flag --episods; the nearest is --episodes"),
+        ("run --task pendulum --evolve.generation 5", "the nearest is --evolve.generations"),
+        ("run --task pendulum --generations 5", "the nearest is --evolve.generations"),
+        ("run --task car_racing --tau 1", "--evolve.tau belongs to --evolve.world dream"),
         ("collect --task car_racing --qwxyz 3", "no flag --qwxyz; .* --help lists them"),
         ("collect --task car_racing hello", "'hello' belongs to no flag"),
         ("collect", "collect needs --task: choose one of car_racing"),

@@ -46,7 +46,7 @@ class Common:
     task: str
     """the game: car_racing, doom_take_cover, pendulum, or one of your own"""
     preset: str = "small"
-    """tiny (minutes), small (about an hour on a laptop or in Colab) or paper (one GPU)"""
+    """tiny (minutes), small (one to two hours on two cores) or paper (one GPU)"""
     device: str = "auto"
     """auto, cpu or cuda"""
     run_dir: Path | None = None
@@ -279,7 +279,7 @@ def _refuse_what_cannot_follow(run: RunFolder, stages: Preset, seed: int) -> Non
 
 @dataclass(kw_only=True)
 class Iterate(Common):
-    """The iterative procedure on the pendulum (--task pendulum): play, learn M, then C in M."""
+    """The iterative procedure: play, learn M, then C in M, round after round."""
 
     makes_run = True
 

@@ -70,12 +70,16 @@ def _unknown(name: str, kind: type, word: str, settings: dict[str, Any]) -> str:
         return f"{name}: '{word}' belongs to no flag; {PROGRAM} {name} --help lists them"
     for world, its in _WORLDS.items():
         if word in {f"--{f.name.replace('_', '-')}" for f in dataclasses.fields(its)}:
-            return f"{name}: {word} belongs to --world {world}, which is not the one chosen"
+            prefix = "evolve." if name == "run" else ""
+            flags = f"--{prefix}{word.removeprefix('--')} belongs to --{prefix}world {world}"
+            return f"{name}: {flags}, which is not the one chosen"
     page = io.StringIO()
     with contextlib.redirect_stdout(page), contextlib.suppress(SystemExit):
         tyro.cli(kind, args=["--help"], **settings)
-    known = re.findall(r"^\W*(?:-\w, )?(--[a-z][\w-]*)", page.getvalue(), re.MULTILINE)
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    known = re.findall(r"^\W*(?:-\w, )?(--[a-z][\w.-]*)", page.getvalue(), re.MULTILINE)
+    ends = {f"--{flag.removeprefix('--').rpartition('.')[2]}": flag for flag in reversed(known)}
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.75)
+    near = near or [ends[end] for end in difflib.get_close_matches(word, ends, n=1, cutoff=0.5)]
     hint = f"the nearest is {near[0]}" if near else f"{PROGRAM} {name} --help lists them"
     return f"{name} has no flag {word}; {hint}"
 
