@@ -279,3 +279,19 @@ def test_doom_also_practised_from_where_the_loop_stood():
     assert (test["n"], test["seeds"], test["first_seed"]) == (500, "test", 1000)
     gain = test["mean"] - before["real_return"]
     assert gain > 2 * np.hypot(test["sem"], before["real_sem"])
+
+
+def test_a_third_round_of_practice_adds_nothing_to_doom():
+    folders = [
+        report.PUBLISHED / "doom_take_cover" / name for name in ("practised", "practised_again")
+    ]
+    first, again = (read_json(folder / "evaluation.json", returns=list) for folder in folders)
+    assert (again["n"], again["seeds"], again["first_seed"]) == (500, "test", 1000)
+    assert again["mean"] < first["mean"]
+    stored = read_json(folders[1] / "rounds.json", rounds=list)
+    second, third = stored["rounds"][1:]
+    practice = IterateConfig.of(stored["config"]).practice
+    steps = practice.updates * practice.dreams * practice.steps
+    assert third["practised"] - second["practised"] == steps
+    assert practice.learning_rate_decay < 1
+    assert third["collected_return"] > second["collected_return"]  # of the practised C
