@@ -142,8 +142,8 @@ def test_report_draws_what_there_is_and_replaces_only_the_table(results, tmp_pat
     assert figures == {"car_racing_curves", "car_racing_returns"} | doom
     page = (results / "report.md").read_text()
     costs = page.partition("## Minutes per stage")[2]
-    cells = ["CPU, 2 cores", "–", "–", "–", "–", "1.5", "2"]
-    assert line(costs, "car_racing / main | CPU")[1:] == cells
+    assert "minutes on CPU, 2 cores" in costs
+    assert line(costs, "car_racing / main")[1:] == ["–", "–", "–", "–", "1.5", "2"]
     assert all(f"figures/{name}.svg" in page for name in figures)
 
 

@@ -9,7 +9,7 @@ import importlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import tyro
 
@@ -27,14 +27,9 @@ from wmlib.configs import (
 )
 from wmlib.device import pick_device
 from wmlib.errors import UserError, needing
-from wmlib.records.files import read_json
 from wmlib.records.progress import tell
 from wmlib.records.run_folder import RunFolder
-from wmlib.records.stage import CLAIM, Stage
 from wmlib.tasks import Task
-
-if TYPE_CHECKING:
-    import torch
 
 PLAIN = tyro.conf.arg(name="")  # the stage's own fields are flags without a prefix
 
@@ -218,11 +213,11 @@ class Run(Common):
     def act(self, task: Task) -> None:
         """One stage after another; finished ones are passed over."""
         from wmlib.cli.summary import of_run
+        from wmlib.learning.refusals import check_run
 
         same = {f.name: getattr(self, f.name) for f in dataclasses.fields(Common)}
         stages = self.stages
-        _refuse_what_cannot_be(self.run, task, stages, pick_device(self.device))
-        _refuse_what_cannot_follow(self.run, stages, self.seed)
+        check_run(self.run, task, stages, self.seed, pick_device(self.device))
         if stages.collect.cluster or stages.evolve.cluster or stages.evaluate.cluster:
             with needing("--cluster"):
                 importlib.import_module("ray")
@@ -242,39 +237,6 @@ class Run(Common):
         tell(f"stage 5 of 5: score {stages.evaluate.episodes} episodes of the real game")
         last = Evaluate(**same | {"seed": seeds.TEST.start}, evaluate=stages.evaluate)
         tell(of_run(self.run, task, self.preset, last.score(task)))
-
-
-def _refuse_what_cannot_be(
-    run: RunFolder, task: Task, stages: Preset, device: "torch.device"
-) -> None:
-    """UserError for what a later stage would refuse, after hours of the stages before it."""
-    from wmlib.learning.control import check_learning, check_start
-
-    if stages.collect.episodes < 2:
-        raise UserError("--collect.episodes 1: M needs at least 2, one is held out")
-    check_learning(task, stages.evolve, stages.memory.heads, device)
-    check_start(run, "controller", stages.evolve)
-
-
-def _refuse_what_cannot_follow(run: RunFolder, stages: Preset, seed: int) -> None:
-    """UserError where a later stage was begun with other settings, or from fewer episodes.
-
-    It would say so itself, but only after the stages before it had done their work.
-    """
-    from wmlib.learning.evolution import least_generations
-
-    for name, config in (
-        ("rollouts", stages.collect),
-        ("vision", stages.vision),
-        ("memory", stages.memory),
-        ("controller", stages.evolve),
-    ):
-        folder = run.stage(name)
-        inputs = read_json(folder / CLAIM).get("inputs") if (folder / CLAIM).is_file() else None
-        if inputs and name == "memory":
-            inputs["episodes"] = stages.collect.episodes
-        least = least_generations(folder) if name == "controller" else None
-        Stage(folder, name, config, seed, inputs, least=least).check()
 
 
 @dataclass(kw_only=True)

@@ -29,15 +29,15 @@ import torch
 
 from wmlib import seeds
 from wmlib.agent import Agent, agent_folder, load_agent
-from wmlib.configs import DreamWorld, EvaluateConfig, IterateConfig, RealWorld
+from wmlib.configs import EvaluateConfig, IterateConfig
 from wmlib.data.exploring import ExploringPolicy, make_player
 from wmlib.data.policies import Policy
 from wmlib.data.rollouts import collect
 from wmlib.data.store import RolloutStore
 from wmlib.device import one_thread
-from wmlib.errors import UserError
-from wmlib.learning.control import check_learning, evolve_run, gradient_run, policy_run
+from wmlib.learning.control import evolve_run, gradient_run, policy_run
 from wmlib.learning.memory import train_memory
+from wmlib.learning.refusals import check_first_agent, check_iteration, given_vision
 from wmlib.learning.stages import evaluate_run
 from wmlib.learning.vision import vision_run
 from wmlib.model.memory import MDNRNN, WEIGHTS
@@ -48,7 +48,6 @@ from wmlib.records.progress import tell
 from wmlib.records.run_folder import RunFolder, is_finished
 from wmlib.records.stage import CLAIM, Stage
 from wmlib.tasks import Task
-from wmlib.worlds.real import game_id
 
 LEARN: dict[str, Callable[..., dict[str, Any]]] = {
     "evolve": evolve_run,
@@ -83,10 +82,9 @@ def iterate(
 
     Resumes where it stopped.
     """
-    _refuse_unused(task, config, seed, device)
-    _refuse_other_run(run)
+    check_iteration(run, task, config, seed, device)
     agent = load_agent(config.start, task) if config.start else random_agent(task, config, seed)
-    _refuse_other_start(agent, config)
+    check_first_agent(agent, config)
     rows = list[dict[str, Any]]()
     small = one_thread() if not task.pictures else contextlib.nullcontext()
     with small, Stage(run.stage("", create=True), "iterate", config, seed, device=device) as stage:
@@ -122,62 +120,6 @@ def _stored_row(here: RunFolder) -> dict[str, Any] | None:
     if (here.path / "manifest.json").exists():
         return read_json(here.path / "manifest.json", result=dict)["result"]
     return None
-
-
-def _refuse_unused(task: Task, config: IterateConfig, seed: int, device: torch.device) -> None:
-    """UserError for settings that have no meaning in a round."""
-    seeds.first_of_run(seed)
-    _given(task, config)
-    game_id(task, config.game)
-    if config.first and not config.start:
-        make_player(config.first, task, config.exploration)
-    if config.episodes < 2:
-        raise UserError(f"--episodes {config.episodes}: M needs at least 2, one is held out")
-    taught = getattr(config, config.learner)
-    if not isinstance(taught.world, DreamWorld):
-        raise UserError(f"--{config.learner}.world real: iterate trains C in the dream")
-    if config.also_real and not isinstance(config.practice.world, RealWorld):
-        raise UserError("--practice.world dream: C practises in the real game, --also-real")
-    for learning in (taught, config.practice) if config.also_real else (taught,):
-        check_learning(task, learning, config.memory.heads, device)
-    if config.also_real and config.practice.controller != taught.controller:
-        raise UserError(
-            f"--also-real goes on with a C that sees as --practice.controller "
-            f"{config.practice.controller} does, and --{config.learner}.controller is "
-            f"{taught.controller}: give both the same"
-        )
-    if config.go_on and config.learner == "gradient":
-        raise UserError("--go-on is for --learner evolve or policy: the gradient begins anew")
-    if config.go_on and not config.memory_goes_on and taught.controller == "linear":
-        raise UserError(
-            "--go-on is for a C that sees z alone (--evolve.controller z or hidden), or with "
-            "--memory-goes-on: a C that sees h cannot play behind another M"
-        )
-    wanted = {"random_memory": False, "workers": 0, "cluster": "", "start": ""}
-    for name, value in wanted.items():
-        if getattr(taught, name, value) != value:
-            raise UserError(
-                f"--{config.learner}.{name.replace('_', '-')} {getattr(taught, name)}: a round "
-                f"trains C in one process, behind its own M; leave it at {value!r}"
-            )
-
-
-def _refuse_other_run(run: RunFolder) -> None:
-    """UserError where `run` has stages in this folder: its episodes would be taken for rounds'."""
-    if (run.path / "rollouts" / CLAIM).exists():
-        raise UserError(f"{run.path} holds the stages of `run`: give iterate another --run-dir")
-
-
-def _refuse_other_start(agent: Agent, config: IterateConfig) -> None:
-    """UserError where the C of --start is of another kind than the one that is to go on from it."""
-    assert agent.controller is not None
-    kind = getattr(config, config.learner).controller
-    if config.start and config.go_on and agent.controller.kind != kind:
-        raise UserError(
-            f"--start {config.start} has a {agent.controller.kind} controller and "
-            f"--{config.learner}.controller is {kind}: to go on from it (--go-on), give both the "
-            "same"
-        )
 
 
 @dataclass(frozen=True)
@@ -255,7 +197,7 @@ class _Round:
 
     def _see(self) -> None:
         """The round's V: a new one, the last one, or another run's."""
-        given = _given(self.task, self.config)
+        given = given_vision(self.task, self.config)
         if self.number > 1 and (given or self.number not in self.config.see):
             _keep_seeing(self.last, self.here)
         vision_run(self.here, self.task, self.config.vision, self.seed, self.device, given)
@@ -321,12 +263,6 @@ class _Round:
         """Begin a training where the last round's has ended, unless it has begun already."""
         if not (self.here.path / stage / CLAIM).exists():
             hand_on(self.last.path / stage, self.here.path / stage)
-
-
-def _given(task: Task, config: IterateConfig) -> Vision | None:
-    """Another run's V, where the settings name one."""
-    named = config.vision_from or config.start
-    return load_agent(named, task, None).vision if named else None
 
 
 def _keep_seeing(before: RunFolder, here: RunFolder) -> None:

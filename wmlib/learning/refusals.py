@@ -1,0 +1,108 @@
+"""What `run` and `iterate` say before any work, where a later stage would refuse it after hours."""
+
+import torch
+
+from wmlib import seeds
+from wmlib.agent import Agent, load_agent
+from wmlib.configs import DreamWorld, IterateConfig, Preset, RealWorld
+from wmlib.data.exploring import make_player
+from wmlib.errors import UserError
+from wmlib.learning.control import check_learning, check_start
+from wmlib.learning.evolution import least_generations
+from wmlib.model.vision import Vision
+from wmlib.records.files import read_json
+from wmlib.records.run_folder import RunFolder
+from wmlib.records.stage import CLAIM, Stage
+from wmlib.tasks import Task
+from wmlib.worlds.real import game_id
+
+# ---------------------------------------------------------------- run
+
+
+def check_run(run: RunFolder, task: Task, stages: Preset, seed: int, device: torch.device) -> None:
+    """UserError for what a stage would refuse, or where one was begun with other settings, or from
+    fewer episodes."""
+    if stages.collect.episodes < 2:
+        raise UserError("--collect.episodes 1: M needs at least 2, one is held out")
+    check_learning(task, stages.evolve, stages.memory.heads, device)
+    check_start(run, "controller", stages.evolve)
+    for name, config in (
+        ("rollouts", stages.collect),
+        ("vision", stages.vision),
+        ("memory", stages.memory),
+        ("controller", stages.evolve),
+    ):
+        folder = run.stage(name)
+        inputs = read_json(folder / CLAIM).get("inputs") if (folder / CLAIM).is_file() else None
+        if inputs and name == "memory":
+            inputs["episodes"] = stages.collect.episodes
+        least = least_generations(folder) if name == "controller" else None
+        Stage(folder, name, config, seed, inputs, least=least).check()
+
+
+# ---------------------------------------------------------------- iterate
+
+
+def check_iteration(
+    run: RunFolder, task: Task, config: IterateConfig, seed: int, device: torch.device
+) -> None:
+    """UserError for settings that have no meaning in a round, and for a folder of `run`."""
+    seeds.first_of_run(seed)
+    given_vision(task, config)
+    game_id(task, config.game)
+    if config.first and not config.start:
+        make_player(config.first, task, config.exploration)
+    if config.episodes < 2:
+        raise UserError(f"--episodes {config.episodes}: M needs at least 2, one is held out")
+    if (run.path / "rollouts" / CLAIM).exists():  # its episodes would be taken for the rounds'
+        raise UserError(f"{run.path} holds the stages of `run`: give iterate another --run-dir")
+    _check_learners(task, config, device)
+
+
+def _check_learners(task: Task, config: IterateConfig, device: torch.device) -> None:
+    """UserError where C cannot learn in rounds as it is told to."""
+    taught = getattr(config, config.learner)
+    if not isinstance(taught.world, DreamWorld):
+        raise UserError(f"--{config.learner}.world real: iterate trains C in the dream")
+    if config.also_real and not isinstance(config.practice.world, RealWorld):
+        raise UserError("--practice.world dream: C practises in the real game, --also-real")
+    for learning in (taught, config.practice) if config.also_real else (taught,):
+        check_learning(task, learning, config.memory.heads, device)
+    if config.also_real and config.practice.controller != taught.controller:
+        raise UserError(
+            f"--also-real goes on with a C that sees as --practice.controller "
+            f"{config.practice.controller} does, and --{config.learner}.controller is "
+            f"{taught.controller}: give both the same"
+        )
+    if config.go_on and config.learner == "gradient":
+        raise UserError("--go-on is for --learner evolve or policy: the gradient begins anew")
+    if config.go_on and not config.memory_goes_on and taught.controller == "linear":
+        raise UserError(
+            "--go-on is for a C that sees z alone (--evolve.controller z or hidden), or with "
+            "--memory-goes-on: a C that sees h cannot play behind another M"
+        )
+    wanted = {"random_memory": False, "workers": 0, "cluster": "", "start": ""}
+    for name, value in wanted.items():
+        if getattr(taught, name, value) != value:
+            raise UserError(
+                f"--{config.learner}.{name.replace('_', '-')} {getattr(taught, name)}: a round "
+                f"trains C in one process, behind its own M; leave it at {value!r}"
+            )
+
+
+def check_first_agent(agent: Agent, config: IterateConfig) -> None:
+    """UserError where the C of --start is of another kind than the one that is to go on from it."""
+    assert agent.controller is not None
+    kind = getattr(config, config.learner).controller
+    if config.start and config.go_on and agent.controller.kind != kind:
+        raise UserError(
+            f"--start {config.start} has a {agent.controller.kind} controller and "
+            f"--{config.learner}.controller is {kind}: to go on from it (--go-on), give both the "
+            "same"
+        )
+
+
+def given_vision(task: Task, config: IterateConfig) -> Vision | None:
+    """Another run's V, where the settings of an iteration name one."""
+    named = config.vision_from or config.start
+    return load_agent(named, task, None).vision if named else None
