@@ -1,10 +1,16 @@
 """Fixtures that several test modules share."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from chromium import chromium
+
+# Started in the background, or by nohup, the tests and their children would ignore these.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 pytest.register_assert_rewrite("contract")  # its assertions, too, say what they saw
 BOOK_OF_THE_TESTS = "reader/a-fork"  # the repository that built pages link to
