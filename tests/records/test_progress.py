@@ -9,6 +9,12 @@ from wmlib.records import progress
 from wmlib.records.progress import Bar, EpisodeBar, be_quiet, tell
 
 
+@pytest.fixture(autouse=True)
+def _speaking():
+    """Whatever a test before has asked for."""
+    be_quiet(False)
+
+
 @pytest.fixture
 def clock(monkeypatch):
     """A clock that only moves when told: clock[0] += seconds."""
