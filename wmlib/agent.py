@@ -188,8 +188,8 @@ def _refuse_other_vision(run: RunFolder) -> None:
     """UserError if M was trained on what another V saw than the folder's."""
     claim = run.stage("memory") / CLAIM
     trained = read_json(claim).get("inputs", {}) if claim.is_file() else {}
-    now = sha256(run.stage("vision") / "vision.safetensors")
-    if trained.get("vision_sha256", now) != now:
+    seen = trained.get("vision_sha256")
+    if seen and seen != sha256(run.stage("vision") / "vision.safetensors"):
         raise UserError(
             f"{run.stage('memory')} was trained behind another V: put that back, or delete the "
             "folder and run train-memory again"

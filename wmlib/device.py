@@ -39,6 +39,12 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def check_spread(flag: str, device: torch.device) -> None:
+    """UserError where `flag` would spread games over processes that shared one GPU."""
+    if device.type == "cuda":
+        raise UserError(f"{flag} spreads over CPU processes: give --device cpu, or use --slots")
+
+
 def device_name(device: torch.device | str) -> str:
     """A name for the hardware that a reader of a results table understands."""
     import torch

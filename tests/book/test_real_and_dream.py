@@ -295,6 +295,18 @@ class TestInTheBrowser:
         tab.wait_for_function("document.querySelector('.wm-line').innerText === ''")
         assert choice.input_value() == "untrained"
 
+    def test_back_to_the_old_driver_while_another_loads(self, open_real):
+        tab, held = open_real(), []
+        tab.route("**/*.untrained.js", held.append)
+        choice = tab.locator(".wm-live select").first
+        choice.select_option("untrained")
+        tab.wait_for_timeout(300)
+        choice.select_option("published")
+        wait_for_step(tab, step(tab) + 20)  # it drives on
+        held[0].continue_()
+        wait_for_step(tab, step(tab) + 20)
+        assert choice.input_value() == "published"
+
     def test_where_the_network_fails_the_reader_may_try_again(self, open_real):
         tab = open_real(blocked="**/*.controllers.js")
         tab.wait_for_function(

@@ -149,6 +149,8 @@ def test_a_stage_made_from_other_inputs_is_refused(tmp_path):
     begin(tmp_path, inputs={"vision": "0" * 64})
     with pytest.raises(UserError, match=r"other data or weights \(vision 000000000000 → 111"):
         finish(tmp_path, inputs={"vision": "1" * 64})
+    with pytest.raises(UserError, match=r"other data or weights \(start None → 222"):
+        finish(tmp_path, inputs={"vision": "0" * 64, "start": "2" * 64})
     finish(tmp_path, inputs={"vision": "0" * 64, "starts": "2" * 64})  # an older claim lacks it
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from wmlib import seeds
 from wmlib.agent import Agent, load_agent, weights_of
 from wmlib.configs import DreamWorld, EvolveConfig, GradientConfig, PolicyConfig, RealWorld
+from wmlib.device import check_spread
 from wmlib.errors import UserError
 from wmlib.learning.choosing import both_checks, real_check
 from wmlib.learning.dream_gradient import ascend, first_try
@@ -52,7 +53,10 @@ def check_learning(
     else:
         check_dream(task, heads)
     if isinstance(config, EvolveConfig):
-        _check_spread(config, device)
+        if config.workers and config.cluster:
+            raise UserError("--workers and --cluster are two ways to spread: leave one out")
+        if config.workers or config.cluster:
+            check_spread("--workers" if config.workers else "--cluster", device)
         if config.scaled and config.controller != "linear":
             told = f"not with --controller {config.controller}"
             raise UserError(f"--scaled is for a linear C: {told}")
@@ -61,15 +65,6 @@ def check_learning(
             "this way to learn in dreams needs an M with an end head or a reward head: "
             f"{task.name}'s has neither; use evolve"
         )
-
-
-def _check_spread(config: EvolveConfig, device: torch.device) -> None:
-    """UserError where the games cannot be spread as they are told to be."""
-    if config.workers and config.cluster:
-        raise UserError("--workers and --cluster are two ways to spread: leave one out")
-    if (config.workers or config.cluster) and device.type == "cuda":
-        flag = "--workers" if config.workers else "--cluster"
-        raise UserError(f"{flag} spreads over CPU processes: give --device cpu, or use --slots")
 
 
 def _teachers(

@@ -16,6 +16,7 @@ from wmlib.configs import (
 from wmlib.data.exploring import make_player
 from wmlib.data.rollouts import collect
 from wmlib.data.store import RolloutStore
+from wmlib.device import check_spread
 from wmlib.errors import UserError
 from wmlib.records.progress import EpisodeBar, tell
 from wmlib.records.run_folder import RunFolder
@@ -87,8 +88,8 @@ def evaluate_run(
     Episodes are kept as they end: an interrupted scoring goes on where it stopped. (The published
     agent has no run folder, so its score is returned and nothing is kept.)
     """
-    if config.cluster and device.type == "cuda":
-        raise UserError("--cluster spreads over CPU processes: give --device cpu, or use --slots")
+    if config.cluster:
+        check_spread("--cluster", device)
     agent = load_agent(weights, task, controller)
     facts: dict[str, Any] = {
         "max_episode_steps": config.max_episode_steps,

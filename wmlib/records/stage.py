@@ -28,6 +28,9 @@ from wmlib.records.settings import CHANGES, FOLLOWS, GROWS, Checked, changed
 if TYPE_CHECKING:
     import torch
 
+NAMED_LATER = {"starts"}
+"""inputs that claims of version 0.1.0 do not tell, and that cannot be compared with theirs"""
+
 CLAIM, PROGRESS, STAGE_LOCK = "config.json", "progress.json", ".stage.lock"
 
 
@@ -144,12 +147,12 @@ class Stage:
         started = read_json(self.folder / CLAIM, config=dict, seed=int)
         wanted = self._wanted()
         inputs = started.get("inputs", wanted["inputs"])
-        # What an older version did not name in its claim cannot be compared.
-        now_given = {name: value for name, value in wanted["inputs"].items() if name in inputs}
-        if inputs != now_given:
+        untold = NAMED_LATER - inputs.keys()
+        given = {name: value for name, value in wanted["inputs"].items() if name not in untold}
+        if inputs != given:
             raise UserError(
                 f"{self.folder} was made from other data or weights "
-                f"({_differences(inputs, now_given)}): "
+                f"({_differences(inputs, given)}): "
                 "delete that folder to make it again, or use another --run-dir"
             )
         moved = changed(type(self.config).of(started["config"]), self.config)

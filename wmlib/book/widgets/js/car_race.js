@@ -16,8 +16,8 @@ const RACE_RATE = 50; // steps a second, the game's own
 const HURRY = 10; // steps of the agent in one of the clock's, once the reader's lap is over
 const SHAPE = 10 / 7; // of the game's own window
 const RACE_LABEL = "The race, in the real game. The arrow keys steer, accelerate and brake.";
-const RACE_HINT = "A press on the picture starts; then the arrow keys drive, or the finger: left and right steer, above is gas, below is "
-  + "brake. Each new tile of the road is worth 1,000 divided by their number, each step costs 0.1; "
+const RACE_HINT = "A press on the picture starts; then the arrow keys drive, or the finger: left and right steer, "
+  + "above is gas, below is brake. Each new tile of the road is worth 1,000 divided by their number, each step costs 0.1; "
   + "leaving the field ends the race. The white car is the agent's.";
 
 /** A table of both drivers; `show` fills it. */

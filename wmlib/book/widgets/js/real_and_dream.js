@@ -187,11 +187,12 @@ function renderRealAndDream({ model, el }) {
   const choose = async () => {
     const name = model.get("controller");
     controls.choose(name);
-    if (!driver || name === known) return;
+    if (!driver) return;
+    if (name === known) return obey(); // back to it while another was loading
     clock.pause(); // what is said of the loading stays to be read
     const mind = await attempt(stages.real.say, () => /** @type {import("./driver.js").Driver} */ (driver).mind(name));
     if (stopped || name !== model.get("controller")) return; // chosen anew meanwhile
-    if (!mind) return tell(model, { playing: false, controller: known }); // that one still drives
+    if (!mind) return tell(model, { playing: false, controller: known || name }); // that one still drives
     known = name;
     drive = makeDrive(model, driver, mind, drive?.game ?? driver.makeGame(), hands, parts.pedals);
     draw();
