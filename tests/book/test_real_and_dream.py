@@ -120,7 +120,7 @@ def open_real(folder):
     problems = []
     with chromium() as browser:
 
-        def open_(width=1280, name="real", blocked=None, **options):
+        def open_(width=1280, name="real", blocked=None, then=lambda r: r.abort(), **options):
             tab = browser.new_page(viewport={"width": width, "height": 1000}, **options)
             tab.set_default_timeout(60_000)
             tab.on("pageerror", lambda error: problems.append(f"error: {error}"))
@@ -133,7 +133,7 @@ def open_real(folder):
                 ),
             )
             if blocked:
-                tab.route(blocked, lambda route: route.abort())
+                tab.route(blocked, then)
             tab.goto(f"{folder.as_uri()}/{name}.html")
             if name == "real" and not blocked:
                 wait_for_step(tab, 0)
@@ -296,8 +296,9 @@ class TestInTheBrowser:
         assert choice.input_value() == "untrained"
 
     def test_back_to_the_old_driver_while_another_loads(self, open_real):
-        tab, held = open_real(), []
-        tab.route("**/*.untrained.js", held.append)
+        held = []
+        tab = open_real(blocked="**/*.untrained.js", then=lambda route: held.append(route))
+        tab.wait_for_function("document.querySelector('.wm-actor').innerText === 'C drives'")
         choice = tab.locator(".wm-live select").first
         choice.select_option("untrained")
         tab.wait_for_timeout(300)
