@@ -400,17 +400,18 @@ class IterateConfig(Checked):
     """later rounds go on from the last C instead of from zeros (0): evolution with this share of
     --evolve.sigma0, the policy gradient (1) with its critic. For a C that sees h only with
     --memory-goes-on: an h belongs to one M"""
-    vision: VisionConfig = VisionConfig(n_z=32, frames=1, epochs=1)
+    vision: Annotated[VisionConfig, CHANGES] = VisionConfig(n_z=32, frames=1, epochs=1)
     """V, for a game with pictures"""
-    see: tuple[int, ...] = (1,)
-    """rounds in which V is trained anew, on all data so far; in the others it stays"""
+    see: Annotated[tuple[int, ...], CHANGES] = (1,)
+    """rounds in which V is trained anew, on all data so far, and M and C begin anew behind it; in
+    the others it stays"""
     vision_from: str = ""
-    """see through the V of this run folder, or the published one (pretrained), and train none
-    (default: --start's, if there is one)"""
+    """see through the V of this run folder, or the published one (pretrained), until a later round
+    of --see (default: --start's, if there is one)"""
     start: str = ""
     """begin with the V, M and C of this run folder, or the published ones (pretrained), instead of
     random ones, and let it play the first round; M goes on with --memory-goes-on, C with
-    --go-on, V stays"""
+    --go-on, V stays until --see"""
     first: str = ""
     """who plays the first round, without --start: names as collect's --policy takes them (default:
     the random C)"""

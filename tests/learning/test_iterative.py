@@ -446,6 +446,33 @@ def test_another_runs_v_is_seen_through_and_none_is_trained(tmp_path):
     assert not (tmp_path / "b/rollouts").exists()  # said before anything is played
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("learner", ["evolve", "policy"])
+def test_a_later_round_may_see_anew_and_begins_m_and_c_behind_that_v(tmp_path, learner):
+    """Rounds 1 and 2 see through the published V; round 3 trains one, which 4 keeps."""
+    config = with_pictures(
+        iterations=2, learner=learner, vision_from="pretrained", go_on=1.0, memory_goes_on=2
+    )
+    iterate(RunFolder(tmp_path), CAR, config, 0, CPU)
+    sharper = replace(config.vision, n_z=6, kl_tolerance=2.0)
+    later = replace(config, iterations=4, see=(1, 3), vision=sharper)
+    iterate(RunFolder(tmp_path), CAR, later, 0, CPU)
+    agents = [load_agent(tmp_path / f"round_0{k}", CAR) for k in (1, 2, 3, 4)]
+    assert [a.vision.n_z for a in agents] == [32, 32, 6, 6]
+    assert [a.memory.n_z for a in agents] == [32, 32, 6, 6]
+    weights = [(tmp_path / f"round_0{k}/vision/vision.safetensors") for k in (3, 4)]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+    updates = [
+        Metrics(tmp_path / f"round_0{k}/memory/metrics.jsonl").read()[-1]["update"]
+        for k in (1, 2, 3, 4)
+    ]
+    assert updates == [3, 5, 3, 5]  # M begins anew with V, and then goes on
+    with pytest.raises(UserError, match=r"--see 1 2 3: .*round_02 is finished and has kept V"):
+        iterate(RunFolder(tmp_path), CAR, replace(later, iterations=5, see=(1, 2, 3)), 0, CPU)
+    with pytest.raises(UserError, match=r"--see 1: .*round_03 is finished and has trained V anew"):
+        iterate(RunFolder(tmp_path), CAR, replace(later, iterations=5, see=(1,)), 0, CPU)
+
+
 def begun_with(start, **more):
     """Two short rounds that go on from an agent of the same M as `with_pictures` makes."""
     config = with_pictures(start=str(start), go_on=1.0, memory_goes_on=2, **more)

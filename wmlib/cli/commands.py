@@ -231,10 +231,12 @@ class Run(Common):
             ("train M", TrainMemory(**same, memory=stages.memory)),
             ("evolve C", Evolve(**same, evolve=stages.evolve)),
         ]
+        count = len(steps) + 1
         for number, (told, command) in enumerate(steps, start=1):
-            tell(f"stage {number} of 5: {told}")
+            tell(f"stage {number} of {count}: {told}")
             command.act(task)
-        tell(f"stage 5 of 5: score {stages.evaluate.episodes} episodes of the real game")
+        told = f"score {stages.evaluate.episodes} episodes of the real game"
+        tell(f"stage {count} of {count}: {told}")
         last = Evaluate(**same | {"seed": seeds.TEST.start}, evaluate=stages.evaluate)
         tell(of_run(self.run, task, self.preset, last.score(task)))
 

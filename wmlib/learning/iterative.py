@@ -146,6 +146,11 @@ class _Round:
         """The folder of the round before; there is none before the first."""
         return self.run.round(self.number - 1)
 
+    @property
+    def born(self) -> int:
+        """The round whose V this one sees through; M and C that go on began there, too."""
+        return max((n for n in self.config.see if 1 < n <= self.number), default=1)
+
     def done(self) -> dict[str, Any]:
         """All of it; what came of it goes to round.json, too."""
         number, config = self.number, self.config
@@ -197,24 +202,24 @@ class _Round:
 
     def _see(self) -> None:
         """The round's V: a new one, the last one, or another run's."""
-        given = given_vision(self.task, self.config)
-        if self.number > 1 and (given or self.number not in self.config.see):
+        given = given_vision(self.task, self.config) if self.born == 1 else None
+        if self.number > self.born:
             _keep_seeing(self.last, self.here)
         vision_run(self.here, self.task, self.config.vision, self.seed, self.device, given)
 
     def _remember(self) -> None:
         """The round's M: a new one, or the last one trained on."""
         more, settings, begin = self.config.memory_goes_on, self.config.memory, None
-        if more and self.number > 1:
+        if more and self.number > self.born:
             rate = settings.learning_rate * settings.learning_rate_decay**settings.updates
             settings = replace(
                 settings,
-                updates=settings.updates + (self.number - 1) * more,
+                updates=settings.updates + (self.number - self.born) * more,
                 learning_rate=rate,
                 learning_rate_decay=1.0,
             )
             self._go_on("memory")
-        elif more and self.config.start:
+        elif more and self.config.start and self.number == 1:
             begin = agent_folder(self.config.start, self.task).stage("memory") / WEIGHTS
         train_memory(self.here, settings, self.seed, self.device, self.task, more > 0, begin)
 
@@ -223,7 +228,8 @@ class _Round:
         config = self.config
         settings, begin = getattr(config, config.learner), None
         output = BEFORE if config.also_real else "controller"
-        if config.go_on and (self.number > 1 or config.start):
+        known = self.number > self.born or (self.number == 1 and config.start)  # what C sees
+        if config.go_on and known:
             if config.learner == "evolve":
                 settings = replace(settings, sigma0=config.go_on * settings.sigma0)
                 begin = self.before.params
@@ -233,7 +239,7 @@ class _Round:
                 done, rate, noise = settings.updates, settings.learning_rate, settings.noise
                 settings = replace(
                     settings,
-                    updates=self.number * done,
+                    updates=(self.number - self.born + 1) * done,
                     learning_rate=rate * settings.learning_rate_decay**done,
                     learning_rate_decay=1.0,
                     noise=noise * settings.noise_decay**done,

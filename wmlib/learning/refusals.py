@@ -9,8 +9,8 @@ from wmlib.data.exploring import make_player
 from wmlib.errors import UserError
 from wmlib.learning.control import check_learning, check_start
 from wmlib.learning.evolution import least_generations
-from wmlib.model.vision import Vision
-from wmlib.records.files import read_json
+from wmlib.model.vision import WEIGHTS, Vision
+from wmlib.records.files import read_json, sha256
 from wmlib.records.run_folder import RunFolder
 from wmlib.records.stage import CLAIM, Stage
 from wmlib.tasks import Task
@@ -56,6 +56,8 @@ def check_iteration(
         raise UserError(f"--episodes {config.episodes}: M needs at least 2, one is held out")
     if (run.path / "rollouts" / CLAIM).exists():  # its episodes would be taken for the rounds'
         raise UserError(f"{run.path} holds the stages of `run`: give iterate another --run-dir")
+    if task.pictures:
+        _check_seen(run, config)
     _check_learners(task, config, device)
 
 
@@ -100,6 +102,21 @@ def check_first_agent(agent: Agent, config: IterateConfig) -> None:
             f"--{config.learner}.controller is {kind}: to go on from it (--go-on), give both the "
             "same"
         )
+
+
+def _check_seen(run: RunFolder, config: IterateConfig) -> None:
+    """UserError where a finished round, after the first, did not see as --see says now."""
+    for number in range(2, config.iterations + 1):
+        here, last = (run.round(n) for n in (number, number - 1))
+        if not (here.path / "round.json").exists():
+            return
+        now, before = (sha256(each.stage("vision") / WEIGHTS) for each in (here, last))
+        if (now != before) != (number in config.see):
+            did = "kept V" if now == before else "trained V anew"
+            raise UserError(
+                f"--see {' '.join(map(str, config.see))}: {here.path} is finished and has {did}; "
+                "name the rounds in which V is new as they were, or give another --run-dir"
+            )
 
 
 def given_vision(task: Task, config: IterateConfig) -> Vision | None:
