@@ -314,8 +314,8 @@ class PolicyConfig(_InWorld):
     horizon: Count = 0
     """world = dream: a dream is left after this many steps, for a new one at another moment: M's
     errors add up (0: it goes on to --max-episode-steps, as it does when C is scored)"""
-    patience: int = 100
-    """world = real: a game is left when this many steps have brought no reward"""
+    patience: Count = 100
+    """world = real: a game is lost when so many steps have brought no reward above 0 (0: never)"""
     dream_patience: Count = 0
     """world = dream: a dream is lost when for so many steps M expected no reward (0: never)"""
     lost_costs: Amount = 0.0

@@ -134,6 +134,20 @@ _DOOM_TINY = Preset(
     replace(_DOOM_PAPER.evaluate, episodes=4, slots=2),
 )
 
+GRADIENTS = {
+    "pendulum": GradientConfig(
+        updates=400,
+        horizon=40,
+        critic_units=64,
+        critic_learning_rate=0.01,
+        discount=0.98,
+        controller="hidden",
+        world=DreamWorld(max_episode_steps=200, starts="anywhere"),
+        check_every=50,
+    )
+}
+"""The gradient through the dream has one size for each task."""
+
 _PENDULUM_TINY = IterateConfig(
     iterations=4,
     episodes=16,
@@ -160,6 +174,9 @@ _PENDULUM_TINY = IterateConfig(
         evaluate_every=10,
         evaluate_episodes=8,
     ),
+    policy=PolicyConfig(DreamWorld(max_episode_steps=200), patience=0),
+    gradient=GRADIENTS["pendulum"],
+    practice=PolicyConfig(RealWorld(max_episode_steps=200), dreams=32, patience=0),
 )
 _PENDULUM = {
     "tiny": _PENDULUM_TINY,
@@ -187,11 +204,13 @@ def _rounds(
     **more: Any,
 ) -> IterateConfig:
     """Rounds of a game with pictures, in the sizes of one pass; C learns by policy gradient."""
+    assert isinstance(policy.world, DreamWorld)
     return IterateConfig(
         exploration=exploration,
         memory=replace(stages.memory, heads=tuple(heads)),
         evolve=replace(stages.evolve, world=policy.world),
         policy=policy,
+        gradient=GradientConfig(world=policy.world),
         learner="policy",
         vision=stages.vision,
         first=stages.collect.policy,
@@ -337,7 +356,7 @@ def _policy_sizes(config: PolicyConfig) -> dict[str, PolicyConfig]:
     """`small` and `paper` are the same training; `tiny` shows within a minute that it works."""
     tiny = replace(
         config,
-        world=replace(config.world, max_episode_steps=300),
+        world=replace(config.world, max_episode_steps=min(300, config.world.max_episode_steps)),
         updates=20,
         dreams=16,
         steps=64,
@@ -354,21 +373,8 @@ POLICIES = {
     "car_racing": _policy_sizes(_CAR_POLICY),
     "doom_take_cover": _policy_sizes(PolicyConfig()),
 }
-"""What the policy gradient is told; a game that is not named has Doom's numbers."""
-
-GRADIENTS = {
-    "pendulum": GradientConfig(
-        updates=400,
-        horizon=40,
-        critic_units=64,
-        critic_learning_rate=0.01,
-        discount=0.98,
-        controller="hidden",
-        world=DreamWorld(max_episode_steps=200, starts="anywhere"),
-        check_every=50,
-    )
-}
-"""The gradient through the dream has one size for each task."""
+"""What the policy gradient is told; a game that is not named has Doom's numbers, but its own length
+of an episode."""
 
 STAGES = ("collect", "vision", "memory", "evolve", "evaluate")
 GROUPS = (*STAGES, "policy", "gradient", "iterate", "stages")
@@ -379,16 +385,21 @@ def get_settings(task: str, preset: str, group: str) -> Any:
     """What a task's preset says of one of GROUPS."""
     match group:
         case "policy":
-            sizes = POLICIES.get(task, POLICIES["doom_take_cover"])
+            sizes = POLICIES.get(task) or _policy_sizes(PolicyConfig(_dreams_of(task), patience=0))
             return _chosen(sizes, preset, f"policy-gradient of {task}")
         case "gradient":
-            return GRADIENTS.get(task, GradientConfig())
+            return GRADIENTS.get(task) or GradientConfig(world=_dreams_of(task))
         case "iterate":
             return _chosen(ITERATE_PRESETS.get(task, {}), preset, f"iterate of {task}")
         case "stages":
             return get_preset(task, preset)
         case _:
             return getattr(get_preset(task, preset), group)
+
+
+def _dreams_of(task: str) -> DreamWorld:
+    """Dreams as long as the game's episodes."""
+    return DreamWorld(max_episode_steps=get_task(task).max_episode_steps)
 
 
 def get_preset(task: str, name: str) -> Preset:

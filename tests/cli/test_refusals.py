@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,7 +13,13 @@ from tiny_run import command
 
 from wmlib.cli import main as cli
 from wmlib.envs.pool import GameDied, WorkerError
+from wmlib.errors import UserError
+from wmlib.learning.refusals import check_run
+from wmlib.presets import get_preset
 from wmlib.records.files import read_json, sha256, write_json
+from wmlib.records.run_folder import RunFolder
+from wmlib.records.stage import Stage
+from wmlib.tasks import get_task
 
 TINY = command()
 SCORE = ["evaluate", "--task", "pendulum", "--episodes", "1", "--max-episode-steps", "20"]
@@ -79,6 +86,49 @@ def test_what_a_late_stage_would_refuse_is_refused_before_the_first(capsys, tmp_
     assert (code, len(err.splitlines())) == (2, 1)
     assert told in err
     assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["iterate", "--task", "car_racing", "--start", "pretrained"], "pretrained/dreamed"),
+        (
+            [
+                "iterate",
+                "--task",
+                "car_racing",
+                "--start",
+                "pretrained/dreamed",
+                "--memory.n-h",
+                "9",
+            ],
+            "n_h 256, not 9",
+        ),
+        (["iterate", "--task", "car_racing", "--score-episodes", "5000"], "5,000 episodes"),
+        (["dream-gradient", "--task", "pendulum", "--world", "real"], "in the dream alone"),
+    ],
+)
+def test_rounds_that_cannot_be_are_refused_before_a_game_is_played(capsys, tmp_path, flags, told):
+    code, _, err = call(capsys, *flags, "--run-dir", tmp_path / "a")
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert told in err
+    assert not (tmp_path / "a").exists()
+
+
+def test_run_says_at_once_that_scores_are_not_spread_from_a_gpu(tmp_path):
+    stages = get_preset("pendulum", "tiny")
+    stages = replace(stages, evaluate=replace(stages.evaluate, cluster="auto"))
+    with pytest.raises(UserError, match=r"--evaluate.cluster"):
+        check_run(RunFolder(tmp_path), get_task("pendulum"), stages, 0, torch.device("cuda"))
+
+
+def test_more_episodes_for_a_v_that_is_half_trained_are_refused_at_once(tmp_path):
+    stages, run = get_preset("car_racing", "tiny"), RunFolder(tmp_path)
+    begun = Stage(run.stage("vision", create=True), "vision", stages.vision, 0, {"episodes": 3})
+    with pytest.raises(KeyboardInterrupt), begun:
+        raise KeyboardInterrupt
+    with pytest.raises(UserError, match="episodes 3 →"):
+        check_run(run, get_task("car_racing"), stages, 0, torch.device("cpu"))
 
 
 def test_run_ends_with_its_own_score_and_not_an_older_one(capsys, run):

@@ -95,6 +95,8 @@ def test_patience_cuts_the_simulators_episodes(tmp_path):
         assert not in_vain(list(store.rewards(i))[:-1], 40)
     with pytest.raises(UserError, match="patience 40, not 30"):
         collect(*given, game="batched", max_episode_steps=90, patience=30)
+    with pytest.raises(UserError, match="patience 40, not 0"):
+        collect(*given, game="batched", max_episode_steps=90)
 
 
 def test_short_episodes_count_in_their_order_not_as_they_end():

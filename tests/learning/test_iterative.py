@@ -193,11 +193,11 @@ def test_later_rounds_may_end_to_practise(tmp_path):
     """C then goes on in dreams with a critic of dreams, not with the game's."""
     run, config = RunFolder(tmp_path), also_real()
     iterate(run, TASK, replace(config, iterations=1), 0, CPU)
-    iterate(run, TASK, replace(config, also_real=False), 0, CPU)
+    iterate(run, TASK, replace(config, also_real=False, iterations=3), 0, CPU)
     updates = [
-        row["update"] for row in Metrics(run.round(2).path / "controller/metrics.jsonl").read()
+        Metrics(run.round(k).path / "controller/metrics.jsonl").read()[-1]["update"] for k in (2, 3)
     ]
-    assert updates[-1] == config.policy.updates
+    assert updates == [config.policy.updates, 2 * config.policy.updates]  # as many in each
 
 
 @pytest.mark.slow
@@ -467,10 +467,17 @@ def test_a_later_round_may_see_anew_and_begins_m_and_c_behind_that_v(tmp_path, l
         for k in (1, 2, 3, 4)
     ]
     assert updates == [3, 5, 3, 5]  # M begins anew with V, and then goes on
-    with pytest.raises(UserError, match=r"--see 1 2 3: .*round_02 is finished and has kept V"):
+    (tmp_path / "round_04/round.json").unlink()  # round 4 is under way, and keeps V
+    with pytest.raises(UserError, match=r"--see 1 3 4: .*round_04 has kept V"):
+        iterate(RunFolder(tmp_path), CAR, replace(later, iterations=5, see=(1, 3, 4)), 0, CPU)
+    with pytest.raises(UserError, match=r"--see 1 2 3: .*round_02 has kept V"):
         iterate(RunFolder(tmp_path), CAR, replace(later, iterations=5, see=(1, 2, 3)), 0, CPU)
-    with pytest.raises(UserError, match=r"--see 1: .*round_03 is finished and has trained V anew"):
+    with pytest.raises(UserError, match=r"--see 1: .*round_03 has trained V anew"):
         iterate(RunFolder(tmp_path), CAR, replace(later, iterations=5, see=(1,)), 0, CPU)
+    other = replace(later, iterations=5, vision=replace(sharper, epochs=2))
+    iterate(RunFolder(tmp_path), CAR, other, 0, CPU)  # for V's to come: round 5 keeps the last
+    kept = tmp_path / "round_05/vision/vision.safetensors"
+    assert kept.read_bytes() == weights[1].read_bytes()
 
 
 def begun_with(start, **more):

@@ -151,6 +151,21 @@ def test_the_future_of_a_dream_counts_in_rewards_where_that_is_asked():
     assert seen.over[:, 0].tolist() == [0, 0, 0, 1] * 4  # its horizon
 
 
+def test_where_m_tells_rewards_a_dream_s_future_is_worth_as_much_as_it_is_likely():
+    torch.manual_seed(0)
+    memory = MDNRNN(n_z=4, n_a=3, n_h=8, heads=("end", "reward"))
+    with torch.no_grad():
+        for row in (-1, -2):  # both heads
+            memory.output.weight[row], memory.output.bias[row] = 0, 1.5
+    dreams = DreamEnv(CAR, memory, (torch.zeros(5, 4), torch.zeros(5, 4)), WORLD, num_envs=8)
+    settings = config(discount=0.9, horizon=4, alive_above=1e-9)
+    seen = Dreams(dreams, settings).play(
+        Learner(Controller(CAR, "linear", 4, 12)), update_rng(0, 0)
+    )
+    survives = 1 / (1 + np.exp(1.5) / memory.end_weight)
+    torch.testing.assert_close(seen.discount, torch.full((16, 8), 0.9 * survives).float())
+
+
 @pytest.mark.parametrize("patience", [0, 3])
 def test_a_dream_in_which_no_reward_is_expected_is_lost_at_a_price(patience):
     torch.manual_seed(0)
@@ -262,6 +277,7 @@ def test_numbers_without_sense_are_refused(flags, told, capsys):
     [
         ("car_racing", "--world dream", "--heads end reward"),
         ("doom_take_cover", "--world real --game batched", "has no batched simulator"),
+        ("doom_take_cover", "--dream-patience 5", "this M has no reward head"),
     ],
 )
 def test_a_world_that_a_task_does_not_have_is_refused(tmp_path, capsys, task, flags, told):

@@ -235,8 +235,9 @@ def test_dreams_can_begin_late_in_the_data_and_soon_after_a_reward(memory):
     begun = found.mu[:, 0]
     assert set(begun.int().tolist()) <= {0, *range(21, 26)}
     assert (begun > 0).sum() > 10
-    chosen = found.logvar[:, 0].unique()  # 16 of 38 to learn from; all that are recent, most likely
-    assert len(set(chosen.int().tolist()) & {35, 36, 38, 39}) >= 3
+    late = [episode in {35, 36, 38, 39} for episode in found.logvar[:, 0].int().tolist()]
+    assert 0.3 < np.mean(late) < 0.7  # half of the moments, of 4 among 38 to learn from
+    assert len(found.logvar[:, 0].unique()) > 10
 
 
 def test_a_dream_from_the_midst_of_an_episode_goes_on_as_it_would_have(memory):

@@ -117,7 +117,7 @@ def drift(vision: VAE, memory: MDNRNN, latents: Latents) -> Drift:
 
 
 def ladder(latents: Latents, told: list[dict[str, float]]) -> dict[str, NDArray]:
-    """NLL (nats per dimension) of simple predictors, and M's and its floor by episode.
+    """NLL (nats per dimension) of simple predictors, of M, and its floor, each by episode.
 
     Of the simple ones it is the exact mean over V's cloud. `told` is what
     wmlib.learning.memory.validate says of M on each episode.
@@ -125,12 +125,14 @@ def ladder(latents: Latents, told: list[dict[str, float]]) -> dict[str, NDArray]
     mu, var = latents.mu.astype(np.float64), np.exp(latents.logvar.astype(np.float64))
     last = latents.marks[1]
     now, after = np.flatnonzero(~last), np.flatnonzero(~last) + 1
+    episode = (np.cumsum(last) - last)[now]
 
     def square(guess: NDArray) -> NDArray:
         return (mu[after] - guess) ** 2 + var[after]
 
     def cost(guess: NDArray, s2: NDArray) -> NDArray:
-        return np.array((0.5 * np.log(2 * np.pi * s2) + square(guess) / (2 * s2)).mean())
+        nats = (0.5 * np.log(2 * np.pi * s2) + square(guess) / (2 * s2)).mean(1)
+        return np.bincount(episode, nats) / np.bincount(episode)
 
     zero, fixed, stay = np.zeros(mu.shape[1]), mu.mean(0), mu[now]
     return {

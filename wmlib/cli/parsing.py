@@ -11,7 +11,7 @@ import itertools
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import tyro
 import tyro.extras
@@ -122,6 +122,8 @@ def _in_world(settings: Any, task: Task, args: list[str], prefix: str) -> Any:
     now = getattr(settings, "world", None)
     if word not in _WORLDS or now is None or now.kind == word:
         return settings
+    if _WORLDS[word] not in get_args(get_type_hints(type(settings))["world"]):
+        raise UserError(f"{flag} {word}: C learns in the {now.kind} alone here")
     world = _WORLDS[word](max_episode_steps=now.max_episode_steps)
     return dataclasses.replace(settings, world=world)
 

@@ -47,7 +47,7 @@ class EpisodeBatches:
         self.recent = episodes[-recent:] if recent else episodes[:0]
 
     def make(self, update: int) -> Batch:
-        """The batch of an update; each pass over the data takes every episode once."""
+        """The batch of an update; a pass takes an episode once, or leaves it out."""
         per_epoch = len(self.episodes) // self.batch_size
         epoch, place = divmod(update, per_epoch)
         order = update_rng(self.seed, epoch, ORDER).permutation(self.episodes)

@@ -76,8 +76,8 @@ class Latents:
     def split(self) -> tuple[np.ndarray, np.ndarray]:
         """Episodes to train on and to validate on: every 19th is held out, at least one.
 
-        The rule uses no seed, so an episode stays on its side when episodes are added. 19 is prime:
-        policies that take turns (wmlib.data.policies.Mixture) are all in it.
+        The rule uses no seed, so from 19 episodes on each stays on its side when others are added.
+        19 is prime: policies that take turns (wmlib.data.policies.Mixture) are all in it.
         """
         if len(self) < 2:
             raise UserError("train-memory needs at least 2 episodes: collect more")

@@ -59,7 +59,7 @@ def _draw(space: Box, rng: np.random.Generator) -> Actions:
 
 
 def uniform(space: Box, rng: np.random.Generator) -> Callable[[], Actions]:
-    """A new uniform action at each step. The car hardly moves: gas rises slowly, drops at once."""
+    """A new uniform action at each step. The car hardly moves: its brake is the stronger pedal."""
     return lambda: _draw(space, rng)
 
 

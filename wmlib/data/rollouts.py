@@ -173,9 +173,8 @@ def collect(
         "max_episode_steps": max_episode_steps,
         "min_episode_steps": min_episode_steps,
         "picture": PICTURE_ID,
+        "patience": patience,
     }
-    if patience:
-        facts["patience"] = patience
     store = RolloutStore(path, facts)
     queue = _Queue(store, episodes, seed)
     if queue.missing == 0:

@@ -2,11 +2,11 @@
 
 A store is a folder in Zarr v3 format, one group per episode, and an index beside it:
 
-    zarr.json                     what was played: game, policy, first seed, picture, versions
+    zarr.json                     what was played: game, first seed, picture, versions
     episodes/000007/frames        uint8 (T, 64, 64, 3): x_0 … x_{T-1}
     episodes/000007/actions       float32 (T, A): a_t was chosen after x_t and led to x_{t+1}
     episodes/000007/rewards       float32 (T,): r_t came with a_t
-    index.jsonl                   one line per episode: seed, length, how it ended, checksums
+    index.jsonl                   one line per episode: player, seed, length, end, checksums
 
 The frame after the last action is not stored: ViZDoom has none. An episode counts once its line is
 in the index, which is written last, so a crash at any moment loses only the episodes in flight.
@@ -246,10 +246,11 @@ class RolloutStore:
             raise UserError(f"cannot write to {self.path}: {error.strerror}") from error
 
     def _check_facts(self, facts: dict[str, Any]) -> None:
+        known = {"patience": 0} | self.facts  # where it is not told, no episode was left
         for key, value in facts.items():
-            if self.facts.get(key) != value:
+            if known.get(key) != value:
                 raise UserError(
-                    f"{self.path} holds rollouts with {key} {self.facts.get(key)}, not {value}: "
+                    f"{self.path} holds rollouts with {key} {known.get(key)}, not {value}: "
                     "choose another folder"
                 )
 

@@ -60,11 +60,14 @@ def check_learning(
         if config.scaled and config.controller != "linear":
             told = f"not with --controller {config.controller}"
             raise UserError(f"--scaled is for a linear C: {told}")
-    elif not isinstance(config.world, RealWorld) and not {"reward", "end"} & set(heads):
-        raise UserError(
-            "this way to learn in dreams needs an M with an end head or a reward head: "
-            f"{task.name}'s has neither; use evolve"
-        )
+    elif not isinstance(config.world, RealWorld):
+        if not {"reward", "end"} & set(heads):
+            raise UserError(
+                "this way to learn in dreams needs an M with an end head or a reward head: "
+                f"{task.name}'s has neither; use evolve"
+            )
+        if getattr(config, "dream_patience", 0) and "reward" not in heads:
+            raise UserError("--dream-patience waits for rewards, and this M has no reward head")
 
 
 def _teachers(

@@ -41,9 +41,10 @@ from wmlib.learning.refusals import check_first_agent, check_iteration, given_vi
 from wmlib.learning.stages import evaluate_run
 from wmlib.learning.vision import vision_run
 from wmlib.model.memory import MDNRNN, WEIGHTS
-from wmlib.model.vision import VAE, StateVision, Vision
+from wmlib.model.vision import VAE, StateVision, Vision, load_vision
+from wmlib.model.vision import WEIGHTS as VISION
 from wmlib.records.files import read_json, write_json
-from wmlib.records.keeper import hand_on
+from wmlib.records.keeper import hand_on, updates_of
 from wmlib.records.progress import tell
 from wmlib.records.run_folder import RunFolder, is_finished
 from wmlib.records.stage import CLAIM, Stage
@@ -205,6 +206,8 @@ class _Round:
         given = given_vision(self.task, self.config) if self.born == 1 else None
         if self.number > self.born:
             _keep_seeing(self.last, self.here)
+            if self.task.pictures:
+                given = load_vision(self.here.path / "vision" / VISION, self.task)
         vision_run(self.here, self.task, self.config.vision, self.seed, self.device, given)
 
     def _remember(self) -> None:
@@ -239,7 +242,7 @@ class _Round:
                 done, rate, noise = settings.updates, settings.learning_rate, settings.noise
                 settings = replace(
                     settings,
-                    updates=(self.number - self.born + 1) * done,
+                    updates=updates_of(self.last.path / output) + done,
                     learning_rate=rate * settings.learning_rate_decay**done,
                     learning_rate_decay=1.0,
                     noise=noise * settings.noise_decay**done,

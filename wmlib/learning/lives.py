@@ -145,13 +145,16 @@ class Dreams(Lives):
     def _live(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What the step was worth. At its horizon a dream is left, not lost: M could dream on."""
         out, memory = self.env.imagine(actions), self.env.memory
-        self.alive = self.alive * torch.exp(log_survival(memory, out))
+        survives = torch.exp(log_survival(memory, out))
+        self.alive = self.alive * survives
         cap = self.config.horizon or self.env.world.max_episode_steps
         over = (self.alive < self.config.alive_above) | (self.env.mind.steps >= cap)
         reward = worth(memory, out)
         lost = self._in_vain(reward)
         came = (reward / self.config.reward_size).clamp(0, 1)
         discount = self.config.discount * self.config.reward_discount**came
+        if self.told_as[0] == "reward":  # the risk is no part of it: what follows is worth less
+            discount = discount * survives
         return self.scale * (reward - self.config.lost_costs * lost), over | lost, lost, discount
 
 

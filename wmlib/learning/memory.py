@@ -64,7 +64,9 @@ def train_memory(
                 torch.manual_seed(seed)
                 memory = MDNRNN.of(*sizes, config).to(device)
             if begin is not None:
-                _take_over(memory, load_memory(begin, task))
+                known = load_memory(begin, task)
+                check_same(known, memory)
+                memory.load_state_dict(known.state_dict())
             stage.result |= _fit(memory, latents, folder, config, seed, device)
             held_out = validate(memory, latents, latents.split()[1], device)
             counts = {"episodes": len(latents), "held_out_episodes": len(latents.split()[1])}
@@ -79,13 +81,12 @@ def train_memory(
     return load_memory(folder / WEIGHTS, task).to(device)
 
 
-def _take_over(memory: MDNRNN, known: MDNRNN) -> None:
-    """Give `memory` the weights of a `known` M, or say where the two differ."""
+def check_same(known: MDNRNN, memory: MDNRNN) -> None:
+    """UserError where `memory` cannot take the weights of a `known` M."""
     other = {k: (v, memory.shape[k]) for k, v in known.shape.items() if v != memory.shape[k]}
     if other:
         told = "; ".join(f"{name} {theirs}, not {ours}" for name, (theirs, ours) in other.items())
         raise UserError(f"the M to begin with has {told}: give these settings its values")
-    memory.load_state_dict(known.state_dict())
 
 
 def _limited(latents: Latents, limit: float) -> Latents:
@@ -146,19 +147,14 @@ def moments(
 ) -> Moments:
     """`count` moments of the training episodes, a quarter of them first frames.
 
-    With `recent`, about half of their episodes are from so many last ones; with `within`, a moment
-    is at most so many steps after a reward. At each, (h, c) is what `memory` remembers when it has
+    With `recent`, half of them are of so many last episodes; with `within`, a moment is at most so
+    many steps after a reward. At each, (h, c) is what `memory` remembers when it has
     lived through the episode so far (z sampled, as in the game).
     """
     rng = update_rng(seed, 0, STARTS)
     train, _ = latents.split()
-    share = None
-    if 0 < recent < len(train):
-        share = np.full(len(train), 0.5 / (len(train) - recent))
-        share[-recent:] = 0.5 / recent
-    chosen = rng.choice(train, min(len(train), count // 4), replace=False, p=share)
+    chosen, row = _drawn(rng, train, recent, count)
     lengths = latents.lengths[chosen]
-    row = rng.integers(len(chosen), size=count)
     step = rng.integers(0, lengths[row])
     if within:
         step = _lately_paid(latents, chosen[row], step, within)
@@ -176,6 +172,22 @@ def moments(
     at = latents.first[chosen[row]] + step
     mu, logvar = (torch.from_numpy(x[at].astype(np.float32)) for x in (latents.mu, latents.logvar))
     return Moments(mu, logvar, h.cpu(), c.cpu(), torch.from_numpy((step == 0).astype(np.float32)))
+
+
+def _drawn(
+    rng: np.random.Generator, train: np.ndarray, recent: int, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """At most count / 4 different episodes (E,), and for each of `count` moments one of them."""
+    most = min(len(train), count // 4)
+    if not 0 < recent < len(train):
+        return rng.choice(train, most, replace=False), rng.integers(most, size=count)
+    new, old = train[-recent:], train[:-recent]
+    n_new = min(recent, most // 2)
+    n_old = min(len(old), most - n_new)
+    chosen = [rng.choice(new, n_new, replace=False), rng.choice(old, n_old, replace=False)]
+    late = rng.random(count) < 0.5
+    of_new, of_old = rng.integers(n_new, size=count), n_new + rng.integers(n_old, size=count)
+    return np.concatenate(chosen), np.where(late, of_new, of_old)
 
 
 def _lately_paid(

@@ -6,12 +6,16 @@ from wmlib import seeds
 from wmlib.agent import Agent, load_agent
 from wmlib.configs import DreamWorld, IterateConfig, Preset, RealWorld
 from wmlib.data.exploring import make_player
+from wmlib.device import check_spread
 from wmlib.errors import UserError
 from wmlib.learning.control import check_learning, check_start
 from wmlib.learning.evolution import least_generations
+from wmlib.learning.memory import check_same
+from wmlib.model.imagine import check_dream
+from wmlib.model.memory import MDNRNN
 from wmlib.model.vision import WEIGHTS, Vision
 from wmlib.records.files import read_json, sha256
-from wmlib.records.run_folder import RunFolder
+from wmlib.records.run_folder import RunFolder, is_finished
 from wmlib.records.stage import CLAIM, Stage
 from wmlib.tasks import Task
 from wmlib.worlds.real import game_id
@@ -22,6 +26,8 @@ from wmlib.worlds.real import game_id
 def check_run(run: RunFolder, task: Task, stages: Preset, seed: int, device: torch.device) -> None:
     """UserError for what a stage would refuse, or where one was begun with other settings, or from
     fewer episodes."""
+    if stages.evaluate.cluster:
+        check_spread("--evaluate.cluster", device)
     if stages.collect.episodes < 2:
         raise UserError("--collect.episodes 1: M needs at least 2, one is held out")
     check_learning(task, stages.evolve, stages.memory.heads, device)
@@ -34,7 +40,7 @@ def check_run(run: RunFolder, task: Task, stages: Preset, seed: int, device: tor
     ):
         folder = run.stage(name)
         inputs = read_json(folder / CLAIM).get("inputs") if (folder / CLAIM).is_file() else None
-        if inputs and name == "memory":
+        if inputs and (name == "memory" or (name == "vision" and not is_finished(folder))):
             inputs["episodes"] = stages.collect.episodes
         least = least_generations(folder) if name == "controller" else None
         Stage(folder, name, config, seed, inputs, least=least).check()
@@ -48,6 +54,7 @@ def check_iteration(
 ) -> None:
     """UserError for settings that have no meaning in a round, and for a folder of `run`."""
     seeds.first_of_run(seed)
+    seeds.for_choosing(config.score_episodes)
     given_vision(task, config)
     game_id(task, config.game)
     if config.first and not config.start:
@@ -93,8 +100,12 @@ def _check_learners(task: Task, config: IterateConfig, device: torch.device) -> 
 
 
 def check_first_agent(agent: Agent, config: IterateConfig) -> None:
-    """UserError where the C of --start is of another kind than the one that is to go on from it."""
+    """UserError where the M or C of --start cannot go on as the settings say."""
     assert agent.controller is not None
+    if config.start and config.memory_goes_on:
+        check_dream(agent.task, agent.memory.heads)
+        wanted = MDNRNN.of(agent.vision.n_z, agent.task.n_actions, config.memory)
+        check_same(agent.memory, wanted)
     kind = getattr(config, config.learner).controller
     if config.start and config.go_on and agent.controller.kind != kind:
         raise UserError(
@@ -105,16 +116,16 @@ def check_first_agent(agent: Agent, config: IterateConfig) -> None:
 
 
 def _check_seen(run: RunFolder, config: IterateConfig) -> None:
-    """UserError where a finished round, after the first, did not see as --see says now."""
+    """UserError where a round, after the first, has not seen as --see says now."""
     for number in range(2, config.iterations + 1):
-        here, last = (run.round(n) for n in (number, number - 1))
-        if not (here.path / "round.json").exists():
+        seen = [run.round(n).stage("vision") / WEIGHTS for n in (number, number - 1)]
+        if not all(path.exists() for path in seen):
             return
-        now, before = (sha256(each.stage("vision") / WEIGHTS) for each in (here, last))
+        now, before = map(sha256, seen)
         if (now != before) != (number in config.see):
             did = "kept V" if now == before else "trained V anew"
             raise UserError(
-                f"--see {' '.join(map(str, config.see))}: {here.path} is finished and has {did}; "
+                f"--see {' '.join(map(str, config.see))}: {run.round(number).path} has {did}; "
                 "name the rounds in which V is new as they were, or give another --run-dir"
             )
 

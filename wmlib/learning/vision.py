@@ -44,7 +44,7 @@ def vision_run(
     if given is None and task.pictures:
         vision: Vision = train_vision(run, config, seed, device, task)
     else:
-        vision = given or StateVision(task.state_scale)
+        vision = (given or StateVision(task.state_scale)).to(device)
         save_vision(run.stage("vision", create=True) / WEIGHTS, vision, task)
     encode_run(run, vision, store, device)
     return vision

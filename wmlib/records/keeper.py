@@ -49,6 +49,12 @@ def hand_on(before: Path, here: Path) -> None:
     save_checkpoint(here / CHECKPOINT, tensors, fresh)
 
 
+def updates_of(folder: Path) -> int:
+    """How many updates the training in `folder` has kept."""
+    done: int = load_checkpoint(folder / CHECKPOINT)[1]["update"]
+    return done
+
+
 def update_generator(seed: int, update: int) -> torch.Generator:
     """`update_rng` as a torch generator (on the CPU)."""
     return torch.Generator().manual_seed(int(update_rng(seed, update).integers(2**62)))
