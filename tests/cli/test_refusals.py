@@ -125,8 +125,8 @@ def test_run_says_at_once_that_scores_are_not_spread_from_a_gpu(tmp_path):
 def test_more_episodes_for_a_v_that_is_half_trained_are_refused_at_once(tmp_path):
     stages, run = get_preset("car_racing", "tiny"), RunFolder(tmp_path)
     begun = Stage(run.stage("vision", create=True), "vision", stages.vision, 0, {"episodes": 3})
+    (run.stage("vision") / "checkpoint.safetensors").write_bytes(b"half of it")
     with pytest.raises(KeyboardInterrupt), begun:
-        (run.stage("vision") / "checkpoint.safetensors").write_bytes(b"half of it")
         raise KeyboardInterrupt
     with pytest.raises(UserError, match="episodes 3 →"):
         check_run(run, get_task("car_racing"), stages, 0, torch.device("cpu"))

@@ -35,7 +35,7 @@ IN_TIME = 10
 """steps before a death in which the end head may announce it"""
 VISIBLE = 6
 """Screen columns of 160 from which on a fireball counts: 2.4 of the 64 that V sees. Half of all
-labelled balls are far away and at most 4 columns wide; no picture of V's size shows those."""
+labelled balls are far away and at most 4 columns wide, 1.6 of V's pixels."""
 
 
 def visible(boxes: NDArray) -> NDArray[np.int64]:

@@ -3,7 +3,11 @@
 import numpy as np
 
 from wmlib.book.report import PUBLISHED, load_run
+from wmlib.data.policies import original
+from wmlib.model.actions import action_space
 from wmlib.records.files import read_json
+from wmlib.tasks import get_task
+from wmlib.worlds.real import make_games
 
 CAR, DOOM = (
     read_json(PUBLISHED / "data_policies" / f"{task}.json")["policies"]
@@ -66,3 +70,50 @@ def test_in_doom_held_actions_reach_more_of_the_wall_than_fresh_ones():
     assert middle["uniform"] > 0.85
     assert middle["held"] < middle["uniform"] - 0.2
     assert middle["brownian"] < middle["held"]
+
+
+def drive(act, tracks, steps):
+    """Mean speed, and the mean share of the tiles that are touched, of `act(rng)` on `tracks`."""
+    games = make_games(get_task("car_racing"), tracks, steps, "batched")
+    games.reset(seed=list(range(100_000, 100_000 + tracks)))
+    rngs = [np.random.default_rng(i) for i in range(tracks)]
+    players, speed = [act(rng) for rng in rngs], []
+    for _ in range(steps):
+        actions = np.array([player() for player in players], np.float32)
+        *_, info = games.step(actions)
+        speed.append(np.asarray(info["speed"]).mean())
+    games.close()
+    return float(np.mean(speed)), np.asarray(info["tiles"])
+
+
+def uniform(brakes):
+    return lambda rng: lambda: rng.uniform((-1, 0, 0), (1, 1, 1)) * (1, 1, brakes)
+
+
+def test_it_is_the_brake_that_holds_the_uniform_player():
+    held, free = (drive(uniform(brakes), 8, 200)[0] for brakes in (1, 0))
+    assert free > 5 * held
+
+
+def slow(drift):
+    """The sixth player of the exercise: little gas, and a wheel that drifts by so much a step."""
+
+    def begin(rng):
+        wheel = np.zeros(1)
+
+        def act():
+            wheel[:] = np.clip(wheel + rng.normal(0, drift), -1, 1)
+            return wheel[0], 0.1, 0.0
+
+        return act
+
+    return begin
+
+
+def test_a_drifting_wheel_sees_fewer_tiles_than_the_original_and_a_straight_one_more():
+    space = action_space(get_task("car_racing"))
+    players = (slow(0.05), lambda rng: original(space, rng), slow(0))
+    drifts, theirs, straight = (drive(act, 30, 1000)[1] for act in players)
+    assert drifts.mean() < theirs.mean() < straight.mean()
+    difference = straight - drifts
+    assert difference.mean() > 2 * difference.std(ddof=1) / 30**0.5
