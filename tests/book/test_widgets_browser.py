@@ -147,6 +147,34 @@ def test_touch_takes_over(open_page):
     tab.mouse.up()
 
 
+def test_a_finger_that_drives_does_not_scroll_the_page(open_page):
+    """Real touches: held below the middle (the brake), then slid up to the gas."""
+    tab = open_page("car", width=390, has_touch=True, is_mobile=True)
+    wait_for_step(tab, 5)
+    tab.evaluate("document.body.style.paddingBottom = '2000px'")
+    box = tab.locator(".wm-stage").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + 0.8 * box["height"]
+    fingers = tab.context.new_cdp_session(tab)
+
+    def touch(kind, *points):
+        places = [{"x": x, "y": y} for x, y in points]
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
+
+    touch("touchStart", (x, y))
+    tab.wait_for_timeout(400)
+    for k in range(1, 9):
+        touch("touchMove", (x, y - 16 * k))
+        tab.wait_for_timeout(30)
+    assert tab.evaluate("scrollY") == 0
+    assert tab.locator(".wm-actor").inner_text() == "You drive"
+    touch("touchEnd")
+    touch("touchStart", (x, y))  # a finger that moves at once scrolls, as everywhere
+    for k in range(1, 9):
+        touch("touchMove", (x, y - 16 * k))
+    touch("touchEnd")
+    tab.wait_for_function("scrollY > 50")
+
+
 def path_of(tab, hold: str | None) -> list[str]:
     """Pictures of the car's dream at two steps, with or without a key held."""
     tab.get_by_role("button", name="Another road").click()
@@ -233,7 +261,7 @@ def test_a_slider_moves_a_latent_and_the_picture(open_page):
 def test_mixture_follows_moment_dimension_and_tau(open_page):
     tab = open_page("mixture")
     note = tab.locator(".wm-note").first
-    tab.wait_for_function("document.querySelector('.wm-note')?.innerText.startsWith('Weights')")
+    tab.wait_for_function("document.querySelector('.wm-note')?.innerText.startsWith('At τ = 1')")
     said = note.inner_text()
     plot = "document.querySelectorAll('.wm-surface')[0].toDataURL()"
     drawn = tab.evaluate(plot)

@@ -264,3 +264,27 @@ def test_contact_of_many_pitches_is_the_chapters(capsys):
         for share, wanted in zip(mine["shares"], theirs.values(), strict=True):
             assert abs(share - wanted) < 0.05
         assert mine["errors"][0] > mine["errors"][3] or spin < 0
+
+
+# --- controls -------------------------------------------------------------------------------------
+
+
+def test_numbers_have_a_real_minus_and_no_minus_before_zero():
+    told = javascript(
+        {"controls.js": "shown", "chart.js": "readable"},
+        "return [[-0.04, 1], [-0.04, 2], [2, 0], [-1.5, 1]].map(([x, d]) => shown(x, d))"
+        ".concat([1.7e-13, -0.042, 12400, 2e21].map(readable));",
+    )
+    assert told[:4] == ["0.0", "−0.04", "2", "−1.5"]
+    assert told[4:7] == ["1.7·10⁻¹³", "−0.042", "12,400"]
+
+
+def test_what_is_held_pushes_until_the_last_is_let_go():
+    """Hold left, press right as well, let go of left: right still pushes."""
+    pushed = javascript(
+        {"pushing.js": "makePush"},
+        "const told = [], push = makePush((way) => told.push(way));"
+        "push.hold('ArrowLeft', -1); push.hold('ArrowRight', 1); push.letGo('ArrowLeft');"
+        "push.letGo('a'); push.clear(); push.clear(); return told;",
+    )
+    assert pushed == [-1, 0, 1, 0]

@@ -2,6 +2,7 @@
 
 import math
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from wmlib.agent import load_agent, pretrained_folder
 from wmlib.book.report import PUBLISHED
 from wmlib.book.widgets.pendulum_lab import PendulumLab, packed_round
 from wmlib.errors import UserError
+from wmlib.model.memory import MDNRNN
 from wmlib.records.files import read_json, write_json
 
 pytestmark = needs_node
@@ -184,3 +186,17 @@ def test_lab_offers_the_rounds_of_a_readers_own_run(tmp_path):
     assert [offered["name"] for offered in lab.rounds] == ["round 2", "round 10"]
     assert lab.rounds[1]["weights"] == PendulumLab().rounds[-1]["weights"]
     assert (lab.round, lab.who) == (1, "round")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"heads": ("end", "reward")}, "--memory.heads reward"),
+        ({"n_mixtures": 5}, "--memory.n-mixtures 1"),
+    ],
+)
+def test_lab_refuses_an_m_that_the_page_cannot_read(change, told):
+    agent = load_agent(pretrained_folder("pendulum"), "pendulum")
+    shape = agent.memory.shape | change
+    with pytest.raises(UserError, match=told):
+        packed_round("round 1", replace(agent, memory=MDNRNN(**shape)))

@@ -55,7 +55,15 @@ class PendulumLab(LiveWidget):
 
 def packed_round(name: str, agent: Agent) -> dict[str, Any]:
     """M, C and the starts of a round's dreams, as `js/pendulum_round.js` reads them."""
-    memory = agent.memory
+    memory, c = agent.memory, agent.controller
+    assert c is not None
+    if (memory.n_mixtures, memory.heads, memory.restart_input) != (1, ("reward",), False):
+        raise UserError(
+            f"{name}: the widget knows an M with one Gaussian and a reward head alone: train with "
+            "--memory.n-mixtures 1 --memory.heads reward --memory.no-restart-input"
+        )
+    if c.kind != "hidden":
+        raise UserError(f"{name}: the widget knows a hidden C alone, and this one is {c.kind}")
     parts = [
         *memory.lstm.all_weights[0][:3],  # the fourth, a second bias, is zero
         memory.output.weight,

@@ -24,9 +24,11 @@ FRAME = 60  # of the samples, shown as the still
 def unrelated(vision: VAE) -> float:
     """How much what V keeps differs between two unrelated moments: median of the mean absolute
     difference of two pictures, of 255."""
-    mu = samples.load(TASK).latents.mu
-    chosen = np.random.default_rng(0).integers(0, len(mu), 2 * PAIRS)
-    pictures = decode_pictures(vision, torch.from_numpy(mu[chosen].astype(np.float32)))
+    frames = samples.load(TASK).frames
+    chosen = np.random.default_rng(0).integers(0, len(frames), 2 * PAIRS)
+    with torch.inference_mode():
+        mu, _ = vision.encode(torch.from_numpy(frames[chosen]))
+    pictures = decode_pictures(vision, mu)
     apart = np.abs(pictures[:PAIRS].astype(int) - pictures[PAIRS:])
     return float(np.median(apart.mean((1, 2, 3))))
 

@@ -41,7 +41,9 @@ export async function loadAgent(model, progress) {
     newDream: () => makeDream(memory, file),
     names: known.map(([name, label]) => [name, label]),
     controller(name) {
-      const [key, , kind] = known.find((entry) => entry[0] === name) ?? known[0];
+      const found = known.find((entry) => entry[0] === name);
+      if (!found) throw new Error(`no C '${name}': there are ${known.map((entry) => entry[0]).join(", ")}`);
+      const [key, , kind] = found;
       return makeController(memory.facts, kind, controllers.arrays[key].values);
     },
   };

@@ -7,6 +7,7 @@ import { Chance } from "./chance.js";
 import {
   BATTERS, FLIGHT_TIME, PITCH, contacts, heightAt, lookAt, lookTimes, practise, swings, throwPitches,
 } from "./pitches.js";
+import { tell } from "./traits.js";
 
 const NEW_PITCHES = 1000, WATCHED = 1000;
 const SLOWER = 8; // the flight is shown so many times slower
@@ -36,12 +37,12 @@ class BatterView {
 
   makeParts() {
     const { model } = this;
-    const change = (/** @type {string} */ name, /** @type {number} */ value) => this.tell({ [name]: value });
+    const change = (/** @type {string} */ name, /** @type {number} */ value) => tell(this.model, { [name]: value });
     this.age = makeSlider({ label: "age of the picture", min: 0, max: 0.2, step: 0.01,
       value: model.get("age"), show: (v) => `${v.toFixed(2)} s`, onInput: (v) => change("age", v) });
     this.spin = makeSlider({ label: "spin of the pitches", min: -6, max: 6, step: 0.5,
-      value: model.get("spin"), show: signed, onInput: (v) => change("spin", v),
-      hint: "metres per second squared; above 0: back spin holds the ball up" });
+      value: model.get("spin"), show: (v) => `${signed(v)} m/s²`, onInput: (v) => change("spin", v),
+      hint: "above 0: back spin holds the ball up" });
     this.pitch = makeButton("Throw", () => this.throwSlowly(), `One pitch, ${SLOWER} times slower`);
     this.train = makeButton("Practise this spin", () => change("practised", model.get("spin")),
       "The learned model watches a thousand pitches with this spin");
@@ -52,12 +53,6 @@ class BatterView {
     this.note = make("p", { class: "wm-note wm-numbers", role: "status" });
   }
 
-  /** Set traits, for a notebook that listens. */
-  tell(/** @type {Object<string, any>} */ news) {
-    for (const [name, value] of Object.entries(news)) this.model.set(name, value);
-    this.model.save_changes();
-  }
-
   /** Everything anew, for this age and this spin; the same pitches for the same settings. */
   update() {
     const age = this.model.get("age"), spin = this.model.get("spin"), practised = this.model.get("practised");
@@ -65,7 +60,7 @@ class BatterView {
     this.learned = practise(WATCHED, practised, age, new Chance(1));
     const balls = throwPitches(NEW_PITCHES, spin, new Chance(2));
     const { shares, errors } = contacts(balls, age, this.learned, new Chance(3));
-    this.tell({ contact: shares });
+    tell(this.model, { contact: shares });
     this.throwOne();
     this.age.set(age);
     this.spin.set(spin);

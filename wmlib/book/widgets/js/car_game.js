@@ -28,7 +28,7 @@ const ARRAYS = {
  * What one step gave. `end` is one of ENDS, empty while the episode goes on.
  * @typedef {{reward: number, end: string}} Step
  *
- * @typedef {{speed: number, tiles: number, score: number, steps: number}} Telemetry
+ * @typedef {{tiles: number, score: number, steps: number}} Telemetry
  */
 
 /** Functions that compiled code asks for. Only these are ever called: the others report errors. */
@@ -104,11 +104,10 @@ export class CarGame {
     return this.picture;
   }
 
-  /** @returns {Telemetry} speed in units per second, the share of the track visited, the return */
+  /** @returns {Telemetry} the share of the track visited, the return */
   telemetry() {
-    const { hull_vel, visited_count, n_tiles, steps } = this.memory;
+    const { visited_count, n_tiles, steps } = this.memory;
     return {
-      speed: Math.hypot(hull_vel[0], hull_vel[1]),
       tiles: visited_count[0] / n_tiles[0],
       score: this.score,
       steps: steps[0],
@@ -122,6 +121,8 @@ export class CarGame {
  * @returns {Promise<(options?: {exact?: boolean}) => CarGame>}
  */
 export async function compileCarGame(compiled) {
+  if (typeof WebAssembly === "undefined")
+    throw new Error("The real game needs WebAssembly, which is turned off in this browser.");
   const bytes = Uint8Array.from(atob(compiled.wasm), (letter) => letter.charCodeAt(0));
   const module = await WebAssembly.compile(bytes);
   return ({ exact = false } = {}) =>

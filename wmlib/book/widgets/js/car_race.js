@@ -3,7 +3,7 @@ import { attempt } from "./agent.js";
 import { makeSurface } from "./canvas.js";
 import { drawRoad } from "./car_picture.js";
 import { makeClock } from "./clock.js";
-import { make, makeButton } from "./controls.js";
+import { make, makeButton, makeSeed, shown } from "./controls.js";
 import { loadDriver } from "./driver.js";
 import { makePedals } from "./gauges.js";
 import { drawGhost, drawMap } from "./ghost.js";
@@ -28,7 +28,7 @@ function makeBoard() {
   const body = rows.map((name, i) => make("tr", {}, make("th", { scope: "row" }, name), ...cells[i]));
   const show = (/** @type {import("./car_game.js").CarGame[]} */ games) => games.forEach((game, i) => {
     const { score, tiles, steps } = game.telemetry();
-    const texts = [score.toFixed(0).replace("-", "−"), `${Math.round(100 * tiles)} %`, `${(steps / RACE_RATE).toFixed(1)} s`];
+    const texts = [shown(score, 0), `${Math.round(100 * tiles)} %`, `${(steps / RACE_RATE).toFixed(1)} s`];
     texts.forEach((text, k) => { cells[i][k].textContent = text; });
   });
   return { el: make("table", { class: "wm-board" }, make("thead", {}, head), make("tbody", {}, ...body)), show };
@@ -124,17 +124,16 @@ function renderCarRace({ model, el }) {
   };
   const clock = makeClock({ el: stage.el, rate: () => RACE_RATE, step: () => race?.step(), draw, playing: false });
   const restart = () => {
-    number.value = String(model.get("seed"));
+    seed.show();
     race?.restart();
     drawn = "";
     draw();
   };
-  const number = make("input", { type: "number", min: 0, max: 2 ** 31 - 1, step: 1, value: model.get("seed"),
-    onchange: () => number.checkValidity() && number.value && tell(model, { seed: Number(number.value) }) });
+  const seed = makeSeed(model);
   const ready = () => stage.el.focus({ preventScroll: true }); // the arrow keys are the reader's again
   const buttons = make("div", { class: "wm-row" }, makeButton("Again", () => { restart(); ready(); }),
     makeButton("Another road", () => { tell(model, { seed: model.get("seed") + 1 }); ready(); }),
-    make("label", { class: "wm-choice" }, make("span", {}, "Road (seed)"), number));
+    seed.el);
   const stopListening = listen(model, { seed: restart });
   const start = async () => {
     const driver = await attempt(stage.say, () => loadDriver(model, stage.say));

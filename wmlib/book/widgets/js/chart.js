@@ -72,8 +72,10 @@ export function drawDot(g, x, y, radius, { fill, stroke }) {
   if (stroke) { g.strokeStyle = stroke; g.stroke(); }
 }
 
-/** Numbers as one reads them: 12,400 and 3.1 and 0.042. */
+/** Numbers as one reads them: 12,400 and 3.1 and 0.042 and 1.7·10⁻¹³. */
 export function readable(/** @type {number} */ value) {
   if (Math.abs(value) >= 100) return Math.round(value).toLocaleString("en-US");
-  return Number(value.toPrecision(2)).toString().replace("-", "−");
+  const [digits, power = ""] = Number(value.toPrecision(2)).toString().split("e");
+  const raised = [...power].map((c) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(c)] ?? "").join("");
+  return digits.replace("-", "−") + (power && `·10${raised}`);
 }

@@ -138,7 +138,7 @@ function renderCheatingMeter({ model, el }) {
 }
 
 const NOTE = "Orange frames are dreams: in each, C learned in dreams of that temperature. Fireballs are "
-  + "counted by the book's probe. Blue: tics that this C survived in the real game.";
+  + "counted by the book's probe. Blue: tics that this C survived in the real game (mean ± standard error).";
 
 const cheatingMeter = { render: renderCheatingMeter };
 export default cheatingMeter;

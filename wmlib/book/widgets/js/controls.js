@@ -47,6 +47,33 @@ export function makeSlider({ label, min, max, step, value, show = String, onInpu
 }
 
 /**
+ * A number with so many digits behind the point, a real minus, and no minus before a zero.
+ * @param {number} value
+ * @param {number} digits
+ */
+export function shown(value, digits) {
+  const text = value.toFixed(digits);
+  return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "−");
+}
+
+/**
+ * A field for the seed of a road; what is no seed is said, and the one in use stands there again.
+ * @param {any} model its trait `seed`
+ * @returns {{el: HTMLElement, show: () => void}}
+ */
+export function makeSeed(model) {
+  const input = make("input", { type: "number", min: 0, max: 2 ** 31 - 1, step: 1, onchange: () => {
+    if (input.value && input.reportValidity()) {
+      model.set("seed", Number(input.value));
+      model.save_changes();
+    } else show();
+  } });
+  const show = () => { input.value = String(model.get("seed")); };
+  show();
+  return { el: make("label", { class: "wm-choice" }, make("span", {}, "Road (seed)"), input), show };
+}
+
+/**
  * The place in a rising list that is nearest to a value, by its ratio.
  * @param {number[]} list
  * @param {number} value

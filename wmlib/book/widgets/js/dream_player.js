@@ -41,16 +41,20 @@ function makePanel(model, car) {
   const pause = makeButton("Pause", () => tell(model, { playing: !model.get("playing") }));
   const again = makeButton(words.again, () => tell(model, { seed: model.get("seed") + 1 }));
   const choices = make("div", { class: "wm-row" });
-  const gauge = car ? makePedals() : makeRisk();
+  const risk = car ? null : makeRisk(), gauge = risk ?? makePedals();
+  /** @type {ReturnType<typeof makeChoice> | undefined} */
+  let choice;
   const el = make("div", { class: "wm-panel" }, numbers, gauge.el,
     make("div", { class: "wm-row" }, tau.el), choices,
     make("div", { class: "wm-row" }, pause, again));
   const offerControllers = (/** @type {[string, string][]} */ names) => {
     if (names.length < 2) return;
-    choices.replaceChildren(makeChoice({ label: "C", options: names, value: model.get("controller"),
-      onChange: (name) => tell(model, { controller: name }) }).el);
+    choice = makeChoice({ label: "C", options: names, value: model.get("controller"),
+      onChange: (name) => tell(model, { controller: name }) });
+    choices.replaceChildren(choice.el);
   };
-  return { el, tau, numbers, pause, gauge, offerControllers };
+  const choose = () => choice?.set(model.get("controller"));
+  return { el, tau, numbers, pause, gauge, weigh: risk?.weigh, offerControllers, choose };
 }
 
 /**
@@ -62,10 +66,14 @@ function makePanel(model, car) {
  */
 function makePlay(model, agent, hands, gauge) {
   const dream = agent.newDream(), fps = agent.facts.fps;
-  let act = agent.controller(model.get("controller")), rest = 0;
+  let known = model.get("controller"), act = agent.controller(known), rest = 0;
   const play = {
     agent, dream, fps, best: 0,
-    choose: () => { act = agent.controller(model.get("controller")); },
+    choose() {
+      const name = model.get("controller");
+      if (!agent.names.some(([one]) => one === name)) return tell(model, { controller: known }); // that one still acts
+      act = agent.controller(known = name);
+    },
     restart() {
       dream.reset(model.get("seed"));
       gauge.clear();
@@ -80,7 +88,7 @@ function makePlay(model, agent, hands, gauge) {
       gauge.add(action, dream.endLogit);
       play.best = Math.max(play.best, dream.step);
       if (dream.ended) rest = REST * fps;
-      const risk = dream.endLogit === null ? 0 : 1 / (1 + Math.exp(-dream.endLogit));
+      const risk = dream.endLogit === null ? 0 : 1 / (1 + agent.facts.end_weight * Math.exp(-dream.endLogit));
       const state = { step: dream.step, action, risk, human };
       Object.entries(state).forEach(([name, value]) => model.set(name, value));
       if (dream.step % TELL_EVERY === 0 || dream.ended) model.save_changes();
@@ -110,17 +118,22 @@ function renderDreamPlayer({ model, el }) {
   const clock = makeClock({ el: stage.el, rate: () => play?.fps ?? 30, step: () => play?.step(), draw, playing: false });
   const obey = () => {
     panel.pause.textContent = model.get("playing") ? "Pause" : "Play";
-    if (play && model.get("playing")) clock.play();
-    else clock.pause();
+    if (play && model.get("playing")) return clock.play();
+    clock.pause();
+    hands.clear(); // nobody drives what stands still
+    if (play) stage.actor(words.c, false);
   };
-  const stopListening = listen(model, { playing: obey, controller: () => play?.choose(),
+  const stopListening = listen(model, { playing: obey, 
+    controller: () => { panel.choose(); play?.choose(); },
     tau: () => panel.tau.set(model.get("tau")), seed: () => { play?.restart(); draw(); } });
   let stopped = false;
   const start = async () => {
     const agent = await attempt(stage.say, () => loadAgent(model, stage.say));
     if (!agent) return false;
     if (stopped) return true;
-    play = makePlay(model, agent, hands, panel.gauge);
+    play = await attempt(stage.say, async () => makePlay(model, agent, hands, panel.gauge));
+    if (!play) return false;
+    panel.weigh?.(agent.facts.end_weight);
     panel.offerControllers(agent.names);
     if (wantsStillness()) model.set("playing", false);
     draw();

@@ -7,6 +7,7 @@ import { Chance } from "./chance.js";
 import { CmaEs } from "./cma.js";
 import { symmetricEigen } from "./eigen.js";
 import { LANDSCAPES } from "./landscapes.js";
+import { tell } from "./traits.js";
 
 const WIDTHS = [0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5];
 const LONGEST_SEARCH = 300;
@@ -53,7 +54,7 @@ class EvolutionView {
 
   makeControls() {
     const { model } = this;
-    const change = (/** @type {string} */ name, /** @type {any} */ value) => this.tell({ [name]: value });
+    const change = (/** @type {string} */ name, /** @type {any} */ value) => tell(this.model, { [name]: value });
     this.choice = makeChoice({ label: "landscape", value: model.get("landscape"),
       options: Object.entries(LANDSCAPES).map(([key, { name }]) => [key, name]),
       onChange: (v) => change("landscape", v) });
@@ -66,12 +67,6 @@ class EvolutionView {
     this.runner = makeButton("Run", () => this.run(!this.clock.playing()));
     this.again = makeButton("Restart", () => change("seed", model.get("seed") + 1),
       "From the start, with other random numbers");
-  }
-
-  /** Set traits, for a notebook that listens. */
-  tell(/** @type {Object<string, any>} */ news) {
-    for (const [name, value] of Object.entries(news)) this.model.set(name, value);
-    this.model.save_changes();
   }
 
   restart() {
@@ -107,7 +102,7 @@ class EvolutionView {
     this.note.textContent = `Generation ${es.generation + 1}: step size σ = ${readable(es.sigma)}, mean at ` +
       `(${x}, ${y}), lowest point so far ${readable(lowest)}. ` +
       "Filled: the better half, from which the cloud learns. +: its mean. ×: the lowest point.";
-    this.tell({ generation: es.generation + 1, sigma: es.sigma, mean: Array.from(es.mean), best: lowest });
+    tell(this.model, { generation: es.generation + 1, sigma: es.sigma, mean: Array.from(es.mean), best: lowest });
     this.surface.redraw();
     this.curve.redraw();
   }

@@ -1,6 +1,7 @@
 // Gauges beside a dream: the risk that M predicts, and what the car's pedals and wheel do.
 import { makeSurface } from "./canvas.js";
-import { make } from "./controls.js";
+import { strokePath } from "./chart.js";
+import { make, shown } from "./controls.js";
 
 const LOW = -10, HIGH = 4; // log-odds at the ends of the risk's scale
 const REMEMBERED = 175; // steps of the trace: five seconds of Doom
@@ -22,12 +23,14 @@ export function showRisk(logit) {
 
 /**
  * The risk of death: a bar now and a trace of the last steps, on a scale of log-odds, with a line
- * at one half, where M ends the dream.
- * @returns {Gauge}
+ * where M ends the dream.
+ * @returns {Gauge & {weigh: (ends: number) => void}} `weigh`: an end counted so many times when M
+ *   learned, which makes the odds of its head so many times too high
  */
 export function makeRisk() {
-  /** @type {number[]} */
+  /** @type {number[]} log-odds */
   let logits = [];
+  let shift = 0;
   const value = make("span", { class: "wm-numbers" }, "–");
   const up = (/** @type {number} */ logit) => Math.min(1, Math.max(0, (logit - LOW) / (HIGH - LOW)));
   const surface = makeSurface({
@@ -35,16 +38,16 @@ export function makeRisk() {
     ratio: 3.2,
     draw(g, width, height, colours) {
       const bar = 14, right = width - bar - 8, top = (/** @type {number} */ x) => height - 1 - x * (height - 2);
-      const half = top(up(0));
+      const bound = top(up(-shift)); // where the head itself says one half
       g.font = `12px ${colours.font}`;
       g.fillStyle = colours.muted;
-      g.fillText("50 %: M ends the dream", 4, half - 4);
+      g.fillText(`${showRisk(-shift)}: M ends the dream`, 4, bound - 4);
       g.fillText("0.1 %", 4, top(up(-6.9)) - 4);
       g.strokeStyle = colours.line;
       g.strokeRect(0.5, 0.5, right - 1, height - 1);
       g.strokeRect(right + 8.5, 0.5, bar - 1, height - 1);
       line(g, [[0, top(up(-6.9))], [right, top(up(-6.9))]], colours.line, 1);
-      line(g, [[0, half], [width, half]], colours.muted, 1);
+      line(g, [[0, bound], [width, bound]], colours.muted, 1);
       if (!logits.length) return;
       const now = logits[logits.length - 1];
       g.fillStyle = colours.dream;
@@ -57,9 +60,10 @@ export function makeRisk() {
   return {
     el: make("div", { class: "wm-gauge" }, head, surface.el),
     add(_, logit) {
-      logits.push(logit ?? LOW);
+      logits.push(logit === null ? LOW : logit - shift);
       if (logits.length > REMEMBERED) logits.shift();
     },
+    weigh: (ends) => { shift = Math.log(ends); },
     clear: () => { logits = []; },
     redraw() {
       value.textContent = logits.length ? showRisk(logits[logits.length - 1]) : "–";
@@ -76,10 +80,8 @@ export function makeRisk() {
  * @param {number} width
  */
 export function line(g, points, colour, width) {
-  g.beginPath();
-  points.forEach(([x, y], i) => (i ? g.lineTo(x, y) : g.moveTo(x, y)));
   Object.assign(g, { strokeStyle: colour, lineWidth: width });
-  g.stroke();
+  strokePath(g, points);
 }
 
 /**
@@ -94,7 +96,7 @@ export function makePedals() {
       const size = 50 * Math.abs(amount), steers = name === "steer";
       fill.style.left = steers ? `${amount < 0 ? 50 - size : 50}%` : "0";
       fill.style.width = `${steers ? size : 2 * size}%`;
-      value.textContent = amount.toFixed(2).replace("-", "−");
+      value.textContent = shown(amount, 2);
     } };
   });
   const still = rows.map(() => 0);

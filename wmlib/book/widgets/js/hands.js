@@ -66,6 +66,9 @@ export function makeHands(stage, car) {
   const listeners = [["keydown", press], ["keyup", release], ["blur", leave], ["pointerdown", point],
     ["pointermove", follow], ["pointerup", lift], ["pointercancel", callOff], ["lostpointercapture", callOff]];
   listeners.forEach(([name, listener]) => stage.addEventListener(name, listener));
+  // A finger that drives does not scroll the page; one that has just come down may still do so.
+  const still = (/** @type {TouchEvent} */ event) => { if (pressed() && event.cancelable) event.preventDefault(); };
+  stage.addEventListener("touchmove", still, { passive: false });
 
   const held = (/** @type {string} */ way) => (down.has(way) ? 1 : 0);
   const pressed = () => pointer !== null && performance.now() >= pointer.since;
@@ -84,6 +87,9 @@ export function makeHands(stage, car) {
       return [steer, gas, brake];
     },
     clear,
-    stop: () => listeners.forEach(([name, listener]) => stage.removeEventListener(name, listener)),
+    stop() {
+      listeners.forEach(([name, listener]) => stage.removeEventListener(name, listener));
+      stage.removeEventListener("touchmove", still);
+    },
   };
 }

@@ -114,16 +114,16 @@ export function makePlainKernels(size) {
 }
 
 /**
- * The compiled loops, in a memory of `size` bytes; the plain ones where a browser lacks SIMD.
+ * The compiled loops, in a memory of `size` bytes; the plain ones where a browser lacks SIMD, or WebAssembly is off.
  * @param {number} size
  * @returns {Promise<Kernels>}
  */
 export async function makeKernels(size) {
-  const memory = new WebAssembly.Memory({ initial: Math.ceil(size / 65536) });
   const code = Uint8Array.from(atob(KERNELS_WASM), (letter) => letter.charCodeAt(0));
   /** @type {any} */
-  let run;
+  let run, memory;
   try {
+    memory = new WebAssembly.Memory({ initial: Math.ceil(size / 65536) });
     run = (await WebAssembly.instantiate(code, { env: { memory } })).instance.exports;
   } catch {
     return makePlainKernels(size);

@@ -1,6 +1,6 @@
 // The latent explorer: a real frame, what V keeps of it, and what a turned code draws.
 import { attempt, whenWanted } from "./agent.js";
-import { make, makeButton, makeSlider } from "./controls.js";
+import { make, makeButton, makeSlider, shown } from "./controls.js";
 import { loadNetwork } from "./networks.js";
 import { listen, tell } from "./traits.js";
 import { makeDecoder, paint, SIDE } from "./vision.js";
@@ -72,7 +72,7 @@ function renderLatentExplorer({ model, el }) {
     turn(Object.assign([...z], { [dimension]: value }));
   const sliders = dimensions.map((dimension) => makeSlider({
     label: `z${subscript(dimension + 1)}`, min: -LIMIT, max: LIMIT, step: 0.05, value: 0,
-    show: (value) => value.toFixed(1).replace("-", "−"),
+    show: (value) => shown(value, 2),
     onInput: (value) => turnOne(model.get("z"), dimension, value),
   }));
   const reset = () => turn([...code()]);

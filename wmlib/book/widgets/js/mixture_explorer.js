@@ -77,7 +77,7 @@ function atMoment(model, { z, nZ, said }, seed) {
 function inWords({ mixture, came }) {
   const weights = Array.from(mixture.logpi, Math.exp).sort((a, b) => b - a).map((w) => w.toFixed(2)).join(", ");
   const surprise = (-Math.log(density(mixture, came))).toFixed(2).replace("-", "−");
-  return `Weights of the ${mixture.k} Gaussians: ${weights}. Surprise at what came, −log p: ${surprise} `
+  return `At τ = 1: weights of the ${mixture.k} Gaussians ${weights}; surprise at what came, −log p, ${surprise} `
     + "nats. Orange: M's prediction at this τ, with 80 samples below; dashed: at τ = 1.";
 }
 

@@ -1,12 +1,13 @@
 // Chapters 10 and 11: a real pendulum beside M's dream of it, and a C evolved in that dream.
-import { make, makeButton, makeChoice } from "./controls.js";
+import { make, makeButton, makeChoice, shown } from "./controls.js";
 import { makeSurface } from "./canvas.js";
 import { makeClock, wantsStillness } from "./clock.js";
 import { DreamEvolution, GENERATIONS } from "./dream_evolution.js";
 import { drawHeights, drawPendulum, drawReturns } from "./pendulum_views.js";
 import { controllerTorque, MAX_TORQUE, PENDULUM_FPS } from "./pendulum.js";
 import { unpackedRound } from "./pendulum_round.js";
-import { holdButton, pushKeys } from "./pushing.js";
+import { holdButton, makePush, pushKeys } from "./pushing.js";
+import { tell } from "./traits.js";
 import { TwoPendulums } from "./two_pendulums.js";
 
 const EPISODE_STEPS = 200;
@@ -23,9 +24,10 @@ class PendulumLabView {
     this.worlds = this.newWorlds();
     /** @type {DreamEvolution | null} */
     this.evolution = null;
+    this.held = makePush((way) => this.push(way));
     this.makePictures();
     this.makeControls();
-    this.root = make("div", { class: "wm-live", ...pushKeys((way) => this.push(way)),
+    this.root = make("div", { class: "wm-live", ...pushKeys(this.held),
       "data-lm-suppress-shortcuts": "true" }, // in JupyterLab the arrow keys would choose another cell
       make("div", { class: "wm-row" }, this.which.el, this.who.el),
       make("div", { class: "wm-two", tabindex: 0, role: "group",
@@ -64,22 +66,16 @@ class PendulumLabView {
   makeControls() {
     const { model } = this, rounds = /** @type {{name: string}[]} */ (model.get("rounds"));
     this.which = makeChoice({ label: "M of", value: String(model.get("round")),
-      options: rounds.map(({ name }, i) => [String(i), name]), onChange: (v) => this.tell({ round: Number(v) }) });
+      options: rounds.map(({ name }, i) => [String(i), name]), onChange: (v) => tell(this.model, { round: Number(v) }) });
     this.who = makeChoice({ label: "who pushes", value: model.get("who"),
-      options: /** @type {[string, string][]} */ (PUSHERS), onChange: (v) => this.tell({ who: v }) });
-    this.pushers = [holdButton("← push", () => this.push(-1), () => this.push(0)),
-      holdButton("push →", () => this.push(1), () => this.push(0))];
+      options: /** @type {[string, string][]} */ (PUSHERS), onChange: (v) => tell(this.model, { who: v }) });
+    this.pushers = [["← push", -1], ["push →", 1]].map(([text, way]) => holdButton(/** @type {string} */ (text),
+      () => this.held.hold(String(text), Number(way)), () => this.held.letGo(String(text))));
     this.player = makeButton("Play", () => this.play(!this.clock.playing()));
     this.again = makeButton("Hang again", () => { this.worlds.hang(); this.redraw(); });
     this.evolving = makeButton("", () => this.toggleEvolving(),
       "CMA-ES, 32 candidates, 4 dreams each, 50 generations: about half a minute");
     this.note = make("p", { class: "wm-note wm-numbers wm-report", role: "status" });
-  }
-
-  /** Set traits, for a notebook that listens. */
-  tell(/** @type {Object<string, any>} */ news) {
-    for (const [name, value] of Object.entries(news)) this.model.set(name, value);
-    this.model.save_changes();
   }
 
   /** The torque of whoever pushes, at z. */
@@ -96,12 +92,12 @@ class PendulumLabView {
     worlds.step((z) => this.act(z));
     const { real, dream } = worlds.heights;
     if (worlds.steps % TOLD_EVERY === 0)
-      this.tell({ step: worlds.steps, real_height: real[real.length - 1], dream_height: dream[dream.length - 1] });
+      tell(this.model, { step: worlds.steps, real_height: real[real.length - 1], dream_height: dream[dream.length - 1] });
   }
 
   /** −1 and 1 push and take over; 0 lets go. */
   push(/** @type {number} */ way) {
-    this.tell(way ? { push: way, who: "you" } : { push: 0 });
+    tell(this.model, way ? { push: way, who: "you" } : { push: 0 });
     if (way) this.play(true);
   }
 
@@ -121,7 +117,7 @@ class PendulumLabView {
       const seed = 1 + Math.floor(1e6 * Math.random());
       if (!this.evolution || this.evolution.finished)
         this.evolution = new DreamEvolution(this.worlds.round.memory, seed, this.model.get("tau"));
-      this.tell({ who: "evolved" });
+      tell(this.model, { who: "evolved" });
       this.worker.play();
       this.play(true);
     }
@@ -141,19 +137,20 @@ class PendulumLabView {
   report() {
     const { evolution } = this, done = evolution !== null && evolution.finished;
     if (done) this.worker.pause();
+    this.note.setAttribute("aria-live", this.worker.playing() ? "off" : "polite"); // not every generation is read aloud
     this.evolving.textContent = this.worker.playing() ? "Pause evolving"
       : evolution && !done ? "Go on evolving" : "Evolve a C in this dream";
     this.note.textContent = evolutionTold(evolution);
     const last = evolution && (evolution.result ?? evolution.rows[evolution.rows.length - 1]);
-    if (last) this.tell({ dream_reward: last.dream, real_reward: last.real });
-    if (done) this.tell({ evolved: Array.from(evolution.controller) });
+    if (last) tell(this.model, { dream_reward: last.dream, real_reward: last.real });
+    if (done) tell(this.model, { evolved: Array.from(evolution.controller) });
   }
 
   changeRound() {
     this.worker.pause();
     this.evolution = null;
     this.worlds = this.newWorlds();
-    if (this.model.get("who") === "evolved") this.tell({ who: "round" });
+    if (this.model.get("who") === "evolved") tell(this.model, { who: "round" });
     this.which.set(String(this.model.get("round")));
     this.report();
     this.redraw();
@@ -177,7 +174,7 @@ function evolutionTold(/** @type {DreamEvolution | null} */ evolution) {
   if (!evolution) return "Nothing evolved yet. Hanging still costs 9.87 a step; upright is 0.";
   const last = evolution.rows[evolution.rows.length - 1], { result } = evolution;
   if (!last) return "The first generation dreams.";
-  const number = (/** @type {number} */ x) => x.toFixed(1).replace("-", "−");
+  const number = (/** @type {number} */ x) => shown(x, 1);
   const gets = (/** @type {{dream: number, real: number}} */ row) =>
     `gets ${number(row.dream)} a step in its dream, ${number(row.real)} in the game.`;
   if (!result) return `Generation ${last.generation} of ${GENERATIONS}: the cloud's mean ${gets(last)}`;

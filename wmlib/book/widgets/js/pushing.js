@@ -2,8 +2,24 @@
 import { make } from "./controls.js";
 
 /**
+ * What is held, keys and buttons, as one push: to the right less to the left.
+ * @param {(way: number) => void} push called with −1, 0 or 1 whenever something is pressed or let go
+ * @returns {{hold: (name: string, way: number) => void, letGo: (name: string) => void, clear: () => void}}
+ */
+export function makePush(push) {
+  /** @type {Map<string, number>} */
+  const held = new Map();
+  const tell = () => push(Math.sign([...held.values()].reduce((sum, way) => sum + way, 0)));
+  return {
+    hold(name, way) { held.set(name, way); tell(); },
+    letGo(name) { if (held.delete(name)) tell(); },
+    clear() { if (held.size) { held.clear(); tell(); } },
+  };
+}
+
+/**
  * Listeners that push while an arrow key is held, except where the key moves something else.
- * @param {(way: number) => void} push called with −1, 1, and 0 when it is let go
+ * @param {ReturnType<typeof makePush>} push
  */
 export function pushKeys(push) {
   const way = (/** @type {KeyboardEvent} */ event) => {
@@ -15,10 +31,13 @@ export function pushKeys(push) {
     onkeydown: (/** @type {KeyboardEvent} */ event) => {
       if (!way(event)) return;
       event.preventDefault();
-      if (!event.repeat) push(way(event));
+      if (!event.repeat) push.hold(event.key, way(event));
     },
-    onkeyup: (/** @type {KeyboardEvent} */ event) => { if (way(event)) push(0); },
-    onfocusout: () => push(0),
+    onkeyup: (/** @type {KeyboardEvent} */ event) => push.letGo(event.key),
+    onfocusout(/** @type {FocusEvent} */ event) {
+      const root = /** @type {HTMLElement} */ (event.currentTarget);
+      if (!root.contains(/** @type {Node | null} */ (event.relatedTarget))) push.clear();
+    },
   };
 }
 

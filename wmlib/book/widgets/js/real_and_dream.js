@@ -1,7 +1,7 @@
 // Real and dream: the real game, what V keeps of it, and what M dreams from the same actions.
 import { attempt } from "./agent.js";
 import { makeClock, wantsStillness } from "./clock.js";
-import { make, makeButton, makeChoice, makeSlider } from "./controls.js";
+import { make, makeButton, makeChoice, makeSeed, makeSlider, shown } from "./controls.js";
 import { makeDrift } from "./drift.js";
 import { loadDriver } from "./driver.js";
 import { makePedals } from "./gauges.js";
@@ -13,13 +13,14 @@ import { makeStage, stillOf } from "./stage.js";
 import { listen, tell } from "./traits.js";
 
 const RATE = 50; // steps a second, the game's own
+const WATCHES = 10; // first steps of a road, through which M watches: until then it knows no speed
 const PAUSE_AT_END = 2 * RATE; // steps that a finished drive stands still
 const KERNEL_EVERY = 25; // steps between two messages to a Python kernel
 /** @type {[string, string][]} */
 const WAKINGS = [["25", "every 25 steps"], ["50", "every 50 steps"], ["100", "every 100 steps"],
   ["200", "every 200 steps"], ["0", "only when told (key W)"]];
 const LABEL = "The real game. The arrow keys steer, accelerate and brake; W wakes M; let go and C drives again.";
-const HINT = "Click the left picture, then the arrow keys are yours; or press on it: left and right steer, "
+const HINT = "Click the real picture, then the arrow keys are yours; or press on it: left and right steer, "
   + "above is gas, below is brake. Let go, and C drives again. W wakes M: its dream then goes on from here.";
 
 /** The three stages in a row, with their names above. */
@@ -49,15 +50,13 @@ function makeControls(model, on) {
     show: (value) => value.toFixed(2), onInput: (value) => tell(model, { tau: value }), hint: "temperature of the dream" });
   const waking = makeChoice({ label: "Wake M", options: WAKINGS, value: String(model.get("wake_every")),
     onChange: (value) => tell(model, { wake_every: Number(value) }) });
-  const seed = make("input", { type: "number", min: 0, max: 2 ** 31 - 1, step: 1, value: model.get("seed"),
-    onchange: () => seed.checkValidity() && seed.value && tell(model, { seed: Number(seed.value) }) });
+  const seed = makeSeed(model);
   const pause = makeButton("Pause", () => tell(model, { playing: !model.get("playing") }));
   const next = makeButton("Another road", () => tell(model, { seed: model.get("seed") + 1 }));
   const look = makeButton("As V sees it", on.look), choices = make("span");
   const el = make("div", {},
     make("div", { class: "wm-row" }, pause, next, makeButton("Wake M now", on.wake), look),
-    make("div", { class: "wm-row" }, choices, waking.el,
-      make("label", { class: "wm-choice" }, make("span", {}, "Road (seed)"), seed)),
+    make("div", { class: "wm-row" }, choices, waking.el, seed.el),
     make("div", { class: "wm-row" }, tau.el));
   /** @type {{el: HTMLElement, set: (value: string) => void} | undefined} */
   let driver;
@@ -100,7 +99,8 @@ function makeDrive(model, driver, mind, game, hands, pedals) {
         return;
       }
       const every = model.get("wake_every");
-      if (every && pair.awakeFor >= every) drive.wake();
+      if (seen.step === WATCHES || (every && pair.awakeFor >= every)) drive.wake();
+      else if (seen.step < WATCHES) pair.wake();
       const human = hands.acting(), action = human ? hands.action() : mind.act(seen.features());
       pair.act(action, model.get("tau"));
       pedals.add(action, null);
@@ -116,16 +116,15 @@ function makeDrive(model, driver, mind, game, hands, pedals) {
 /** What the numbers under the pictures say. */
 function tellNumbers(/** @type {import("./car_game.js").CarGame} */ game, /** @type {import("./pair.js").Pair} */ pair) {
   const { steps, score, tiles } = game.telemetry();
-  const dreaming = pair.parted === null
+  const dreaming = steps <= WATCHES ? "M watches the game, and begins to dream" : pair.parted === null
     ? `M has dreamed for ${(pair.awakeFor / RATE).toFixed(1)} s and is still close`
     : `The two parted ${(pair.parted / RATE).toFixed(1)} s after M was woken`;
-  return [`step ${steps} · return ${score.toFixed(0)} · ${Math.round(100 * tiles)} % of the tiles`
-    .replace("-", "−"), dreaming];
+  return [`step ${steps} · return ${shown(score, 0)} · ${Math.round(100 * tiles)} % of the tiles`, dreaming];
 }
 
 /** What the last picture of a drive says. */
 function lastWords(/** @type {import("./car_game.js").CarGame} */ game) {
-  return game.end && `${game.end === "lap" ? "the lap is done" : game.end}: ${game.score.toFixed(0)} points`;
+  return game.end && `${game.end === "lap" ? "the lap is done" : game.end}: ${shown(game.score, 0)} points`;
 }
 
 /**
@@ -169,7 +168,7 @@ function renderRealAndDream({ model, el }) {
   let drive;
   /** @type {import("./driver.js").Driver | undefined} */
   let driver;
-  const wake = () => drive?.wake();
+  const wake = () => { drive?.wake(); draw(); };
   const draw = () => drive && parts.show(drive, sharp);
   const look = () => {
     sharp = !sharp;
@@ -180,8 +179,10 @@ function renderRealAndDream({ model, el }) {
   const clock = makeClock({ el: stages.row, rate: () => RATE, step: () => drive?.step(), draw, playing: false });
   const obey = () => {
     controls.pause.textContent = model.get("playing") ? "Pause" : "Play";
-    if (drive && model.get("playing")) clock.play();
-    else clock.pause();
+    if (drive && model.get("playing")) return clock.play();
+    clock.pause();
+    hands.clear(); // nobody drives what stands still
+    if (drive) stages.real.actor("C drives", false);
   };
   let known = ""; // the C that drives
   const choose = async () => {
@@ -199,7 +200,7 @@ function renderRealAndDream({ model, el }) {
     obey();
   };
   const reseed = () => {
-    controls.seed.value = String(model.get("seed"));
+    controls.seed.show();
     drive?.restart();
     draw();
   };

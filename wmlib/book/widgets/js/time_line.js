@@ -120,7 +120,7 @@ function renderTimeLine({ model, el }) {
     art.replaceChildren(...partsOf(model.get("dream")).map((part) => drawPart(part, stage)));
     art.setAttribute("aria-label", `Time line, ${model.get("dream") ? "dream" : "game"}: ${lines()[stage]}`);
     story.textContent = `${stage + 1} of ${lines().length}. ${lines()[stage]}`;
-    back.disabled = stage === 0;
+    back.setAttribute("aria-disabled", String(stage === 0)); // not `disabled`, which would lose the focus
     next.textContent = stage === lines().length - 1 ? "From the start" : "Next ›";
     tick.set(model.get("dream"));
   };
