@@ -3,7 +3,7 @@ import { makeSurface } from "./canvas.js";
 import { strokePath } from "./chart.js";
 import { make, shown } from "./controls.js";
 
-const LOW = -10, HIGH = 4; // log-odds at the ends of the risk's scale
+const LOW = -10, HIGH = 1; // log-odds at the ends of the risk's scale
 const REMEMBERED = 175; // steps of the trace: five seconds of Doom
 
 /**

@@ -142,7 +142,7 @@ function makeParts(model, el, on) {
     const { game, seen, pair } = drive, before = pair.parted, human = hands.acting();
     pair.look();
     if (seen.step === 0) drift.clear();
-    if (!game.end)
+    if (!game.end && seen.step > WATCHES)
       drift.add({ step: seen.step, apart: pair.apart, woken: drive.woken, parted: before === null && pair.parted !== null });
     drive.woken = false;
     model.set("apart", pair.apart);
