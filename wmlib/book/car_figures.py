@@ -53,14 +53,14 @@ stand in the paper's table of CarRacing."""
 
 def scores() -> Figure:
     """Mean returns with standard deviations on one axis; others' dots are hollow."""
-    fig, ax = plt.subplots(figsize=(plots.WIDTH, 5.0))
-    y, names = 0, dict[int, str]()
+    fig, ax = plt.subplots(figsize=(plots.WIDTH, 5.5))
+    y, names = 0.0, dict[float, str]()
     for heading, group in SCORES.items():
         ax.text(-0.36, y, heading, transform=ax.get_yaxis_transform(), va="center", weight="bold")
         for who, what in group:
             names[y := y + 1] = who
             _score(ax, y, what)
-        y += 1
+        y += 1.5
     ax.axvline(paper.CAR_SOLVED, color=plots.GREYS[1], linestyle=":", linewidth=1.2, zorder=0)
     ax.set_yticks(list(names), list(names.values()))
     ax.tick_params(axis="y", length=0)
@@ -71,7 +71,7 @@ def scores() -> Figure:
     return fig
 
 
-def _score(ax: Axes, y: int, what: str | Theirs) -> None:
+def _score(ax: Axes, y: float, what: str | Theirs) -> None:
     """A dot with its whisker, and the numbers at the right end of the line."""
     if isinstance(what, str):
         found = report.load_run("car_racing", what).evaluation

@@ -65,7 +65,7 @@ class Drawing:
             math=letter,
         )
         if note:
-            self.text(x + w / 2, y + h / 2 + 20, note, size=15, role=role, lit=lit)
+            self.text(x + w / 2, y + h / 2 + 20, note, size=17, role=role, lit=lit)
 
     def node(self, x: float, y: float, label: str, *, role: str = "plain", r: float = 22) -> None:
         """A variable: its letter in a circle around (x, y)."""

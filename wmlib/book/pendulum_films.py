@@ -61,7 +61,7 @@ def _plane() -> NDArray[np.uint8]:
     for word, x in (("up", low), ("hanging", middle), ("up", high)):
         size = 0.42 * SCALE
         (width, _), _ = cv2.getTextSize(word, cv2.FONT_HERSHEY_SIMPLEX, size, SCALE)
-        place = (min(max(x - width // 2, 2), side - width - 2), side - 2 * SCALE)
+        place = (min(max(x - width // 2, 2), side - width - 2), side - 5 * SCALE)
         cv2.putText(plane, word, place, cv2.FONT_HERSHEY_SIMPLEX, size, INK, SCALE, cv2.LINE_AA)
     return plane
 

@@ -1,7 +1,7 @@
 """The house style of every figure: two colours with a meaning, and greys.
 
-REAL is what the real game showed or scored, DREAM is what M imagined; neither colour is used for
-anything else. `show` draws a matplotlib figure as inline SVG whose ink is the page's text colour,
+REAL is what the real game showed or scored (dashed: what V keeps of it), DREAM is what M imagined;
+neither colour is used for anything else. `show` draws a matplotlib figure as inline SVG whose ink is the page's text colour,
 so that one figure serves the light and the dark theme, JupyterLab and Colab.
 """
 
@@ -89,6 +89,7 @@ def use_house_style() -> None:
             "axes.labelsize": 11.5,
             "xtick.labelsize": 10.5,
             "ytick.labelsize": 10.5,
+            "ytick.alignment": "center",
             "legend.fontsize": 11,
             "font.size": 11,
             "legend.frameon": False,
@@ -164,8 +165,8 @@ def pictures(
     height: int = 160,
     caption: str = "",
 ) -> None:
-    """Show uint8 pictures (H, W, 3) in a row, each with its label; "dream…" labels get the dream's
-    frame, "real…" labels the real one's, others none."""
+    """Show uint8 pictures (H, W, 3) in a row, each with its label, which chooses the frame
+    (`_border`)."""
     blocks = []
     for label, image in images.items():
         described = html.escape(f"{label}: {alt}", quote=True)
@@ -182,10 +183,15 @@ def pictures(
 
 
 def _border(label: str) -> str:
-    """The frame of a picture or film: its colour says whether it is real or dreamed."""
-    for word, colour in (("real", REAL), ("dream", DREAM)):
-        if label.lower().startswith(word):
-            return f"border:3px solid {colour};border-radius:6px;"
+    """The frame of a picture or film: blue for "real…", orange for "dream…", dashed blue for what V
+    keeps of a real one, "V…"; none for others."""
+    for word, name, colour, line in (
+        ("real", "real", REAL, "solid"),
+        ("V", "real", REAL, "dashed"),
+        ("dream", "dream", DREAM, "solid"),
+    ):
+        if label.startswith(word):
+            return f"border:3px {line} var(--wm-{name}, {colour});border-radius:6px;"
     return "border-radius:4px;"
 
 
@@ -203,11 +209,14 @@ def film(
     fps: int = 30,
     height: int = 192,
     caption: str = "",
+    on_paper: bool = False,
 ) -> None:
     """Show looping films side by side, each uint8 (T, H, W, 3); they need no kernel and no network.
 
-    Keys are the captions; "dream…" gets the dream's frame, "real…" the real one's, others none.
+    Keys are the captions, and choose the frames (`_border`). `on_paper`: drawn on white, which the
+    dark theme turns over.
     """
+    kind = ' class="wm-paper"' if on_paper else ""
     blocks = []
     for label, frames in films.items():
         movie = base64.b64encode(_encode_mp4(np.asarray(frames), fps)).decode()
@@ -215,7 +224,7 @@ def film(
             _framed(
                 label,
                 (
-                    f'<video autoplay loop muted playsinline controls height="{height}" '
+                    f'<video{kind} autoplay loop muted playsinline controls height="{height}" '
                     'controlslist="nodownload nofullscreen noremoteplayback" '
                     f'aria-label="{html.escape(f"{label}: {alt}", quote=True)}" '
                     f'poster="{picture_url(np.asarray(frames[0]))}" '

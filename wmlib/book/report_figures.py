@@ -61,7 +61,7 @@ def histogram(
     return fig
 
 
-GAP = 0.3
+GAP = 0.15
 """Between the dreams' columns and the real game's, in columns."""
 
 
@@ -79,7 +79,7 @@ def temperature_matrix(results: Path = report.PUBLISHED) -> Figure:
     if missing:
         raise UserError(f"{path} lacks {sorted(missing)}: run benchmarks/temperature_matrix.py")
     worlds = list(next(iter(found.values())))
-    fig, ax = plt.subplots(figsize=(6.4, 0.9 + 0.5 * len(groups)))
+    fig, ax = plt.subplots(figsize=(plots.WIDTH, 0.9 + 0.42 * len(groups)))
     for y, (tau, runs) in enumerate(groups.items()):
         for x, world in enumerate(worlds):
             mean = float(np.mean([found[run.name][world]["mean"] for run in runs]))
@@ -87,10 +87,10 @@ def temperature_matrix(results: Path = report.PUBLISHED) -> Figure:
         real = float(np.mean([run.evaluation["mean"] for run in runs]))
         _cell(ax, len(worlds) + GAP, y, real, plots.REAL)
     columns = [x + 0.5 for x in range(len(worlds))] + [len(worlds) + GAP + 0.5]
-    ax.set_xticks(columns, [*(f"τ = {float(w):g}" for w in worlds), "real game"])
-    ax.set_yticks([y + 0.5 for y in range(len(groups))], [f"τ = {tau:g}" for tau in groups])
+    ax.set_xticks(columns, [*(f"{float(w):g}" for w in worlds), "game"])
+    ax.set_yticks([y + 0.5 for y in range(len(groups))], [f"{tau:g}" for tau in groups])
     ax.set(xlim=(0, len(worlds) + GAP + 1), ylim=(len(groups), 0))
-    ax.set(xlabel="played in a dream of … or in the game", ylabel="learned at")
+    ax.set(xlabel="played in a dream of τ = …, or in the game", ylabel="learned at τ = …")
     ax.tick_params(length=0)
     ax.grid(False)
     ax.spines[:].set_visible(False)

@@ -189,7 +189,7 @@ def _steps(rows: list[Step], alt: str, caption: str) -> Drawing:
         art.node(30, y + 28, str(k + 1), role=role, r=19)
         art.box(70, y, 526, 58, "", role=role)
         art.text(88, y + 25, title, size=18, role=role, bold=True, anchor="start")
-        art.text(88, y + 46, what, size=15, anchor="start")
+        art.text(88, y + 47, what, size=17, anchor="start")
     return art
 
 
@@ -229,8 +229,8 @@ def iterative_loop() -> Drawing:
     art.arrow([(110, 122), (110, 50), (206, 50)], role="real")
     art.arrow([(310, 158), (310, 90)], dashed=True)
     art.box(208, 16, 200, 68, "Play", "real game, store all", role="real")
-    art.box(420, 124, 180, 68, "Train M", "on all rollouts so far")
+    art.box(420, 124, 180, 68, "Train M", "on all data so far")
     art.box(210, 228, 200, 68, "Train C", "inside M", role="dream")
     art.box(20, 124, 180, 68, "Solved?", "if not: once more")
-    art.text(310, 180, "start: random M and C", size=15)
+    art.text(310, 180, "start: random M and C", size=17)
     return art

@@ -21,9 +21,9 @@ export function differenceOf(now, before) {
 }
 
 /**
- * A picture with its title; a frame of blue for what is real, of orange for what V draws.
+ * A picture with its title; a frame of blue for what is real, dashed for what V keeps of it, of orange for what is imagined.
  * @param {string} title
- * @param {string} kind "real", "dream" or "plain"
+ * @param {string} kind "real", "kept", "dream" or "plain"
  */
 function makePanelPicture(title, kind) {
   const canvas = make("canvas", { class: `wm-pixels wm-frame-${kind}`, width: SIDE, height: SIDE,
@@ -36,7 +36,7 @@ function makePanelPicture(title, kind) {
  * @param {any} model
  */
 function makePictures(model) {
-  const real = makePanelPicture("a real frame", "real"), kept = makePanelPicture("what V keeps of it", "dream");
+  const real = makePanelPicture("a real frame", "real"), kept = makePanelPicture("what V keeps of it", "kept");
   const turned = makePanelPicture("the turned code", "dream"), changed = makePanelPicture("what changed", "plain");
   /** @type {((z: ArrayLike<number>) => Float32Array) | undefined} */
   let decode;

@@ -84,7 +84,7 @@ function inWords({ mixture, came }) {
 /** The two pictures: the moment and the next one. */
 function makeMoments() {
   const pictures = ["now", "what came next"].map((title) => {
-    const canvas = make("canvas", { class: "wm-pixels wm-frame-real", width: SIDE, height: SIDE, role: "img",
+    const canvas = make("canvas", { class: "wm-pixels wm-frame-kept", width: SIDE, height: SIDE, role: "img",
       "aria-label": `${title}: a real frame as V sees it` });
     return { canvas, el: make("div", {}, make("p", {}, title), canvas) };
   });
