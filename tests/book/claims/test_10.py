@@ -260,7 +260,8 @@ def test_dooms_second_round_is_no_better_than_noise_and_its_dream_promises_less(
     played = replace(small, iterations=2, vision_from="pretrained")
     told = IterateConfig.of(stored["config"])
     assert not told.also_real
-    assert replace(told, practice=small.practice) == played
+    unused = {"practice": small.practice, "gradient": small.gradient}
+    assert replace(told, **unused) == played
     one, two = stored["rounds"]
     difference = two["real_return"] - one["real_return"]
     assert abs(difference) < np.hypot(one["real_sem"], two["real_sem"])
