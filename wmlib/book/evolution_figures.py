@@ -23,11 +23,13 @@ def cloud(
     points: ArrayLike = (),
     size: tuple[float, float] = (4.4, 3.5),
 ) -> Figure:
-    """The valley in lines of equal height, candidates (P, 2), and the ellipse of two deviations."""
+    """The valley in lines of equal height, its lowest point (x), candidates (P, 2), their cloud:
+    the mean (+) and the ellipse of two deviations."""
     fig, ax = plt.subplots(figsize=size)
     x, y = np.meshgrid(np.linspace(-2, 2, 160), np.linspace(-1, 3, 160))
     ax.contour(x, y, valley(np.stack([x, y], -1)), LEVELS, colors=plots.GREYS[3], linewidths=1)
-    ax.plot(1, 1, "+", ms=11, mew=1.6, color=plots.GREYS[2])
+    ax.plot(1, 1, "x", ms=9, mew=1.6, color=plots.GREYS[2])
+    ax.plot(*np.asarray(mean), "+", ms=11, mew=1.6, color=plots.GREYS[2])
     values, vectors = np.linalg.eigh(np.asarray(covariance))  # ascending
     angle = np.degrees(np.arctan2(vectors[1, 1], vectors[0, 1]))
     width, height = 4 * np.sqrt(values[::-1])
@@ -35,5 +37,6 @@ def cloud(
     ax.add_patch(Ellipse(tuple(np.asarray(mean)), width, height, angle=angle, **look))
     ax.plot(*np.reshape(points, (-1, 2)).T, "o", ms=4, color=plots.GREYS[2])
     ax.grid(False)
-    ax.set(xlim=(-2, 2), ylim=(-1, 3), xlabel="first parameter", ylabel="second parameter")
+    ax.set(xlim=(-2, 2), ylim=(-1, 3), xticks=range(-2, 3), yticks=range(-1, 4))
+    ax.set(xlabel="first parameter", ylabel="second parameter")
     return fig

@@ -1,8 +1,9 @@
 """The house style of every figure: two colours with a meaning, and greys.
 
 REAL is what the real game showed or scored (dashed: what V keeps of it), DREAM is what M imagined;
-neither colour is used for anything else. `show` draws a matplotlib figure as inline SVG whose ink is the page's text colour,
-so that one figure serves the light and the dark theme, JupyterLab and Colab.
+neither colour is used for anything else. `show` draws a matplotlib figure as inline SVG whose ink
+is the page's text colour, so that one figure serves the light and the dark theme, JupyterLab and
+Colab.
 """
 
 import base64
