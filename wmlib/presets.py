@@ -6,7 +6,7 @@ there, `paper` has the sizes of Ha & Schmidhuber (2018).
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from wmlib.configs import (
     CollectConfig,
@@ -373,8 +373,8 @@ POLICIES = {
     "car_racing": _policy_sizes(_CAR_POLICY),
     "doom_take_cover": _policy_sizes(PolicyConfig()),
 }
-"""What the policy gradient is told; a game that is not named has Doom's numbers, but its own length
-of an episode."""
+"""What the policy gradient is told; a game that is not named has Doom's numbers, with episodes of
+its own length that are not left early."""
 
 STAGES = ("collect", "vision", "memory", "evolve", "evaluate")
 GROUPS = (*STAGES, "policy", "gradient", "iterate", "stages")
@@ -385,10 +385,10 @@ def get_settings(task: str, preset: str, group: str) -> Any:
     """What a task's preset says of one of GROUPS."""
     match group:
         case "policy":
-            sizes = POLICIES.get(task) or _policy_sizes(PolicyConfig(_dreams_of(task), patience=0))
+            sizes = POLICIES.get(task) or _policy_sizes(_as_long_as(PolicyConfig(patience=0), task))
             return _chosen(sizes, preset, f"policy-gradient of {task}")
         case "gradient":
-            return GRADIENTS.get(task) or GradientConfig(world=_dreams_of(task))
+            return GRADIENTS.get(task) or _as_long_as(GradientConfig(), task)
         case "iterate":
             return _chosen(ITERATE_PRESETS.get(task, {}), preset, f"iterate of {task}")
         case "stages":
@@ -397,9 +397,13 @@ def get_settings(task: str, preset: str, group: str) -> Any:
             return getattr(get_preset(task, preset), group)
 
 
-def _dreams_of(task: str) -> DreamWorld:
-    """Dreams as long as the game's episodes."""
-    return DreamWorld(max_episode_steps=get_task(task).max_episode_steps)
+Learning = TypeVar("Learning", PolicyConfig, GradientConfig)
+
+
+def _as_long_as(config: Learning, task: str) -> Learning:
+    """These settings in a world as long as the task's episodes."""
+    world = replace(config.world, max_episode_steps=get_task(task).max_episode_steps)
+    return replace(config, world=world)
 
 
 def get_preset(task: str, name: str) -> Preset:

@@ -191,7 +191,7 @@ def _border(label: str) -> str:
         ("V", "real", REAL, "dashed"),
         ("dream", "dream", DREAM, "solid"),
     ):
-        if label.startswith(word):
+        if label.startswith((word, word.capitalize())):
             return f"border:3px {line} var(--wm-{name}, {colour});border-radius:6px;"
     return "border-radius:4px;"
 

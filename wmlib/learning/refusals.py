@@ -104,7 +104,8 @@ def check_first_agent(agent: Agent, config: IterateConfig) -> None:
     assert agent.controller is not None
     if config.start and config.memory_goes_on:
         check_dream(agent.task, agent.memory.heads)
-        wanted = MDNRNN.of(agent.vision.n_z, agent.task.n_actions, config.memory)
+        with torch.device("meta"):  # its shape alone
+            wanted = MDNRNN.of(agent.vision.n_z, agent.task.n_actions, config.memory)
         check_same(agent.memory, wanted)
     kind = getattr(config, config.learner).controller
     if config.start and config.go_on and agent.controller.kind != kind:

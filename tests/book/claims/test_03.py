@@ -3,7 +3,7 @@
 import numpy as np
 
 from wmlib.book.report import PUBLISHED, load_run
-from wmlib.data.policies import original
+from wmlib.data.policies import original, uniform
 from wmlib.model.actions import action_space
 from wmlib.records.files import read_json
 from wmlib.tasks import get_task
@@ -86,12 +86,15 @@ def drive(act, tracks, steps):
     return float(np.mean(speed)), np.asarray(info["tiles"])
 
 
-def uniform(brakes):
-    return lambda rng: lambda: rng.uniform((-1, 0, 0), (1, 1, 1)) * (1, 1, brakes)
-
-
 def test_it_is_the_brake_that_holds_the_uniform_player():
-    held, free = (drive(uniform(brakes), 8, 200)[0] for brakes in (1, 0))
+    space = action_space(get_task("car_racing"))
+
+    def without_brake(rng):
+        act = uniform(space, rng)
+        return lambda: act() * (1, 1, 0)
+
+    held = drive(lambda rng: uniform(space, rng), 8, 200)[0]
+    free = drive(without_brake, 8, 200)[0]
     assert free > 5 * held
 
 

@@ -75,6 +75,14 @@ def test_in_four_of_five_runs_the_random_c_passes_the_top_and_in_one_that_is_eno
     assert sum(done) == 1
 
 
+def test_the_exercise_counts_the_steps_of_a_round():
+    tiny = get_settings("pendulum", "tiny", "iterate")
+    search = tiny.evolve
+    dreamed = search.generations * search.population * search.episodes
+    assert dreamed * search.world.max_episode_steps == 960_000
+    assert tiny.episodes * 200 == 3_200
+
+
 def test_standard_errors_are_smaller_than_the_dots():
     assert max(row["test"]["sem"] for rounds in RUNS for row in rounds) < 15
 

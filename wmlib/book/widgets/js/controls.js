@@ -1,4 +1,5 @@
 // Small HTML controls with labels, shared by all widgets.
+import { tell } from "./traits.js";
 
 /**
  * An element: `make("p", { class: "note" }, "text", child)`. Attributes that start with "on" are
@@ -29,16 +30,16 @@ export function make(tag, attributes = {}, ...children) {
 export function makeSlider({ label, min, max, step, value, show = String, onInput, hint = "" }) {
   const output = make("output");
   const input = make("input", { type: "range", min, max, step, title: hint || null });
-  const tell = (words = "") => {
+  const say = (words = "") => {
     output.textContent = words || show(Number(input.value));
     input.setAttribute("aria-valuetext", output.textContent);
   };
   const set = (/** @type {number} */ number, words = "") => {
     input.value = String(number);
-    tell(words);
+    say(words);
   };
   input.addEventListener("input", () => {
-    tell();
+    say();
     onInput(Number(input.value));
   });
   set(value);
@@ -63,10 +64,8 @@ export function shown(value, digits) {
  */
 export function makeSeed(model) {
   const input = make("input", { type: "number", min: 0, max: 2 ** 31 - 1, step: 1, onchange: () => {
-    if (input.value && input.reportValidity()) {
-      model.set("seed", Number(input.value));
-      model.save_changes();
-    } else show();
+    if (input.value && input.reportValidity()) tell(model, { seed: Number(input.value) });
+    else show();
   } });
   const show = () => { input.value = String(model.get("seed")); };
   show();

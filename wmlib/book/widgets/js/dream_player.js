@@ -54,7 +54,7 @@ function makePanel(model, car) {
     choices.replaceChildren(choice.el);
   };
   const choose = () => choice?.set(model.get("controller"));
-  return { el, tau, numbers, pause, gauge, weigh: risk?.weigh, offerControllers, choose };
+  return { el, tau, numbers, pause, gauge, endsAt: risk?.endsAt, offerControllers, choose };
 }
 
 /**
@@ -85,10 +85,12 @@ function makePlay(model, agent, hands, gauge) {
       }
       const human = hands.acting(), action = human ? hands.action() : act(dream.features());
       dream.act(action, model.get("tau"));
-      gauge.add(action, dream.endLogit);
+      // When M learned, an end counted so many times: the odds of its head are so many times too high.
+      const logit = dream.endLogit === null ? null : dream.endLogit - Math.log(agent.facts.end_weight);
+      gauge.add(action, logit);
       play.best = Math.max(play.best, dream.step);
       if (dream.ended) rest = REST * fps;
-      const risk = dream.endLogit === null ? 0 : 1 / (1 + agent.facts.end_weight * Math.exp(-dream.endLogit));
+      const risk = logit === null ? 0 : 1 / (1 + Math.exp(-logit));
       const state = { step: dream.step, action, risk, human };
       Object.entries(state).forEach(([name, value]) => model.set(name, value));
       if (dream.step % TELL_EVERY === 0 || dream.ended) model.save_changes();
@@ -123,7 +125,7 @@ function renderDreamPlayer({ model, el }) {
     hands.clear(); // nobody drives what stands still
     if (play) stage.actor(words.c, false);
   };
-  const stopListening = listen(model, { playing: obey, 
+  const stopListening = listen(model, { playing: obey,
     controller: () => { panel.choose(); play?.choose(); },
     tau: () => panel.tau.set(model.get("tau")), seed: () => { play?.restart(); draw(); } });
   let stopped = false;
@@ -133,7 +135,7 @@ function renderDreamPlayer({ model, el }) {
     if (stopped) return true;
     play = await attempt(stage.say, async () => makePlay(model, agent, hands, panel.gauge));
     if (!play) return false;
-    panel.weigh?.(agent.facts.end_weight);
+    panel.endsAt?.(-Math.log(agent.facts.end_weight)); // where the head itself says one half
     panel.offerControllers(agent.names);
     if (wantsStillness()) model.set("playing", false);
     draw();

@@ -1,5 +1,5 @@
 // Chapter 6: CMA-ES at work on a landscape over two parameters, one generation at a time.
-import { make, makeButton, makeChoice, makeSlider, nearest } from "./controls.js";
+import { make, makeButton, makeChoice, makeSlider, nearest, shown } from "./controls.js";
 import { makeSurface } from "./canvas.js";
 import { makeClock } from "./clock.js";
 import { drawAxes, drawDot, readable, strokePath } from "./chart.js";
@@ -98,7 +98,7 @@ class EvolutionView {
 
   show() {
     const { es, best } = this.search, lowest = Math.min(...best);
-    const [x, y] = Array.from(es.mean, (v) => v.toFixed(2).replace("-", "−"));
+    const [x, y] = Array.from(es.mean, (v) => shown(v, 2));
     this.note.textContent = `Generation ${es.generation + 1}: step size σ = ${readable(es.sigma)}, mean at ` +
       `(${x}, ${y}), lowest point so far ${readable(lowest)}. ` +
       "Filled: the better half, from which the cloud learns. +: its mean. ×: the lowest point.";

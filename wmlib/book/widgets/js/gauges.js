@@ -24,13 +24,12 @@ export function showRisk(logit) {
 /**
  * The risk of death: a bar now and a trace of the last steps, on a scale of log-odds, with a line
  * where M ends the dream.
- * @returns {Gauge & {weigh: (ends: number) => void}} `weigh`: an end counted so many times when M
- *   learned, which makes the odds of its head so many times too high
+ * @returns {Gauge & {endsAt: (logit: number) => void}} `endsAt` says where M ends the dream
  */
 export function makeRisk() {
   /** @type {number[]} log-odds */
   let logits = [];
-  let shift = 0;
+  let end = 0;
   const value = make("span", { class: "wm-numbers" }, "–");
   const up = (/** @type {number} */ logit) => Math.min(1, Math.max(0, (logit - LOW) / (HIGH - LOW)));
   const surface = makeSurface({
@@ -38,10 +37,10 @@ export function makeRisk() {
     ratio: 3.2,
     draw(g, width, height, colours) {
       const bar = 14, right = width - bar - 8, top = (/** @type {number} */ x) => height - 1 - x * (height - 2);
-      const bound = top(up(-shift)); // where the head itself says one half
+      const bound = top(up(end));
       g.font = `12px ${colours.font}`;
       g.fillStyle = colours.muted;
-      g.fillText(`${showRisk(-shift)}: M ends the dream`, 4, bound - 4);
+      g.fillText(`${showRisk(end)}: M ends the dream`, 4, bound - 4);
       g.fillText("0.1 %", 4, top(up(-6.9)) - 4);
       g.strokeStyle = colours.line;
       g.strokeRect(0.5, 0.5, right - 1, height - 1);
@@ -60,10 +59,10 @@ export function makeRisk() {
   return {
     el: make("div", { class: "wm-gauge" }, head, surface.el),
     add(_, logit) {
-      logits.push(logit === null ? LOW : logit - shift);
+      logits.push(logit ?? LOW);
       if (logits.length > REMEMBERED) logits.shift();
     },
-    weigh: (ends) => { shift = Math.log(ends); },
+    endsAt: (logit) => { end = logit; },
     clear: () => { logits = []; },
     redraw() {
       value.textContent = logits.length ? showRisk(logits[logits.length - 1]) : "–";

@@ -62,13 +62,13 @@ export function makeHands(stage, car) {
   // The browser has taken the finger away, to scroll the page: nobody drove.
   const callOff = (/** @type {PointerEvent} */ event) => { if (pointer?.id === event.pointerId) clear(); };
   const leave = () => down.clear();
-  /** @type {[string, any][]} */
-  const listeners = [["keydown", press], ["keyup", release], ["blur", leave], ["pointerdown", point],
-    ["pointermove", follow], ["pointerup", lift], ["pointercancel", callOff], ["lostpointercapture", callOff]];
-  listeners.forEach(([name, listener]) => stage.addEventListener(name, listener));
   // A finger that drives does not scroll the page; one that has just come down may still do so.
   const still = (/** @type {TouchEvent} */ event) => { if (pressed() && event.cancelable) event.preventDefault(); };
-  stage.addEventListener("touchmove", still, { passive: false });
+  /** @type {[string, any][]} */
+  const listeners = [["keydown", press], ["keyup", release], ["blur", leave], ["pointerdown", point],
+    ["pointermove", follow], ["pointerup", lift], ["pointercancel", callOff], ["lostpointercapture", callOff],
+    ["touchmove", still]];
+  listeners.forEach(([name, listener]) => stage.addEventListener(name, listener, { passive: false }));
 
   const held = (/** @type {string} */ way) => (down.has(way) ? 1 : 0);
   const pressed = () => pointer !== null && performance.now() >= pointer.since;
@@ -87,9 +87,6 @@ export function makeHands(stage, car) {
       return [steer, gas, brake];
     },
     clear,
-    stop() {
-      listeners.forEach(([name, listener]) => stage.removeEventListener(name, listener));
-      stage.removeEventListener("touchmove", still);
-    },
+    stop: () => listeners.forEach(([name, listener]) => stage.removeEventListener(name, listener)),
   };
 }

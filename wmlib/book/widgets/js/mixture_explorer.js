@@ -1,7 +1,7 @@
 // The mixture explorer: what M predicts for one dimension of the next z, and what really came.
 import { attempt, whenWanted } from "./agent.js";
 import { makeSurface } from "./canvas.js";
-import { make, makeButton, makeChoice, makeSlider } from "./controls.js";
+import { make, makeButton, makeChoice, makeSlider, shown } from "./controls.js";
 import { makeMemory } from "./memory.js";
 import { sampleMixture } from "./mixture.js";
 import { density, drawDensity, drawTrace, oneDimension, rangeOf } from "./mixture_plots.js";
@@ -76,7 +76,7 @@ function atMoment(model, { z, nZ, said }, seed) {
  */
 function inWords({ mixture, came }) {
   const weights = Array.from(mixture.logpi, Math.exp).sort((a, b) => b - a).map((w) => w.toFixed(2)).join(", ");
-  const surprise = (-Math.log(density(mixture, came))).toFixed(2).replace("-", "−");
+  const surprise = shown(-Math.log(density(mixture, came)), 2);
   return `At τ = 1: weights of the ${mixture.k} Gaussians ${weights}; surprise at what came, −log p, ${surprise} `
     + "nats. Orange: M's prediction at this τ, with 80 samples below; dashed: at τ = 1.";
 }

@@ -1,5 +1,6 @@
 // The pendulum lab's pictures: two pendulums, their heights, and what a search gets.
 import { drawAxes, drawDot, drawText, strokePath } from "./chart.js";
+import { shown } from "./controls.js";
 import { LAST_STEPS } from "./two_pendulums.js";
 
 /** @typedef {import("./canvas.js").Colours} Colours */
@@ -31,7 +32,7 @@ export function drawPendulum(g, w, colours, kind, z, torque, reward) {
   const name = { colour: colours.ink, bold: true, size: 14 }; // orange letters would be too pale
   drawText(g, kind === "real" ? "real" : "dream of M", 0, 15, colours, name);
   if (reward !== null)
-    drawText(g, `${reward.toFixed(1).replace("-", "−")} a step`, w, 15, colours, { align: "right" });
+    drawText(g, `${shown(reward, 1)} a step`, w, 15, colours, { align: "right" });
 }
 
 /** An arc around the pivot, as long as the torque is strong; counter-clockwise is positive. */
