@@ -44,6 +44,19 @@ class SetNumbers(SphinxPostTransform):
                 text.parent.replace(text, nodes.Text(better))
 
 
+class NamePrompts(SphinxPostTransform):
+    """A folded output is opened by "Show the output"; MyST-NB has one word for all that folds."""
+
+    default_priority = 190  # MyST-NB folds the cells at 199
+
+    def run(self, **kwargs: Any) -> None:
+        """Name the prompts of cells that show their code and fold what comes of it."""
+        for cell in self.document.findall(nodes.container):
+            shown = [p.get("nb_element") for p in cell.children if isinstance(p, nodes.Element)]
+            if cell.get("hide_mode") == "output" and "cell_code_source" in shown:
+                cell["prompt_show"], cell["prompt_hide"] = "Show the output", "Hide the output"
+
+
 def has_formulas(doctree: nodes.document | None) -> bool:
     """Whether MathJax has anything to do; a widget may set formulas of its own."""
     if doctree is None:
@@ -90,5 +103,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.setup_extension("book_references")
     app.connect("html-page-context", drop_scripts, priority=990)
     app.connect("build-finished", drop_icon_script)
+    app.add_post_transform(NamePrompts)
     app.add_post_transform(SetNumbers)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

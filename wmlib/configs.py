@@ -299,8 +299,8 @@ class PolicyConfig(_InWorld):
     OLD_GAME: ClassVar[str] = "batched"
     world: WorldFlags = DreamWorld(tau=1.15, max_episode_steps=2100)
     """where C learns: M alone, or the game itself"""
-    controller: Literal["linear", "z"] = "linear"
-    """linear on all features, or on z alone"""
+    controller: Literal["linear", "z", "deep"] = "linear"
+    """linear on all features, linear on z alone, or deep: linear with 128 tanh units beside it"""
     random_memory: bool = False
     """put an untrained M in front of C (the control experiment of chapter 7)"""
     updates: Annotated[int, GROWS] = 1000

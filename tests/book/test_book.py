@@ -254,6 +254,17 @@ def test_every_figure_has_alt_text(book):
 
 @pytest.mark.slow
 @pytest.mark.timeout(2400)
+def test_what_folds_says_what_it_shows(book):
+    pages = built_pages(book)
+    text = next(p for p in PAGES if p.stem.startswith("G_")).read_text(encoding="utf-8")
+    folded = text.count(":tags: [hide-output]")
+    assert folded > 0
+    assert pages["G_train_it_yourself"].count("Show the output") == folded
+    assert "Show the output" not in pages["05_memory"]  # its folded output is a listing: code
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(2400)
 def test_colab_buttons_open_the_notebook_of_the_page(book):
     colab = f"https://colab.research.google.com/github/{BOOK_OF_THE_TESTS}/blob/notebooks/chapters"
     for name, html in built_pages(book).items():

@@ -127,7 +127,7 @@ answer(given.features.map((f) =>
 """
 
 
-@pytest.mark.parametrize("kind", ["linear", "z", "hidden"])
+@pytest.mark.parametrize("kind", ["linear", "z", "hidden", "deep"])
 def test_controllers(agent, kind):
     controller = agent.new_controller(kind)
     generator = torch.Generator().manual_seed(1)

@@ -155,6 +155,28 @@ def test_later_rounds_may_practise_where_the_first_did_not(tmp_path):
     assert iterate(run, TASK, also_real(), 0, CPU)[1]["practised"] == 3 * 2 * 8
 
 
+def growing(**more):
+    """The same, with a C that grows before it practises."""
+    config = also_real()
+    practice = replace(config.practice, controller="deep")
+    return replace(config, practice=practice, **{"go_on": 0.0} | more)
+
+
+@pytest.mark.slow
+def test_a_linear_c_may_grow_before_it_practises(tmp_path, monkeypatch):
+    monkeypatch.setattr(policy_gradient, "WARM_UP", 0)
+    run = RunFolder(tmp_path)
+    iterate(run, TASK, growing(), 0, CPU)
+    dreamed = load_agent(run.round(2).path, TASK, iterative.BEFORE)
+    grown = load_agent(run.round(2).path, TASK)
+    assert (dreamed.controller.kind, grown.controller.kind) == ("linear", "deep")
+    changed = (grown.params[: len(dreamed.params)] - dreamed.params).abs().max()
+    assert 0 < changed < 0.1  # it goes on from the linear one
+    (_, inner, outer) = grown.controller.matrices(grown.params)
+    assert outer[0].abs().max() > 0
+    assert inner[0].std() > 0
+
+
 @pytest.mark.slow
 def test_c_goes_on_in_the_game_and_a_stop_there_changes_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(policy_gradient, "WARM_UP", 1)
@@ -382,7 +404,8 @@ def test_what_has_no_meaning_in_a_round_is_refused(tmp_path):
         (replace(SHORT, evolve=replace(SHORT.evolve, workers=2)), "leave it at 0"),
         (replace(going_on(), memory_goes_on=0), "cannot play behind another M"),
         (replace(SHORT, learner="gradient", go_on=1.0), "the gradient begins anew"),
-        (replace(SHORT, also_real=True), "--evolve.controller is hidden: give both the same"),
+        (replace(SHORT, also_real=True), "--evolve.controller hidden: give both alike"),
+        (growing(go_on=1.0), "--policy.controller linear: make both deep"),
         (replace(going_on(), also_real=True, practice=going_on().policy), "--practice.world dream"),
     ):
         with pytest.raises(UserError, match=told):

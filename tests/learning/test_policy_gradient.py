@@ -70,6 +70,19 @@ def test_it_learns_to_press_where_the_risk_is_lower(env, tmp_path):
     assert torch.stack(pressed[3:]).mean() > 0.5
 
 
+def test_a_deep_c_goes_on_from_a_linear_one(env, tmp_path):
+    known = torch.linspace(-1, 1, 20)
+    few = config(updates=22, check_every=22, learning_rate=2e-4)  # after the critic's warm-up
+    controller = Controller(TASK, "deep", 4, 20)
+    learn_policy(Dreams(env, few), controller, few, tmp_path, seed=0, begin=known)
+    shape, named, _ = load_controllers(tmp_path / "controller.safetensors", TASK)
+    assert shape.kind == "deep"
+    moved = (named["params"][:20] - known).abs().max()
+    assert 0 < moved < 0.2
+    _, _, (outer, _) = shape.matrices(named["params"])
+    assert 0 < outer.abs().max() < 0.1
+
+
 def test_a_finished_training_goes_on_to_more_updates(env, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
     controller = Controller(TASK, "linear", 4, 20)

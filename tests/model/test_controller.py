@@ -17,6 +17,7 @@ CAR, DOOM = TASKS["car_racing"], TASKS["doom_take_cover"]
         (CAR, "hidden", 32, 32 + 256, 1443),
         (CAR, "z", 32, 32 + 256, 99),
         (DOOM, "linear", 64, 64 + 2 * 512, 1088),
+        (DOOM, "deep", 64, 64 + 2 * 512, 1088 + 1089 * 128 + 129),  # not the paper's
     ],
 )
 def test_parameter_counts_of_the_paper(task, kind, n_z, n_features, count):
@@ -33,9 +34,10 @@ def test_linear_is_a_linear_layer_under_the_squash():
     torch.testing.assert_close(controller.act(params.expand(5, -1), f), expected)
 
 
+@pytest.mark.parametrize("kind", ["linear", "deep"])
 @pytest.mark.parametrize(("task", "n_z", "n_features"), [(CAR, 32, 288), (DOOM, 64, 1088)])
-def test_weights_in_their_units_see_features_of_size_one(task, n_z, n_features):
-    controller = Controller(task, "linear", n_z, n_features)
+def test_weights_in_their_units_see_features_of_size_one(task, n_z, n_features, kind):
+    controller = Controller(task, kind, n_z, n_features)
     sizes = torch.rand(n_features) * 10 + 0.1
     f, params = torch.randn(5, n_features), torch.randn(1, controller.n_params) * 0.05
     expected = controller.act(params.expand(5, -1), f / sizes)
@@ -50,6 +52,30 @@ def test_hidden_is_two_layers():
     f = torch.randn(4, 288)
     steer = torch.tanh(second(torch.tanh(first(f[:, :32]))))[:, 0]
     torch.testing.assert_close(controller.act(params.expand(4, -1), f)[:, 0], steer)
+
+
+def test_deep_is_a_linear_map_and_units_beside_it():
+    controller = Controller(CAR, "deep", 4, 12)
+    linear = torch.nn.Linear(12, 3)
+    inner, outer = torch.nn.Linear(12, 128), torch.nn.Linear(128, 3)
+    layers = linear, inner, outer
+    params = torch.cat([t.flatten() for m in layers for t in (m.weight, m.bias)])
+    f = torch.randn(2, 5, 12)
+    expected = linear(f) + outer(torch.tanh(inner(f)))
+    torch.testing.assert_close(controller.outputs(params, f), expected)
+    steer = controller.act(params.expand(5, -1), f[0])[:, 0]
+    torch.testing.assert_close(steer, torch.tanh(expected[0, :, 0]))
+
+
+def test_a_deep_controller_begins_by_doing_nothing_or_as_a_linear_one():
+    deep, linear = (Controller(DOOM, kind, 4, 12) for kind in ("deep", "linear"))
+    params, f = deep.first_weights(), torch.randn(7, 12)
+    assert deep.outputs(params, f).abs().max() == 0
+    assert deep.matrices(params)[1][0].std() > 0.1
+    params[: linear.n_params] = torch.randn(linear.n_params)
+    same = linear.outputs(params[: linear.n_params], f)
+    torch.testing.assert_close(deep.outputs(params, f), same)
+    assert linear.first_weights().abs().max() == 0
 
 
 def test_each_row_is_driven_by_its_own_candidate():

@@ -48,8 +48,9 @@ _ABOVE = {"World Models", "PlaNet", "MuZero"}  # names that a line would cross b
 def drawn() -> Figure:
     """The years downwards, a column for each answer to "who acts?"."""
     fig, ax = plt.subplots(figsize=(plots.WIDTH, 4.9))
-    for column in (PLANS, PICTURES):
-        ax.axvspan(column - 0.5, column + 0.5, color=plots.GREYS[3], alpha=0.3, lw=0)
+    for left, right in ((-0.75, 0.5), (1.5, 2.5)):  # a band holds its heading, too
+        band = ax.axvspan(left, right, ymax=1.14, color=plots.GREYS[3], alpha=0.3, lw=0)
+        band.set(clip_on=False, zorder=0)
     for earlier, later in TAKEN_UP:
         (y0, x0), (y1, x1) = SYSTEMS[earlier], SYSTEMS[later]
         ax.plot((x0, x1), (y0, y1), color=plots.GREYS[1], lw=1.2)

@@ -205,18 +205,30 @@ def collect(
             env = make()
             stack.callback(env.close)
             played = play(env, player, queue.next, record, bar.update, patience)
-        for episode in played:
-            keep = episode.length >= min_episode_steps
-            who = player.member(episode.seed) if isinstance(player, Mixture) else player
-            store.append(episode, who.name, keep)
-            queue.finished(episode.number, keep)
-            if queue.in_vain >= PATIENCE:
-                raise UserError(
-                    f"{PATIENCE} episodes in a row were shorter than --min-episode-steps "
-                    f"{min_episode_steps}: lower it, in another --run-dir"
-                )
-            bar.finish(keep)
+        _keep(played, store, queue, player, min_episode_steps, bar)
     return store
+
+
+def _keep(
+    played: Iterator[Episode],
+    store: RolloutStore,
+    queue: "_Queue",
+    player: Policy,
+    min_episode_steps: int,
+    bar: EpisodeBar,
+) -> None:
+    """Store the episodes that are long enough, until there are as many as the queue wants."""
+    for episode in played:
+        keep = episode.length >= min_episode_steps
+        who = player.member(episode.seed) if isinstance(player, Mixture) else player
+        store.append(episode, who.name, keep)
+        queue.finished(episode.number, keep)
+        if queue.in_vain >= PATIENCE:
+            raise UserError(
+                f"{PATIENCE} episodes in a row were shorter than --min-episode-steps "
+                f"{min_episode_steps}: lower it, in another --run-dir"
+            )
+        bar.finish(keep)
 
 
 class _Queue:

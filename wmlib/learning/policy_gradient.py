@@ -14,6 +14,7 @@ fades.
 What is expected is told by a critic that sees the same features; A_t is the generalised advantage
 (Schulman et al., 2016), and the steps are used several times within the clipped bounds of PPO
 (Schulman et al., 2017). C stays what it was: a linear map with as many numbers as the evolved one.
+(`--controller deep` puts 128 tanh units beside it.)
 
 Letters as in wmlib.learning.lives.
 """
@@ -40,7 +41,7 @@ WARM_UP = 20
 
 
 class Learner(nn.Module):
-    """What is trained: a linear C, from zeros, and a critic of the same features.
+    """What is trained: a C that does nothing at first, and a critic of the same features.
 
     `scale` says how far each feature swings that C sees; C learns what to make of a swing of 1, so
     that the loud features (the LSTM's cell) do not leave the quiet ones behind. `noise` is the
@@ -55,7 +56,7 @@ class Learner(nn.Module):
         super().__init__()
         self.controller, self.noise = controller, noise
         self.n_seen = controller.layers[0][0]
-        self.scaled = nn.Parameter(torch.zeros(controller.n_params))
+        self.scaled = nn.Parameter(controller.first_weights())
         self.register_buffer("scale", torch.ones(self.n_seen))
         self.register_buffer("average", torch.zeros(controller.n_params))
         last = nn.Linear(critic_units or self.n_seen, 1)
@@ -71,10 +72,12 @@ class Learner(nn.Module):
 
     @torch.no_grad()
     def set_scale(self, features: Tensor, begin: Tensor | None = None) -> None:
-        """Take the swing of features (T, N, F) for `scale`; C's weights become `begin`, or 0."""
+        """Take the swing of features (T, N, F) for `scale`; C's first weights become `begin`, all
+        of them or those of the linear map that a deep C begins as."""
         self.scale.copy_(features.std(dim=(0, 1))[: self.n_seen] + 1e-3)
         if begin is not None:
-            self.scaled.copy_(begin.to(self.scale.device) / self.controller.units(self.scale))
+            known = self.controller.units(self.scale)[: len(begin)]
+            self.scaled[: len(begin)] = begin.to(self.scale.device) / known
             self.average.copy_(self.params)
 
     @torch.no_grad()
@@ -84,8 +87,7 @@ class Learner(nn.Module):
 
     def choices(self, features: Tensor) -> Distribution:
         """A coin, 1 for right and 0 for left, or y with noise: (..., A) at features (..., F)."""
-        ((weight, bias),) = self.controller.matrices(self.params)
-        y = nn.functional.linear(features[..., : self.n_seen], weight, bias)
+        y = self.controller.outputs(self.params, features)
         return choices(self.controller.task, y, self.noise)
 
     def action(self, choice: Tensor) -> Tensor:

@@ -77,15 +77,16 @@ def _check_learners(task: Task, config: IterateConfig, device: torch.device) -> 
         raise UserError("--practice.world dream: C practises in the real game, --also-real")
     for learning in (taught, config.practice) if config.also_real else (taught,):
         check_learning(task, learning, config.memory.heads, device)
-    if config.also_real and config.practice.controller != taught.controller:
-        raise UserError(
-            f"--also-real goes on with a C that sees as --practice.controller "
-            f"{config.practice.controller} does, and --{config.learner}.controller is "
-            f"{taught.controller}: give both the same"
-        )
+    kinds = taught.controller, config.practice.controller
+    if config.also_real and kinds[0] != kinds[1]:
+        told = f"--practice.controller {kinds[1]} and --{config.learner}.controller {kinds[0]}"
+        if kinds != ("linear", "deep"):
+            raise UserError(f"--also-real: the dreamed C cannot go on with {told}: give both alike")
+        if config.go_on and config.iterations > 1:
+            raise UserError(f"--go-on: a deep C cannot dream on with {told}: make both deep")
     if config.go_on and config.learner == "gradient":
         raise UserError("--go-on is for --learner evolve or policy: the gradient begins anew")
-    if config.go_on and not config.memory_goes_on and taught.controller == "linear":
+    if config.go_on and not config.memory_goes_on and taught.controller in ("linear", "deep"):
         raise UserError(
             "--go-on is for a C that sees z alone (--evolve.controller z or hidden), or with "
             "--memory-goes-on: a C that sees h cannot play behind another M"
@@ -108,7 +109,8 @@ def check_first_agent(agent: Agent, config: IterateConfig) -> None:
             wanted = MDNRNN.of(agent.vision.n_z, agent.task.n_actions, config.memory)
         check_same(agent.memory, wanted)
     kind = getattr(config, config.learner).controller
-    if config.start and config.go_on and agent.controller.kind != kind:
+    fits = agent.controller.kind in (kind, "linear" if kind == "deep" else kind)
+    if config.start and config.go_on and not fits:
         raise UserError(
             f"--start {config.start} has a {agent.controller.kind} controller and "
             f"--{config.learner}.controller is {kind}: to go on from it (--go-on), give both the "

@@ -66,7 +66,8 @@ def play(
             mask = np.isin(np.arange(n), slots) | (begun == 0)  # at first every game needs a reset
             begun += len(slots)
             candidates, slot_seeds = zip(*(jobs[max(job, 0)] for job in job_of_slot))
-            slot_params = params[torch.tensor(candidates, device=params.device)]
+            rows = torch.tensor(candidates, device=params.device)
+            slot_params = params[rows] if len(params) > 1 else params.expand(n, -1)
             features, _ = env.reset(seed=list(slot_seeds), options={"reset_mask": mask})  # type: ignore[arg-type]
         features, reward, terminated, truncated, _ = env.step(controller.act(slot_params, features))
         live = job_of_slot >= 0

@@ -5,8 +5,10 @@ import pytest
 import torch
 
 from wmlib import load_pretrained
+from wmlib.agent import load_agent, pretrained_folder
 from wmlib.book import paper, report
-from wmlib.records.files import read_json
+from wmlib.records.files import read_json, sha256
+from wmlib.records.metrics import Metrics
 
 LOGGED = 4_029_137 / 3600 / 1800  # hours of a generation of the paper's search
 SPEEDS = read_json(report.PUBLISHED / "simulator" / "networks.json")
@@ -114,3 +116,39 @@ def test_two_workers_are_nearly_twice_as_fast_where_all_jobs_are_alike():
         assert len(row["rounds"]) == 5
     assert found["car_racing"]["ratio"] >= 1.7
     assert 1.5 < found["doom_take_cover"]["ratio"] < found["car_racing"]["ratio"]
+
+
+def test_a_c_with_hidden_units_lives_longer_than_any_linear_one():
+    names = ("deep", "main", "practised", "practised_again")
+    deep, *linear = (report.load_run("doom_take_cover", name).evaluation for name in names)
+    for row in (deep, *linear):
+        assert (row["n"], row["first_seed"], row["seeds"]) == (500, 1000, "test")
+    for row in linear:
+        assert deep["mean"] - row["mean"] > 3 * np.hypot(deep["sem"], row["sem"])
+
+
+def test_the_deep_c_of_the_package_is_the_one_that_was_scored():
+    folder = pretrained_folder("doom_take_cover")
+    scored = report.load_run("doom_take_cover", "deep").evaluation["weights"]
+    shipped = folder / "controllers/deep" / report.CONTROLLER
+    assert scored["controller"] == sha256(shipped)
+    assert scored["memory"] == sha256(folder / "memory/memory.safetensors")
+    agent = load_agent("pretrained", "doom_take_cover", "controllers/deep")
+    assert agent.controller.kind == "deep"
+
+
+def test_the_figure_of_practice_counts_tics_as_they_were_played():
+    folder = report.PUBLISHED / "doom_take_cover"
+    linear = read_json(folder / "practised/rounds.json", rounds=list)["config"]["practice"]
+    deep = read_json(folder / "deep/practice.json")["config"]
+    assert [(c["dreams"], c["steps"]) for c in (linear, deep)] == [(64, 128), (64, 256)]
+
+
+def test_deaths_become_fewer_with_hidden_units_and_stay_with_a_linear_c():
+    deep, linear = (
+        [row["lost"] for row in Metrics(folder / "metrics.jsonl").read()]
+        for folder in (report.PUBLISHED / "doom_take_cover" / n for n in ("deep", "practised"))
+    )
+    assert np.mean(deep[-8:]) < 0.9 * np.mean(deep[:8])
+    assert np.mean(deep[-8:]) < 0.85 * np.mean(linear[-8:])
+    assert abs(np.mean(linear[-20:]) - np.mean(linear[-40:-20])) < 0.1

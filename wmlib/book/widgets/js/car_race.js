@@ -15,6 +15,7 @@ import { listen, tell } from "./traits.js";
 const RACE_RATE = 50; // steps a second, the game's own
 const HURRY = 10; // steps of the agent in one of the clock's, once the reader's lap is over
 const SHAPE = 10 / 7; // of the game's own window
+const NEAR = 49; // steps: the game's view comes down from high above in its first second
 const RACE_LABEL = "The race, in the real game. The arrow keys steer, accelerate and brake.";
 const RACE_HINT = "A press on the picture starts; then the arrow keys drive, or the finger: left and right steer, "
   + "above is gas, below is brake. Each new tile of the road is worth 1,000 divided by their number, each step costs 0.1; "
@@ -84,7 +85,7 @@ function makeRace(model, driver, mind, hands, pedals) {
 }
 
 /**
- * Draw the reader's view, `width` pixels wide.
+ * Draw the reader's view, `width` pixels wide: from near at once, for nobody drives from above.
  * @param {HTMLCanvasElement} canvas
  * @param {ReturnType<typeof makeRace>} race
  * @param {number} width
@@ -93,8 +94,11 @@ function drawRace(canvas, { mine, its }, width) {
   const height = Math.round(width / SHAPE);
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   const g = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  const { steps } = mine.memory, now = steps[0];
+  steps[0] = Math.max(now, NEAR);
   drawRoad(mine, g, width, height);
   drawGhost(its, mine, g, width, height);
+  steps[0] = now;
 }
 
 /** @param {{model: any, el: HTMLElement}} view */

@@ -59,6 +59,17 @@ export function drawText(g, text, x, y, colours, { align = "left", colour = colo
 }
 
 /**
+ * What a chart with no curve yet waits for.
+ * @param {CanvasRenderingContext2D} g
+ * @param {{x: number, y: number, w: number, h: number}} box as in drawAxes
+ * @param {string} text
+ * @param {Colours} colours
+ */
+export function drawWaiting(g, box, text, colours) {
+  drawText(g, text, box.x + box.w / 2, box.y + box.h / 2 + 5, colours, { align: "center" });
+}
+
+/**
  * @param {CanvasRenderingContext2D} g
  * @param {number} x
  * @param {number} y

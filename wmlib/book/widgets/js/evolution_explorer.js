@@ -2,7 +2,7 @@
 import { make, makeButton, makeChoice, makeSlider, nearest, shown } from "./controls.js";
 import { makeSurface } from "./canvas.js";
 import { makeClock } from "./clock.js";
-import { drawAxes, drawDot, readable, strokePath } from "./chart.js";
+import { drawAxes, drawDot, drawWaiting, readable, strokePath } from "./chart.js";
 import { Chance } from "./chance.js";
 import { CmaEs } from "./cma.js";
 import { symmetricEigen } from "./eigen.js";
@@ -225,6 +225,7 @@ function drawProgress(/** @type {CanvasRenderingContext2D} */ g, /** @type {numb
     { from: 1, to, ticks: to === 60 ? [1, 20, 40, 60] : [1, 100, 200, 300], name: "generation" },
     { from: 1e-14, to: 100, log: true, ticks: [1e-12, 1e-8, 1e-4, 1], name: "height of the best candidate",
       show: (v) => ({ 1: "1", 1e-4: "10⁻⁴", 1e-8: "10⁻⁸", 1e-12: "10⁻¹²" })[v] ?? "" }, colours);
+  if (best.length === 1) drawWaiting(g, box, "a curve, once you step or run", colours);
   g.strokeStyle = colours.ink;
   g.lineWidth = 2;
   const clipped = best.map((v) => Math.min(Math.max(v, 1e-14), 100));

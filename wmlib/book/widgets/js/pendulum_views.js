@@ -1,5 +1,5 @@
 // The pendulum lab's pictures: two pendulums, their heights, and what a search gets.
-import { drawAxes, drawDot, drawText, strokePath } from "./chart.js";
+import { drawAxes, drawDot, drawText, drawWaiting, strokePath } from "./chart.js";
 import { shown } from "./controls.js";
 import { LAST_STEPS } from "./two_pendulums.js";
 
@@ -87,6 +87,7 @@ export function drawReturns(g, w, h, colours, rows, generations) {
     { from: 0, to: generations, ticks: [0, 10, 20, 30, 40, 50], name: "generation" },
     { from: -12, to: 0, ticks: [-10, -5, 0], name: "reward per step of the evolved C",
       show: (v) => String(v).replace("-", "−") }, colours);
+  if (!rows.length) drawWaiting(g, box, "a point for each generation, once you evolve one", colours);
   const ends = [];
   for (const kind of /** @type {("real" | "dream")[]} */ (["real", "dream"])) {
     const line = rows.map((row) => [at.x(row.generation), at.y(Math.max(row[kind], -12))]);
