@@ -158,7 +158,7 @@ def test_later_rounds_may_practise_where_the_first_did_not(tmp_path):
 def growing(**more):
     """The same, with a C that grows before it practises."""
     config = also_real()
-    practice = replace(config.practice, controller="deep")
+    practice = replace(config.practice, controller="deep", learning_rate=1e-4)
     return replace(config, practice=practice, **{"go_on": 0.0} | more)
 
 
