@@ -77,10 +77,10 @@ def _check_learners(task: Task, config: IterateConfig, device: torch.device) -> 
         raise UserError("--practice.world dream: C practises in the real game, --also-real")
     for learning in (taught, config.practice) if config.also_real else (taught,):
         check_learning(task, learning, config.memory.heads, device)
-    kinds = taught.controller, config.practice.controller
-    if config.also_real and kinds[0] != kinds[1]:
-        told = f"--practice.controller {kinds[1]} and --{config.learner}.controller {kinds[0]}"
-        if kinds != ("linear", "deep"):
+    dreams, plays = taught.controller, config.practice.controller
+    if config.also_real and dreams != plays:
+        told = f"--practice.controller {plays} and --{config.learner}.controller {dreams}"
+        if not _can_go_on(dreams, plays):
             raise UserError(f"--also-real: the dreamed C cannot go on with {told}: give both alike")
         if config.go_on and config.iterations > 1:
             raise UserError(f"--go-on: a deep C cannot dream on with {told}: make both deep")
@@ -100,6 +100,11 @@ def _check_learners(task: Task, config: IterateConfig, device: torch.device) -> 
             )
 
 
+def _can_go_on(begun: str, kind: str) -> bool:
+    """Whether a C of the kind `begun` can learn on as one of `kind`: a linear one may grow."""
+    return kind == begun or (begun, kind) == ("linear", "deep")
+
+
 def check_first_agent(agent: Agent, config: IterateConfig) -> None:
     """UserError where the M or C of --start cannot go on as the settings say."""
     assert agent.controller is not None
@@ -109,8 +114,7 @@ def check_first_agent(agent: Agent, config: IterateConfig) -> None:
             wanted = MDNRNN.of(agent.vision.n_z, agent.task.n_actions, config.memory)
         check_same(agent.memory, wanted)
     kind = getattr(config, config.learner).controller
-    fits = agent.controller.kind in (kind, "linear" if kind == "deep" else kind)
-    if config.start and config.go_on and not fits:
+    if config.start and config.go_on and not _can_go_on(agent.controller.kind, kind):
         raise UserError(
             f"--start {config.start} has a {agent.controller.kind} controller and "
             f"--{config.learner}.controller is {kind}: to go on from it (--go-on), give both the "

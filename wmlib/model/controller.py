@@ -101,10 +101,10 @@ class Controller:
         weights of a deep C are random (torch's dice), or all its units would stay alike."""
         params = torch.zeros(self.n_params)
         if self.kind == "deep":
-            weight, bias = self.matrices(params)[1]
-            assert bias is not None
-            torch.nn.init.uniform_(weight, -1, 1).div_(self.n_features**0.5)
-            torch.nn.init.uniform_(bias, -1, 1).div_(self.n_features**0.5)
+            bound = self.n_features**-0.5
+            for part in self.matrices(params)[1]:
+                assert part is not None
+                part.uniform_(-bound, bound)
         return params
 
     def units(self, sizes: Tensor) -> Tensor:

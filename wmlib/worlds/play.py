@@ -66,8 +66,10 @@ def play(
             mask = np.isin(np.arange(n), slots) | (begun == 0)  # at first every game needs a reset
             begun += len(slots)
             candidates, slot_seeds = zip(*(jobs[max(job, 0)] for job in job_of_slot))
-            rows = torch.tensor(candidates, device=params.device)
-            slot_params = params[rows] if len(params) > 1 else params.expand(n, -1)
+            if len(params) == 1:
+                slot_params = params.expand(n, -1)
+            else:
+                slot_params = params[torch.tensor(candidates, device=params.device)]
             features, _ = env.reset(seed=list(slot_seeds), options={"reset_mask": mask})  # type: ignore[arg-type]
         features, reward, terminated, truncated, _ = env.step(controller.act(slot_params, features))
         live = job_of_slot >= 0
