@@ -16,6 +16,15 @@ pytest.register_assert_rewrite("contract")  # its assertions, too, say what they
 BOOK_OF_THE_TESTS = "reader/a-fork"  # the repository that built pages link to
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Side by side (`-n 2 --dist loadgroup`) a file's tests stay together, for what they share;
+    so do all that need the whole book, which is built once."""
+    for item in items:
+        needs_book = "book" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("book" if needs_book else item.path.stem))
+
+
 @pytest.fixture(scope="session")
 def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The whole book, executed and built once with warnings as errors: its folder of pages."""

@@ -33,10 +33,10 @@ def _compose(pictures: tuple[np.ndarray, ...]) -> np.ndarray:
     inner = SIDE - 2 * FRAME
     for i, picture in enumerate(pictures):
         x = i * (SIDE + GAP)
-        colour = (video.REAL_RGB, video.SEEN_RGB, video.DREAM_RGB)[i]
-        canvas[:, x : x + SIDE] = (*colour, 255)
+        video.draw_frame(canvas, x + FRAME, FRAME, inner, i, FRAME)
         big = cv2.resize(picture, (inner, inner), interpolation=cv2.INTER_CUBIC)
         canvas[FRAME:-FRAME, x + FRAME : x + SIDE - FRAME, :3] = big
+        canvas[FRAME:-FRAME, x + FRAME : x + SIDE - FRAME, 3] = 255
     return canvas
 
 

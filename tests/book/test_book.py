@@ -260,7 +260,8 @@ def test_what_folds_says_what_it_shows(book):
     folded = text.count(":tags: [hide-output]")
     assert folded > 0
     assert pages["G_train_it_yourself"].count("Show the output") == folded
-    assert "Show the output" not in pages["05_memory"]  # its folded output is a listing: code
+    assert "Show the output" not in pages["05_memory"]  # its folded output is a listing
+    assert pages["05_memory"].count("Show the browser's code") == 1
 
 
 @pytest.mark.slow

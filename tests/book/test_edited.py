@@ -1,6 +1,7 @@
 """The book is edited: pages of a length that is read, and sentences that a person wrote."""
 
 import ast
+import builtins
 import re
 from pathlib import Path
 
@@ -58,6 +59,32 @@ def written_by_a_program(code: str) -> list[str]:
 def test_no_cell_writes_sentences(page):
     wrong = [text for _, code in cells(page) for text in written_by_a_program(code)]
     assert wrong == []
+
+
+def unknown_names(codes: list[str]) -> set[str]:
+    """Names that the code uses and that nothing in it, so far, has made."""
+    known, unknown = set(dir(builtins)), set()
+    for code in codes:
+        nodes = list(ast.walk(ast.parse(re.sub(r"^[%!].*", "", code, flags=re.M))))
+        names = [n for n in nodes if isinstance(n, ast.Name)]
+        known |= {n.id for n in names if isinstance(n.ctx, ast.Store)}
+        known |= {n.name for n in nodes if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+        known |= {n.arg for n in nodes if isinstance(n, ast.arg)}
+        imports = [a for n in nodes if isinstance(n, ast.Import | ast.ImportFrom) for a in n.names]
+        known |= {(a.asname or a.name).split(".")[0] for a in imports}
+        unknown |= {n.id for n in names} - known
+    return unknown
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_what_a_reader_copies_from_the_page_runs(page):
+    """Cells that the page does not show are not copied."""
+    shown = [code for options, code in cells(page) if "remove" not in options]
+    assert unknown_names(shown) == set()
+
+
+def test_a_name_that_nothing_made_is_found():
+    assert unknown_names(["import a.b\nc = a", "def f(x): return x + d\nf(c)"]) == {"d"}
 
 
 def test_the_check_finds_what_it_looks_for():

@@ -135,6 +135,22 @@ def test_packed_weights_are_the_packages_and_lose_only_float16():
     np.testing.assert_allclose(told["starts"], agent.starts[0].flatten(), rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize(("number", "apart"), [(1, (0.15, 1)), (6, (0, 0.1))])
+def test_pushed_alike_the_dream_swings_as_the_game_does_once_m_knows_it(number, apart):
+    """40 times pushed to and fro for four seconds; M has watched the real one first."""
+    heights = javascript(
+        {"pendulum_round.js": "unpackedRound", "two_pendulums.js": "TwoPendulums"},
+        "const worlds = new TwoPendulums(unpackedRound(data), 1);"
+        "return [...Array(40).keys()].map((k) => { worlds.hang(); for (let t = 0; t < 80; t++) {"
+        " const torque = Math.floor((t + k) / 12) % 2 ? 2 : -2; worlds.step(() => torque); }"
+        " return [worlds.heights.real, worlds.heights.dream]; });",
+        packed(number),
+    )
+    real, dream = np.moveaxis(np.array(heights), 1, 0)  # each (40, 80)
+    assert abs(real - dream)[:, 0].mean() < 0.05  # it begins without a jump
+    assert apart[0] < abs(real - dream)[:, 40:50].mean() < apart[1]
+
+
 def test_published_controller_gets_in_the_browser_what_it_gets_in_python():
     """Returns of the C of the last round: 48 episodes of the real game, 200 dreams of M."""
     real, dreamed = javascript(

@@ -1,6 +1,6 @@
 """Boxes, nodes and arrows drawn by code into SVG: the visual language of `wmlib.book.schematics`.
 
-Blue is the real game, orange is what M imagines, everything else is ink. The SVG uses
+Blue is the real game (dashed: what V keeps of it), orange is what M imagines, the rest is ink. The SVG uses
 `currentColor` and CSS variables, so a drawing follows the page's light or dark theme; it shows the
 same in JupyterLab and Colab. Every schematic carries its description for readers who do not see it.
 """
@@ -67,12 +67,22 @@ class Drawing:
         if note:
             self.text(x + w / 2, y + h / 2 + 20, note, size=17, role=role, lit=lit)
 
-    def node(self, x: float, y: float, label: str, *, role: str = "plain", r: float = 22) -> None:
+    def node(
+        self,
+        x: float,
+        y: float,
+        label: str,
+        *,
+        role: str = "plain",
+        r: float = 22,
+        dashed: bool = False,
+    ) -> None:
         """A variable: its letter in a circle around (x, y)."""
         colour = INK[role]
+        dash = ' stroke-dasharray="6 4"' if dashed else ""
         self.parts.append(
             f'<circle cx="{x}" cy="{y}" r="{r}" stroke="{colour}" stroke-width="1.6" '
-            f'fill="{colour}" fill-opacity="0.07"/>'
+            f'fill="{colour}" fill-opacity="0.07"{dash}/>'
         )
         self.text(x, y + 6, label, size=18, role=role, math=True)
 

@@ -23,20 +23,20 @@ def vae(caption: str = "") -> Drawing:
     art.arrow([(232, 154), (287, 127)])
     art.arrow([(308, 52), (308, 92)], dashed=True)
     art.arrow([(330, 116), (352, 116)])
-    art.arrow([(450, 116), (480, 116)], role="dream")
+    art.arrow([(450, 116), (480, 116)], role="real", dashed=True)
     art.arrow([(26, 140), (26, 212), (162, 212)], head=False, dashed=True)
     art.arrow([(382, 212), (506, 212), (506, 140)], head=False, dashed=True)
     art.box(180, 36, 60, 160, "", dashed=True)
-    art.box(64, 80, 98, 72, "encoder", "convolutions")
+    art.box(64, 80, 98, 72, "encoder", "looks")
     art.box(352, 80, 98, 72, "decoder", "draws")
     for x, y, letter, role in (
         (26, 116, "x", "real"),
         (210, 72, "μ", "plain"),
         (210, 160, "σ", "plain"),
         (308, 116, "z", "plain"),
-        (506, 116, "x̂", "dream"),
+        (506, 116, "x̂", "real"),
     ):
-        art.node(x, y, letter, role=role)
+        art.node(x, y, letter, role=role, dashed=letter == "x̂")
     art.node(308, 34, "ε", r=18)
     art.text(334, 39, "noise", size=16, anchor="start")
     art.text(210, 24, "price: KL", size=17, bold=True)

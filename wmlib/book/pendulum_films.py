@@ -4,11 +4,14 @@ from contextlib import closing
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from wmlib.agent import Agent
+from wmlib.book.pendulum_figures import STEPS_PER_SECOND
 from wmlib.book.video import DREAM_RGB, REAL_RGB
 from wmlib.model.vision import StateVision
+from wmlib.seeds import VALIDATION
 from wmlib.worlds.features import FeatureVectorEnv
 
 SIDE, SCALE, FASTEST = 200, 3, 8.0
@@ -26,6 +29,44 @@ def lived(agent: Agent, env: FeatureVectorEnv, seed: int) -> NDArray[np.floating
             states.append((env.z[0] / agent.vision.scale).numpy())
             features, *_ = env.step(agent.act(features))
     return np.array(states)
+
+
+@torch.no_grad()
+def dreamed_widths(agent: Agent, steps: int, dreams: int = 64) -> list[float]:
+    """Standard deviation of M's Gaussian of the height at the first steps of C's dreams."""
+    widths = []
+    with closing(agent.dream(dreams)) as env:
+        features, _ = env.reset(seed=list(range(dreams)))
+        for _ in range(steps):
+            told = env.imagine(agent.act(features))
+            widths.append(float(told.logstd[:, 0, 0].exp().mean()))
+            features = env.features()
+    return widths
+
+
+@torch.no_grad()
+def seconds_to_rise(agent: Agent, watched: int = 0, episodes: int = 64) -> tuple[float, float]:
+    """Mean seconds until C has it upright, in the game and in dreams that go on from its moments.
+
+    For the first `watched` steps the game's pendulum is left alone, and M looks on.
+    """
+    seeds = list(range(VALIDATION.start, VALIDATION.start + episodes))
+    with closing(agent.real(episodes)) as real, closing(agent.dream(episodes)) as dream:
+        for env in (real, dream):
+            env.reset(seed=seeds)
+        for _ in range(watched):
+            real.step(torch.zeros(episodes, agent.task.n_actions))
+        dream.mind.restore(real.mind.snapshot())
+        return _rise(agent, real), _rise(agent, dream)
+
+
+def _rise(agent: Agent, env: FeatureVectorEnv) -> float:
+    first = np.full(env.num_envs, agent.task.max_episode_steps)
+    for step in range(1, agent.task.max_episode_steps):
+        env.step(agent.act(env.features()))
+        up = (env.z[:, 0] > 0.95).numpy()
+        first[up] = np.minimum(first[up], step)
+    return float(first.mean()) / STEPS_PER_SECOND
 
 
 def phase_film(states: NDArray[np.floating], dream: bool = False) -> NDArray[np.uint8]:

@@ -19,8 +19,8 @@ from wmlib.worlds.features import Mind
 SCALE, GAP, TITLE = 5, 12, 28
 REAL_RGB, DREAM_RGB = (31, 111, 178), (217, 114, 11)
 """The book's two colours: real and imagined (wmlib.book.plots)."""
-SEEN_RGB = (128, 128, 128)
-"""V's picture of the real game is neither."""
+FRAMES = ((REAL_RGB, False), (REAL_RGB, True), (DREAM_RGB, False))
+"""Colour, and whether it is dashed: around the game, what V keeps of it, and what M dreams."""
 WAKE_EVERY = 50
 """The dream goes on from its own pictures for so many steps, then looks at the game once."""
 
@@ -126,11 +126,31 @@ def _compose(
     titles = [f"real game: {total:.0f}", "V sees", f"M dreams, {age} steps alone"]
     for i, (picture, title) in enumerate(zip((real, seen, dreamed), titles, strict=True)):
         x, y = GAP + i * (side + GAP), TITLE + GAP
-        colour = (REAL_RGB, SEEN_RGB, DREAM_RGB)[i]
-        canvas[y - 3 : y + side + 3, x - 3 : x + side + 3] = colour
+        draw_frame(canvas, x, y, side, i)
         big = cv2.resize(picture, (side, side), interpolation=cv2.INTER_NEAREST)
         canvas[y : y + side, x : x + side] = big
         cv2.putText(
-            canvas, title, (x, TITLE - 4), cv2.FONT_HERSHEY_SIMPLEX, 0.62, colour, 1, cv2.LINE_AA
+            canvas,
+            title,
+            (x, TITLE - 4),
+            cv2.FONT_HERSHEY_SIMPLEX,
+            0.62,
+            FRAMES[i][0],
+            1,
+            cv2.LINE_AA,
         )
     return canvas
+
+
+def draw_frame(canvas: np.ndarray, x: int, y: int, side: int, which: int, width: int = 3) -> None:
+    """The frame of `FRAMES[which]` around the square (side, side) at (x, y) of a canvas
+    (H, W, 3 or 4)."""
+    colour, dashed = FRAMES[which]
+    outer = canvas[y - width : y + side + width, x - width : x + side + width]
+    edge = np.arange(len(outer))
+    beside = (edge < width) | (edge >= side + width)
+    ink = beside[:, None] | beside[None]
+    if dashed:
+        dash = edge // (3 * width) % 2 == 0
+        ink &= np.where(beside[:, None], dash[None], dash[:, None])
+    outer[ink] = (*colour, 255)[: canvas.shape[2]]

@@ -1,5 +1,6 @@
 """What chapter 10 says about its stored runs, and about the published Cs and Ms of one of them."""
 
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 
 from wmlib.agent import load_agent, pretrained_folder, weights_of
 from wmlib.book import doom_figures, report
+from wmlib.book.pendulum_films import dreamed_widths, seconds_to_rise
 from wmlib.configs import IterateConfig
 from wmlib.presets import get_settings
 from wmlib.records.files import read_json
@@ -115,6 +117,24 @@ def test_the_dreamed_pendulum_is_up_earlier_and_both_stay(stored):
         first[name] = int((height > 0.95).int().argmax())
         assert (height[100:] > 0.9).all()
     assert first["dream"] < first["real"]
+
+
+def test_its_head_start_is_gone_once_m_has_watched_five_steps(stored):
+    real, dream = seconds_to_rise(stored[-1])
+    assert dream < real - 0.5
+    real, dream = seconds_to_rise(stored[-1], watched=5)
+    assert abs(dream - real) < 0.15
+
+
+def test_at_its_first_step_m_guesses_widely_and_lifts_many_a_rod(stored):
+    agent = stored[-1]
+    first, *_, sixth = dreamed_widths(agent, 6)
+    assert first > 10 * sixth
+    with closing(agent.dream(64)) as env:
+        env.reset(seed=list(range(64)))
+        hung = env.z[:, 0].clone()
+        env.step(torch.zeros(64, 1))
+    assert float((env.z[:, 0] > hung + 0.2).float().mean()) > 0.5
 
 
 ACTION = read_json(PENDULUM / "next_action.json")["rows"]

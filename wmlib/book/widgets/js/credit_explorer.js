@@ -109,7 +109,8 @@ function drawPrices(/** @type {CanvasRenderingContext2D} */ g, /** @type {number
   g.setLineDash([]);
   drawDot(g, at.x(T + 1), at.y(reinforceWorth(T, D).price), 5, { fill: colours.ink });
   const bellLeft = at.y(reinforceWorth(0, D).price);
-  drawText(g, "evolution", box.x + 8, at.y(evolution) - 6, colours, { colour: colours.ink });
+  const dash = at.y(evolution);
+  drawText(g, "evolution", box.x + 8, dash < box.y + 18 ? dash + 16 : dash - 6, colours, { colour: colours.ink });
   const below = bellLeft + 18 < box.y + box.h;
   drawText(g, "REINFORCE", box.x + (below ? 24 : 60), below ? bellLeft + 14 : box.y + box.h - 8, colours,
     { colour: colours.ink });

@@ -44,7 +44,7 @@ export function makeDrift(unrelated) {
       }
     },
   });
-  const title = make("span", {}, "How far apart they are · line: two unrelated moments · ● they part");
+  const title = make("span", {}, "How far apart they are · line: 3 of 4 unrelated pairs are further · ● they part");
   return {
     el: make("div", { class: "wm-gauge" }, make("div", { class: "wm-head wm-legend" }, title, value), surface.el),
     add(moment) {

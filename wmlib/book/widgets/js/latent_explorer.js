@@ -99,6 +99,7 @@ function renderLatentExplorer({ model, el }) {
     // To begin with, the most telling number is turned already: else there is nothing to compare.
     const [first] = dimensions, value = code()[first];
     turnOne(code(), first, value > 0 ? value - 1.5 : value + 1.5);
+    say(`z${subscript(first + 1)} is turned already. ${NOTE_LATENT}`);
     return true;
   };
   const buttons = make("div", { class: "wm-row" }, makeButton("Next frame", next),

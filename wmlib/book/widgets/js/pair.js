@@ -6,8 +6,8 @@ const FIRMLY = 5; // looks, a tenth of a second: a flicker of V's is no parting
 /**
  * `kept`: what V keeps of the real picture, painted by its decoder; `dreamed`: the dream, painted by
  * the same. `apart`: mean difference of the two, of 255. `awakeFor`: steps since M was woken;
- * `parted`: how many of them it took until the two pictures were as different as two of unrelated
- * moments, and stayed so for FIRMLY looks; null before.
+ * `parted`: how many of them it took until the two pictures were as different as most of
+ * unrelated moments, and stayed so for FIRMLY looks; null before.
  * @typedef {{kept: Float32Array, dreamed: Float32Array, apart: number, awakeFor: number,
  *   parted: number | null, reset: (seed: number) => void, wake: () => void,
  *   act: (action: number[], tau: number) => import("./car_game.js").Step, look: () => void}} Pair
@@ -17,7 +17,7 @@ const FIRMLY = 5; // looks, a tenth of a second: a flicker of V's is no parting
  * @param {import("./seen_game.js").SeenGame} seen
  * @param {import("./dream.js").Dream} dream
  * @param {(z: ArrayLike<number>) => Float32Array} decode
- * @param {number} unrelated the difference of pictures of unrelated moments, of 255
+ * @param {number} unrelated what three of four pairs of unrelated moments differ more than, of 255
  * @returns {Pair}
  */
 export function makePair(seen, dream, decode, unrelated) {

@@ -100,9 +100,24 @@ export class PendulumDream {
    * @param {number} logVariance
    */
   begin(z, logVariance) {
+    this.state = this.memory.empty();
+    this.see(z, logVariance);
+  }
+
+  /**
+   * One real step: M remembers what was seen and done, and sees what came of it.
+   * @param {number} torque
+   * @param {ArrayLike<number>} z
+   * @param {number} logVariance
+   */
+  watch(torque, z, logVariance) {
+    this.memory.advance(this.state, this.z, torque);
+    this.see(z, logVariance);
+  }
+
+  see(/** @type {ArrayLike<number>} */ z, /** @type {number} */ logVariance) {
     const deviation = Math.exp(logVariance / 2);
     this.z = Float64Array.from(z, (zi) => zi + deviation * this.chance.normal());
-    this.state = this.memory.empty();
   }
 
   /**

@@ -32,7 +32,7 @@ export function drawPendulum(g, w, colours, kind, z, torque, reward) {
   const name = { colour: colours.ink, bold: true, size: 14 }; // orange letters would be too pale
   drawText(g, kind === "real" ? "real" : "dream of M", 0, 15, colours, name);
   if (reward !== null)
-    drawText(g, `${shown(reward, 1)} a step`, w, 15, colours, { align: "right" });
+    drawText(g, `${shown(reward, 1)} a step`, 0, 32, colours, {});
 }
 
 /** An arc around the pivot, as long as the torque is strong; counter-clockwise is positive. */
@@ -87,7 +87,7 @@ export function drawReturns(g, w, h, colours, rows, generations) {
     { from: 0, to: generations, ticks: [0, 10, 20, 30, 40, 50], name: "generation" },
     { from: -12, to: 0, ticks: [-10, -5, 0], name: "reward per step of the evolved C",
       show: (v) => String(v).replace("-", "−") }, colours);
-  if (!rows.length) drawWaiting(g, box, "a point for each generation, once you evolve one", colours);
+  if (!rows.length) drawWaiting(g, box, "a point for each generation", colours);
   const ends = [];
   for (const kind of /** @type {("real" | "dream")[]} */ (["real", "dream"])) {
     const line = rows.map((row) => [at.x(row.generation), at.y(Math.max(row[kind], -12))]);
@@ -102,6 +102,8 @@ export function drawReturns(g, w, h, colours, rows, generations) {
   }
   ends.sort((a, b) => a.y - b.y);
   if (ends.length === 2) ends[1].y = Math.max(ends[1].y, ends[0].y + 15);
-  for (const { kind, x, y } of ends)
-    drawText(g, kind === "real" ? "game" : "dream", x + 9, y, colours, { colour: colours.ink });
+  for (const { kind, x, y } of ends) {
+    drawDot(g, x + 13, y - 4, 3.5, { fill: colours[kind] });
+    drawText(g, kind === "real" ? "game" : "dream", x + 21, y, colours, { colour: colours.ink });
+  }
 }

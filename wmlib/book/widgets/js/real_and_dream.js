@@ -117,7 +117,7 @@ function makeDrive(model, driver, mind, game, hands, pedals) {
 function tellNumbers(/** @type {import("./car_game.js").CarGame} */ game, /** @type {import("./pair.js").Pair} */ pair) {
   const { steps, score, tiles } = game.telemetry();
   const dreaming = steps <= WATCHES ? "M watches the game, and begins to dream" : pair.parted === null
-    ? `M has dreamed for ${(pair.awakeFor / RATE).toFixed(1)} s and is still close`
+    ? `M has dreamed for ${(pair.awakeFor / RATE).toFixed(1)} s, not yet parted`
     : `The two parted ${(pair.parted / RATE).toFixed(1)} s after M was woken`;
   return [`step ${steps} · return ${shown(score, 0)} · ${Math.round(100 * tiles)} % of the tiles`, dreaming];
 }

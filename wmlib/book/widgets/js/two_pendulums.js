@@ -4,6 +4,7 @@ import { codeOf, hanging, pendulumStep } from "./pendulum.js";
 import { PendulumDream } from "./pendulum_dream.js";
 
 export const LAST_STEPS = 200; // of which the heights are kept: ten seconds
+const LOOKED_ON = 5; // steps: M that has seen nothing yet guesses widely, and would begin with a jump
 
 /** @typedef {"real" | "dream"} World */
 
@@ -19,10 +20,15 @@ export class TwoPendulums {
     this.hang();
   }
 
-  /** Both hang down again, at the same place. */
+  /** The real one hangs again, M watches it for a moment, and the dream begins at the same place. */
   hang() {
+    const blur = this.round.memory.w.startLogVariance;
     this.state = hanging(this.chance);
-    this.dream.begin(codeOf(this.state), this.round.memory.w.startLogVariance);
+    this.dream.begin(codeOf(this.state), blur);
+    for (let t = 0; t < LOOKED_ON; t++) {
+      this.state = pendulumStep(this.state, 0).state;
+      this.dream.watch(0, codeOf(this.state), blur);
+    }
     this.steps = 0;
     this.torques = { real: 0, dream: 0 };
     this.total = { real: 0, dream: 0 };
