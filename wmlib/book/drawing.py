@@ -1,8 +1,9 @@
 """Boxes, nodes and arrows drawn by code into SVG: the visual language of `wmlib.book.schematics`.
 
-Blue is the real game (dashed: what V keeps of it), orange is what M imagines, the rest is ink. The SVG uses
-`currentColor` and CSS variables, so a drawing follows the page's light or dark theme; it shows the
-same in JupyterLab and Colab. Every schematic carries its description for readers who do not see it.
+Blue is the real game (dashed: what V keeps of it), orange is what M imagines, the rest is ink. The
+SVG uses `currentColor` and CSS variables, so a drawing follows the page's light or dark theme; it
+shows the same in JupyterLab and Colab. Every schematic carries its description for readers who do
+not see it.
 """
 
 import html

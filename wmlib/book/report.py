@@ -179,7 +179,9 @@ def headline_table(results: Path = PUBLISHED) -> str:
     ):
         chance, ours = (score(_evaluation(task, n, results)) for n in ("random_uniform", "main"))
         rows.append([label, chance, _pair(best), ours])
-    return table(["", "random play, uniform at each step", "the paper's agent", "this book's agent"], rows)
+    return table(
+        ["", "random play, uniform at each step", "the paper's agent", "this book's agent"], rows
+    )
 
 
 def car_racing_budget(results: Path = PUBLISHED) -> int:

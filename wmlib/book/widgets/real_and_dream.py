@@ -22,8 +22,8 @@ FRAME = 60  # of the samples, shown as the still
 
 @cache
 def unrelated(vision: VAE) -> float:
-    """How much what V keeps differs between two unrelated moments, at least: three of four pairs have
-    a larger mean absolute difference than this, of 255."""
+    """How much what V keeps differs between two unrelated moments, at least: three of four pairs
+    have a larger mean absolute difference than this, of 255."""
     frames = samples.load(TASK).frames
     chosen = np.random.default_rng(0).integers(0, len(frames), 2 * PAIRS)
     with torch.inference_mode():
