@@ -11,8 +11,10 @@ import torch
 
 import wmlib
 from wmlib.agent import Agent, load_agent, pretrained_folder
+from wmlib.cli.main import main
 from wmlib.configs import EvaluateConfig
 from wmlib.errors import UserError
+from wmlib.learning import stages
 from wmlib.learning.stages import evaluate_run
 from wmlib.model.controller import save_controllers
 from wmlib.model.memory import MDNRNN
@@ -269,6 +271,24 @@ def test_other_published_weights_are_named_behind_a_slash():
             UserError, match=rf"no pretrained/{wrong} for pendulum: there is .*_01,"
         ):
             load_agent(f"pretrained/{wrong}", PENDULUM)
+
+
+def test_a_c_of_another_agent_inside_the_folder_is_refused_and_not_offered():
+    with pytest.raises(UserError, match="--weights pretrained/dreamed"):
+        load_agent("pretrained", "car_racing", "dreamed/controller")
+    with pytest.raises(UserError, match="which has controller, controllers/") as told:
+        load_agent("pretrained", "car_racing", "nobody")
+    assert "dreamed" not in str(told.value)
+
+
+def test_a_stopped_look_at_the_published_agent_says_that_nothing_is_kept(monkeypatch, capsys):
+    def stopped(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stages, "_score", stopped)
+    flags = ["--task", "pendulum", "--weights", "pretrained", "--episodes", "2"]
+    assert main(["evaluate", *flags]) == 130
+    assert "nothing was kept" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("starts", ["first", "anywhere"])

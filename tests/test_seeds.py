@@ -33,3 +33,10 @@ def test_runs_have_training_seeds_of_their_own_and_choosing_stays_in_its_range()
     assert seeds.for_choosing(1000) == seeds.VALIDATION
     with pytest.raises(UserError, match="there are 1,000 seeds"):
         seeds.for_choosing(1001)
+
+
+def test_rounds_are_scored_on_what_did_not_choose_their_c():
+    assert not set(seeds.for_rounds(64, chosen=900)) & set(seeds.for_choosing(900))
+    assert len(seeds.for_rounds(64, chosen=900)) == 64
+    with pytest.raises(UserError, match="seeds for both"):
+        seeds.for_rounds(64, chosen=937)

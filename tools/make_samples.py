@@ -6,6 +6,7 @@ All episodes are played anew, on seeds at the end of the training range that no 
 that neither V nor M was trained on them. The latents' car drives in the batched simulator.
 """
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ LATENT_STEPS = {"car_racing": 300, "doom_take_cover": 2100}
 
 def play(task: str, episodes: int, seed: int, shortest: int, longest: int, **more: Any) -> Any:
     """A store of labelled episodes in a temporary folder."""
-    path = Path("/tmp") / f"samples-{task}-{seed}"
+    path = Path(tempfile.mkdtemp(prefix=f"samples-{task}-")) / "episodes"
     options = {"labels": True} if task == "doom_take_cover" else {}
     return collect(
         task,

@@ -1,5 +1,6 @@
 """The agent: V, M and C together (paper, section "Putting Everything Together")."""
 
+import itertools
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -139,6 +140,7 @@ def load_agent(
         )
     for part in ("vision", "memory"):
         if not (run.stage(part) / f"{part}.safetensors").is_file():
+            run.refuse_first_round()
             command = NEEDS[part]
             raise UserError(f"{run.path} has no trained {part}: run {command} with it first")
     vision = load_vision(run.stage("vision") / "vision.safetensors", task)
@@ -151,10 +153,12 @@ def load_agent(
         agent.moments = Moments(**load_weights(moments)[0])
     if controller is not None:
         _refuse_outside(controller)
+        _refuse_other_agents(run, controller)
         path = run.path / controller / "controller.safetensors"
         if not path.is_file():
-            files = run.path.rglob("controller.safetensors")
-            found = sorted(str(p.parent.relative_to(run.path)) for p in files)
+            folders = [file.parent for file in run.path.rglob("controller.safetensors")]
+            own = [folder for folder in folders if _owner(run, folder) == run.path]
+            found = sorted(str(folder.relative_to(run.path)) for folder in own)
             names = ", ".join(found) or "none: run evolve first"
             raise UserError(f"no controller '{controller}' in {run.path}, which has {names}")
         agent.controller, agent.controllers, facts = load_controllers(path, task)
@@ -174,6 +178,23 @@ def _refuse_outside(controller: str) -> None:
     parts = Path(controller).parts
     if not parts or ".." in parts or Path(controller).is_absolute():
         raise UserError(f"--controller '{controller}': name a folder inside the run folder")
+
+
+def _owner(run: RunFolder, folder: Path) -> Path:
+    """The run folder inside this one, or this one, behind whose M the C in `folder` has learned."""
+    within = itertools.takewhile(lambda path: path != run.path, folder.parents)
+    return next((path for path in within if (path / "memory").is_dir()), run.path)
+
+
+def _refuse_other_agents(run: RunFolder, controller: str) -> None:
+    """UserError where C belongs to a whole agent inside this folder, with an M of its own."""
+    owner = _owner(run, run.path / controller)
+    if owner != run.path:
+        inside = owner.relative_to(run.path)
+        raise UserError(
+            f"--controller '{controller}' has learned behind the M of {inside}: name that agent "
+            f"instead (in the package --weights {PUBLISHED}/{inside})"
+        )
 
 
 def weights_of(run: RunFolder, controller: str | None = None) -> dict[str, str]:

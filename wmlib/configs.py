@@ -42,13 +42,6 @@ class DreamWorld(Checked):
     """where dreams begin: at first frames of real episodes (as the original's), or anywhere in
     them, with what M remembered there"""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.end not in ("threshold", "sampled"):
-            raise UserError(f"--end {self.end}: choose threshold or sampled")
-        if self.starts not in ("first", "anywhere"):
-            raise UserError(f"--starts {self.starts}: choose first or anywhere")
-
 
 @dataclass(frozen=True)
 class RealWorld(Checked):
@@ -283,8 +276,6 @@ class GradientConfig(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.choice not in ("held", "relaxed", "implicit", "score"):
-            raise UserError(f"--choice {self.choice}: choose held, relaxed, implicit or score")
         if self.critic_units and self.discount >= 1:
             raise UserError(
                 "--critic-units: a value of all that follows is finite only with a --discount "
@@ -361,7 +352,7 @@ class PolicyConfig(_InWorld):
     check_every: int = 250
     """keep C and score it every this many updates"""
     evaluate_episodes: int = 128
-    """episodes of that score, from validation seeds (dreams end at even odds)"""
+    """episodes of that score, from validation seeds (a dream ends as --end says)"""
     real_episodes: Count = 0
     """episodes of the reference game beside them; the best C there is published (0: the best of
     the game it learns in; of a dream, which praises what cheats it, the last)"""
@@ -384,7 +375,7 @@ class IterateConfig(Checked):
     """learner = evolve: C is evolved in M in each round, from zeros"""
     policy: PolicyConfig = PolicyConfig()
     """learner = policy: C learns in M by policy gradient"""
-    gradient: GradientConfig = GradientConfig()
+    gradient: GradientConfig = GradientConfig(real_episodes=0)
     """learner = gradient: C follows the gradient through M's dreams"""
     learner: Literal["evolve", "policy", "gradient"] = "evolve"
     """how C learns"""

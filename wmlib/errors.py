@@ -12,6 +12,19 @@ class MissingExtra(UserError, ImportError):
     """A part of wmlib is used without the packages that it needs."""
 
 
+class NothingKept(KeyboardInterrupt):
+    """What was stopped has no place where its beginning could be kept."""
+
+
+@contextlib.contextmanager
+def keeping_nothing() -> Iterator[None]:
+    """Inside, Ctrl-C is `NothingKept`."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise NothingKept from None
+
+
 EXTRAS = {
     "agent": ("torch", "zarr", "safetensors", "cma", "av"),
     "book": ("matplotlib", "PIL", "IPython", "traitlets", "ipywidgets", "anywidget"),

@@ -175,7 +175,7 @@ _PENDULUM_TINY = IterateConfig(
         evaluate_episodes=8,
     ),
     policy=PolicyConfig(DreamWorld(max_episode_steps=200), patience=0),
-    gradient=GRADIENTS["pendulum"],
+    gradient=replace(GRADIENTS["pendulum"], real_episodes=0),
     practice=PolicyConfig(RealWorld(max_episode_steps=200), dreams=32, patience=0),
 )
 _PENDULUM = {
@@ -208,9 +208,9 @@ def _rounds(
     return IterateConfig(
         exploration=exploration,
         memory=replace(stages.memory, heads=tuple(heads)),
-        evolve=replace(stages.evolve, world=policy.world),
+        evolve=replace(stages.evolve, world=policy.world, real_episodes=0),
         policy=policy,
-        gradient=GradientConfig(world=policy.world),
+        gradient=GradientConfig(world=policy.world, real_episodes=0),
         learner="policy",
         vision=stages.vision,
         first=stages.collect.policy,

@@ -33,11 +33,29 @@ def first_of_run(seed: int) -> int:
     return TRAINING.start + share * seed
 
 
+def check_games(seed: int, episodes: int) -> None:
+    """UserError where a run has no own training games, or fewer than these episodes need."""
+    left = TRAINING.stop - first_of_run(seed)
+    if episodes > left:
+        raise UserError(f"{episodes:,} episodes: from --seed {seed} on there are {left:,} games")
+
+
 def for_choosing(count: int) -> range:
     """The first `count` validation seeds; UserError where there are fewer."""
     if count > len(VALIDATION):
         raise UserError(f"{count:,} episodes to choose by: there are {len(VALIDATION):,} seeds")
     return VALIDATION[:count]
+
+
+def for_rounds(count: int, chosen: int) -> range:
+    """The last `count` validation seeds, on which an iteration scores its rounds; UserError where
+    the first `chosen`, by which their Cs are chosen, reach into them."""
+    if count + chosen > len(VALIDATION):
+        raise UserError(
+            f"{count:,} episodes to score a round and {chosen:,} to choose its C by: there are "
+            f"{len(VALIDATION):,} seeds for both"
+        )
+    return VALIDATION[len(VALIDATION) - count :]
 
 
 def kind_of(first: int, count: int = 1) -> str | None:

@@ -288,3 +288,39 @@ def test_what_is_held_pushes_until_the_last_is_let_go():
         "push.letGo('a'); push.clear(); push.clear(); return told;",
     )
     assert pushed == [-1, 0, 1, 0]
+
+
+HANDS = """
+const listeners = {}, stage = {
+  addEventListener: (name, listener) => { listeners[name] = listener; },
+  getBoundingClientRect: () => ({ left: 0, top: 0, width: 200, height: 200 }),
+  setPointerCapture: () => {} };
+const hands = makeHands(stage, data.car);
+"""
+
+
+def test_a_pointer_beyond_the_stage_steers_no_further_than_its_edge():
+    actions = javascript(
+        {"hands.js": "makeHands"},
+        HANDS + "const at = (x, y) => ({ pointerId: 1, button: 0, clientX: x, clientY: y,"
+        " pointerType: 'mouse', target: { closest: () => null } });"
+        "listeners.pointerdown(at(150, 50)); listeners.pointermove(at(900, 900));"
+        "return [...Array(40)].map(() => hands.action());",
+        {"car": True},
+    )
+    steer, gas, brake = actions[-1]
+    assert steer == pytest.approx(1)
+    assert gas == pytest.approx(0, abs=0.05)
+    assert brake == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize(("car", "key"), [(True, "ArrowDown"), (False, "ArrowLeft")])
+def test_keys_that_the_game_knows_act_and_others_scroll_the_page(car, key):
+    told = javascript(
+        {"hands.js": "makeHands"},
+        HANDS + "const press = (key) => { let taken = false; listeners.keydown({ key,"
+        " preventDefault: () => { taken = true; } }); return [taken, hands.acting()]; };"
+        "return [press(data.car ? 'a' : 'ArrowDown'), press(data.key)];",
+        {"car": car, "key": key},
+    )
+    assert told == [[False, False], [True, True]]

@@ -230,6 +230,9 @@ def test_another_game_s_data_are_not_learned_from(capsys, tmp_path, published_ru
     code, _, err = call(capsys, "train-vision", "--task", "car_racing", "--run-dir", tmp_path)
     assert code == 2
     assert "holds games of doom_take_cover, not of car_racing" in err
+    code, _, err = call(capsys, "collect", "--task", "car_racing", "--run-dir", tmp_path)
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert "holds games of doom_take_cover, not of car_racing" in err
     where = ["--task", "doom_take_cover", "--run-dir", published_run]
     code, _, err = call(capsys, "train-memory", *where)
     assert code == 2

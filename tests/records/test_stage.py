@@ -196,6 +196,8 @@ class Numbers(Checked):
     amount: float = 1.0
     free: Annotated[int, Ge(0)] = 0
     share: Annotated[float, Interval(gt=0, le=1)] = 0.5
+    way: Literal["there", "back"] = "there"
+    stops: tuple[Literal["home", "sea"], ...] = ()
 
 
 @pytest.mark.parametrize(
@@ -207,12 +209,14 @@ class Numbers(Checked):
         ({"free": -1}, "--free -1: must be at least 0"),
         ({"share": 0.0}, "must be above 0 and at most 1"),
         ({"share": 1.5}, "must be above 0 and at most 1"),
+        ({"way": "up"}, "--way up: choose one of there, back"),
+        ({"stops": ("home", "moon")}, "--stops moon: choose one of home, sea"),
     ],
 )
-def test_numbers_without_sense_are_refused(wrong, told):
+def test_numbers_and_words_without_sense_are_refused(wrong, told):
     with pytest.raises(UserError, match=told):
         Numbers(**wrong)
-    Numbers(free=0, share=1.0)
+    Numbers(free=0, share=1.0, way="back", stops=("sea",))
 
 
 def test_settings_come_back_from_json():

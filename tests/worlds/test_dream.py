@@ -179,7 +179,7 @@ def test_features_are_z_h_and_for_doom_c():
     ("change", "message"),
     [
         ({"tau": 0.0}, "--tau 0.0: must be above 0"),
-        ({"end": "never"}, "--end never: choose threshold or sampled"),
+        ({"end": "never"}, "--end never: choose one of threshold, sampled"),
         ({"end_above": 1.0}, "must be above 0 and below 1"),
     ],
 )

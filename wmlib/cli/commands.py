@@ -26,7 +26,7 @@ from wmlib.configs import (
     VisionConfig,
 )
 from wmlib.device import pick_device
-from wmlib.errors import UserError, needing
+from wmlib.errors import UserError, keeping_nothing, needing
 from wmlib.records.progress import tell
 from wmlib.records.run_folder import RunFolder
 from wmlib.tasks import Task
@@ -45,13 +45,11 @@ class Common:
     device: str = "auto"
     """auto, cpu or cuda"""
     run_dir: Path | None = None
-    """the run folder; default runs/TASK-PRESET, or the only run of the task that there is"""
+    """the run folder (None: runs/TASK-PRESET, or to go on from a run the only one of the task)"""
     seed: int = 0
     """seed of the whole run; each stage derives its own"""
     quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """no bars and no remarks, only results and errors"""
-    tensorboard: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """write the metrics as TensorBoard events, too (needs the extra wmlib[tensorboard])"""
 
     makes_run: ClassVar[bool] = False
     """whether the command begins a run; others need one that exists"""
@@ -71,6 +69,14 @@ class Common:
 
 
 @dataclass(kw_only=True)
+class Trains(Common):
+    """What every command that trains something needs to know."""
+
+    tensorboard: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """write the metrics as TensorBoard events, too (needs the extra wmlib[tensorboard])"""
+
+
+@dataclass(kw_only=True)
 class Collect(Common):
     """Play a policy in the real game and store the episodes."""
 
@@ -87,7 +93,7 @@ class Collect(Common):
 
 
 @dataclass(kw_only=True)
-class TrainVision(Common):
+class TrainVision(Trains):
     """Train V on the stored frames, then encode them all."""
 
     vision: Annotated[VisionConfig, PLAIN]
@@ -101,7 +107,7 @@ class TrainVision(Common):
 
 
 @dataclass(kw_only=True)
-class TrainMemory(Common):
+class TrainMemory(Trains):
     """Train M on the latents."""
 
     memory: Annotated[MemoryConfig, PLAIN]
@@ -117,7 +123,7 @@ class TrainMemory(Common):
 
 
 @dataclass(kw_only=True)
-class Evolve(Common):
+class Evolve(Trains):
     """Evolve C with CMA-ES, in the real game or in the dream.
 
     The same command with more --generations goes on; with fewer it ends a search under way.
@@ -138,7 +144,7 @@ class Evolve(Common):
 
 
 @dataclass(kw_only=True)
-class PolicyGradient(Common):
+class PolicyGradient(Trains):
     """Train C by policy gradient instead of evolving it: car in the game, Doom in the dream.
 
     The same command with more --updates goes on; with fewer it ends a training under way.
@@ -203,7 +209,7 @@ class Evaluate(OfAgent):
 
 
 @dataclass(kw_only=True)
-class Run(Common):
+class Run(Trains):
     """All stages: collect, train V, train M, evolve C, evaluate in the real game."""
 
     makes_run = True
@@ -242,7 +248,7 @@ class Run(Common):
 
 
 @dataclass(kw_only=True)
-class Iterate(Common):
+class Iterate(Trains):
     """The iterative procedure: play, learn M, then C in M, round after round."""
 
     makes_run = True
@@ -262,7 +268,7 @@ class Iterate(Common):
 
 
 @dataclass(kw_only=True)
-class DreamGradient(Common):
+class DreamGradient(Trains):
     """Train C by backpropagation through the dream; prints one JSON line.
 
     In a folder of `iterate`, in the dream of its last round. The same command with more --updates
@@ -301,4 +307,5 @@ class Play(OfAgent):
 
         self._on_cpu_only("play")
         agent = load_agent(self.source, task, self.controller)
-        write_video(agent, self.seed, self.output, self.steps)
+        with keeping_nothing():
+            write_video(agent, self.seed, self.output, self.steps)

@@ -12,10 +12,10 @@ from typing import Any
 
 import wmlib
 from wmlib.cli import commands, pages
-from wmlib.cli.commands import Common
+from wmlib.cli.commands import Common, Trains
 from wmlib.cli.parsing import PROGRAM, parse, print_completion
 from wmlib.device import pick_device
-from wmlib.errors import UserError, needing
+from wmlib.errors import NothingKept, UserError, needing
 from wmlib.records import metrics, progress
 from wmlib.tasks import TASKS, get_task
 
@@ -37,11 +37,12 @@ COMMANDS: dict[str, type] = {
 
 def _usage() -> str:
     lines = [
-        f"usage: {PROGRAM} COMMAND --task TASK [--preset PRESET] [--help]",
+        f"usage: {PROGRAM} COMMAND [--task TASK] [--preset PRESET] [--help]",
         "",
         "commands:",
     ]
-    lines += [f"  {name:15} {(kind.__doc__ or '').strip()}" for name, kind in COMMANDS.items()]
+    told = {name: (kind.__doc__ or "").strip().splitlines() for name, kind in COMMANDS.items()}
+    lines += [f"  {name:15} {first}" for name, (first, *_) in told.items()]
     return "\n".join([*lines, "", f"tasks: {', '.join(TASKS)}; presets: tiny, small, paper"])
 
 
@@ -52,7 +53,7 @@ def _dispatch(flags: Any) -> None:
     if not 0 <= flags.seed < 2**31:
         raise UserError(f"--seed {flags.seed}: choose 0 to {2**31 - 1:,}")
     pick_device(flags.device)  # before any work
-    metrics.write_events(flags.tensorboard)
+    metrics.write_events(isinstance(flags, Trains) and flags.tensorboard)
     return flags.act(task)
 
 
@@ -135,6 +136,9 @@ def main(args: list[str] | None = None) -> int:
             raise
         print(f"error: {died}", file=sys.stderr)
         return 2
+    except NothingKept:
+        print("stopped: nothing was kept; the same command begins anew", file=sys.stderr)
+        return 130
     except KeyboardInterrupt:
         print("stopped: what was finished is kept; the same command goes on", file=sys.stderr)
         return 130

@@ -45,7 +45,8 @@ def parse(name: str, kind: type, args: list[str]) -> Any:
         common, remark = find_run(common, _given(first, "--preset"))
     stages = _stage_defaults(kind, common.task, common.preset)
     stages = {k: _in_world(v, task, first, k) for k, v in stages.items()}
-    found = {"task": common.task, "preset": common.preset, "run_dir": common.run_dir}
+    named = common.task if _given(args, "--task") else tyro.MISSING
+    found = {"task": named, "preset": common.preset, "run_dir": common.run_dir}
     flags = _cli(name, kind, args, default=kind(**found, **stages))
     if remark:
         tell(remark)

@@ -30,7 +30,8 @@ from wmlib.errors import UserError
 from wmlib.records.files import crc32, hold
 from wmlib.records.metrics import add_row, drop_torn_row, read_rows
 from wmlib.records.progress import Bar
-from wmlib.records.run_folder import versions
+from wmlib.records.run_folder import RunFolder, versions
+from wmlib.tasks import Task
 
 ROW = {"episode", "seed", "length", "terminated", "return", "kept"}
 AGENTS = {"agent", "pretrained", "iterative"}
@@ -284,3 +285,15 @@ def sample_frames(store: RolloutStore, count: int, seed: int) -> NDArray[np.uint
     if sample is None:
         raise UserError(f"{store.path} holds no frames: run collect first")
     return sample
+
+
+def refuse_other_games(run: RunFolder, task: Task) -> None:
+    """UserError where the episodes of a run are of another game than `task`."""
+    folder = run.stage("rollouts")
+    if not (folder / "zarr.json").is_file():
+        return
+    held = RolloutStore(folder).facts["task"]
+    if held != task.name:
+        raise UserError(
+            f"{run.path} holds games of {held}, not of {task.name}: change --task or --run-dir"
+        )

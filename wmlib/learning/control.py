@@ -52,6 +52,8 @@ def check_learning(
         game_id(task, config.world.game)
     else:
         check_dream(task, heads)
+        if getattr(config, "random_memory", False):
+            raise UserError("--random-memory is for the real game: an untrained M has no dream")
     if isinstance(config, EvolveConfig):
         if config.workers and config.cluster:
             raise UserError("--workers and --cluster are two ways to spread: leave one out")

@@ -257,14 +257,16 @@ class _Round:
         """The dreamed C goes on in the real game; how many steps that takes."""
         settings, dreamed = self.config.practice, load_agent(self.here.path, self.task, BEFORE)
         where = self.here, "controller", self.task
-        policy_run(*where, settings, self.seed, self.device, dreamed.params)
-        return settings.updates * settings.dreams * settings.steps
+        seed = self.seed + seeds.RUNS * (self.number - 1)  # no round plays the last one's games
+        policy_run(*where, settings, seed, self.device, dreamed.params)
+        # Before the first update all play once, to see how far C's features swing.
+        return (settings.updates + 1) * settings.dreams * settings.steps
 
     def _score(self) -> dict[str, float]:
-        """What C is worth in the reference game."""
+        """What C is worth in the reference game, on other episodes than it was chosen by."""
         episodes = self.config.score_episodes
         scoring = EvaluateConfig(episodes, min(8, episodes), self.task.max_episode_steps)
-        first = seeds.VALIDATION.start
+        first = seeds.for_rounds(episodes, chosen=0).start
         score = evaluate_run(self.here.path, self.task, scoring, first, self.device)
         return {"real_return": score["mean"], "real_sem": score["sem"], "n": score["n"]}
 

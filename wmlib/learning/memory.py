@@ -239,7 +239,12 @@ def _told(out: Prediction, batch: Batch, end_weight: float) -> dict[str, Tensor]
     """Sums over the steps of a batch, from which `validate` makes its shares."""
     steps = batch.has_next.sum()
     error = (nll(batch.z_next, *out[:3]).mean(-1) * batch.has_next).sum()
-    sums = {"nll": error, "floor": batch.floor * steps, "next": steps, "steps": batch.valid.sum()}
+    sums = {
+        "nll": error,
+        "floor": batch.floor.nan_to_num() * steps,
+        "next": steps,
+        "steps": batch.valid.sum(),
+    }
     if out.end_logit is not None:
         said = (out.end_logit > 0) * batch.valid
         sums |= {"said_rightly": (said * batch.end).sum(), "said": said.sum()}

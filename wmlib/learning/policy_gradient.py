@@ -37,7 +37,8 @@ from wmlib.records.weights import load_checkpoint
 from wmlib.seeds import FIRST_LIVES, LIVES, update_rng
 
 WARM_UP = 20
-"""updates in which only the critic learns, where C begins as one that can play"""
+"""updates in which only the critic learns, where C begins as one that can play; in a training of
+fewer than four times as many a quarter of them"""
 
 
 class Learner(nn.Module):
@@ -56,14 +57,15 @@ class Learner(nn.Module):
         super().__init__()
         self.controller, self.noise = controller, noise
         self.n_seen = controller.layers[0][0]
-        self.scaled = nn.Parameter(controller.first_weights())
         self.register_buffer("scale", torch.ones(self.n_seen))
         self.register_buffer("average", torch.zeros(controller.n_params))
         last = nn.Linear(critic_units or self.n_seen, 1)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
         hidden = [nn.Linear(self.n_seen, critic_units), nn.Tanh()] if critic_units else []
-        self.critic = nn.Sequential(*hidden, last)
+        critic = nn.Sequential(*hidden, last)  # before C: the same one, whatever C is
+        self.scaled = nn.Parameter(controller.first_weights())
+        self.critic = critic
 
     @property
     def params(self) -> Tensor:
@@ -213,7 +215,7 @@ def learn_policy(
         learner.set_scale(by_chance.features, begin)
     with keeper:
         while keeper.update < config.updates:
-            waits = begin is not None and keeper.update < WARM_UP
+            waits = begin is not None and keeper.update < min(WARM_UP, config.updates // 4)
             rates = 0.0 if waits else config.learning_rate, config.critic_learning_rate
             keeper.decay(config.learning_rate_decay, *rates)
             keeper.count(_play_and_learn(learner, optimizer, lives, config, seed, keeper.update))

@@ -3,9 +3,10 @@
 import torch
 
 from wmlib import seeds
-from wmlib.agent import Agent, load_agent
+from wmlib.agent import Agent, agent_folder, load_agent
 from wmlib.configs import DreamWorld, IterateConfig, Preset, RealWorld
 from wmlib.data.exploring import make_player
+from wmlib.data.store import refuse_other_games
 from wmlib.device import check_spread
 from wmlib.errors import UserError
 from wmlib.learning.control import check_learning, check_start
@@ -30,6 +31,7 @@ def check_run(run: RunFolder, task: Task, stages: Preset, seed: int, device: tor
         check_spread("--evaluate.cluster", device)
     if stages.collect.episodes < 2:
         raise UserError("--collect.episodes 1: M needs at least 2, one is held out")
+    refuse_other_games(run, task)
     check_learning(task, stages.evolve, stages.memory.heads, device)
     check_start(run, "controller", stages.evolve)
     for name, config in (
@@ -53,8 +55,11 @@ def check_iteration(
     run: RunFolder, task: Task, config: IterateConfig, seed: int, device: torch.device
 ) -> None:
     """UserError for settings that have no meaning in a round, and for a folder of `run`."""
-    seeds.first_of_run(seed)
-    seeds.for_choosing(config.score_episodes)
+    first = config.first_episodes or config.episodes
+    seeds.check_games(seed, first + config.episodes * (config.iterations - 1))
+    seeds.for_rounds(config.score_episodes, _chosen_by(config))
+    if min(config.see, default=1) < 1:
+        raise UserError(f"--see {' '.join(map(str, config.see))}: rounds count from 1")
     given_vision(task, config)
     game_id(task, config.game)
     if config.first and not config.start:
@@ -66,6 +71,11 @@ def check_iteration(
     if task.pictures:
         _check_seen(run, config)
     _check_learners(task, config, device)
+
+
+def _chosen_by(config: IterateConfig) -> int:
+    """How many real episodes decide which C of a round is kept."""
+    return config.practice.evaluate_episodes if config.also_real else 0
 
 
 def _check_learners(task: Task, config: IterateConfig, device: torch.device) -> None:
@@ -91,13 +101,25 @@ def _check_learners(task: Task, config: IterateConfig, device: torch.device) -> 
             "--go-on is for a C that sees z alone (--evolve.controller z or hidden), or with "
             "--memory-goes-on: a C that sees h cannot play behind another M"
         )
-    wanted = {"random_memory": False, "workers": 0, "cluster": "", "start": ""}
-    for name, value in wanted.items():
-        if getattr(taught, name, value) != value:
-            raise UserError(
-                f"--{config.learner}.{name.replace('_', '-')} {getattr(taught, name)}: a round "
-                f"trains C in one process, behind its own M; leave it at {value!r}"
-            )
+    groups = {config.learner: taught} | ({"practice": config.practice} if config.also_real else {})
+    for group, learning in groups.items():
+        for name, value in _OF_ONE_TRAINING.items():
+            if getattr(learning, name, value) != value:
+                raise UserError(
+                    f"--{group}.{name.replace('_', '-')} {getattr(learning, name)}: a round trains "
+                    "C in one process, behind its own M, and asks no game but its own about it; "
+                    f"leave it at {value!r}"
+                )
+
+
+_OF_ONE_TRAINING = {
+    "random_memory": False,
+    "workers": 0,
+    "cluster": "",
+    "start": "",
+    "real_episodes": 0,
+}
+"""Settings of a learner that have no meaning in a round, and what they must be."""
 
 
 def _can_go_on(begun: str, kind: str) -> bool:
@@ -113,6 +135,13 @@ def check_first_agent(agent: Agent, config: IterateConfig) -> None:
         with torch.device("meta"):  # its shape alone
             wanted = MDNRNN.of(agent.vision.n_z, agent.task.n_actions, config.memory)
         check_same(agent.memory, wanted)
+    if config.start and config.vision_from and (config.memory_goes_on or config.go_on):
+        paths = [agent_folder(name, agent.task) for name in (config.start, config.vision_from)]
+        if len({sha256(path.stage("vision") / WEIGHTS) for path in paths}) > 1:
+            raise UserError(
+                f"--vision-from {config.vision_from}: M and C of --start {config.start} go on, and "
+                "know its own V alone; leave --vision-from out"
+            )
     kind = getattr(config, config.learner).controller
     if config.start and config.go_on and not _can_go_on(agent.controller.kind, kind):
         raise UserError(

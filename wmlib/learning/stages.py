@@ -15,9 +15,9 @@ from wmlib.configs import (
 )
 from wmlib.data.exploring import make_player
 from wmlib.data.rollouts import collect
-from wmlib.data.store import RolloutStore
+from wmlib.data.store import RolloutStore, refuse_other_games
 from wmlib.device import check_spread
-from wmlib.errors import UserError
+from wmlib.errors import UserError, keeping_nothing
 from wmlib.records.progress import EpisodeBar, tell
 from wmlib.records.run_folder import RunFolder
 from wmlib.records.stage import Stage
@@ -32,16 +32,12 @@ def collect_run(run: RunFolder, task: Task, config: CollectConfig, seed: int) ->
 
     `seed` is the run's, which decides the training seeds it plays (wmlib.seeds).
     """
-    first = seeds.first_of_run(seed)
-    if config.episodes > seeds.TRAINING.stop - first:
-        raise UserError(
-            f"--episodes {config.episodes}: from --seed {seed} on there are "
-            f"{seeds.TRAINING.stop - first:,} training games"
-        )
+    seeds.check_games(seed, config.episodes)
     if run.rounds(begun=True):
         raise UserError(f"{run.path} holds the rounds of iterate: give another --run-dir")
     player = make_player(config.policy, task, config.exploration)  # a mistake shows before
     game_id(task, config.game)  # the folder is claimed
+    refuse_other_games(run, task)
     folder = run.stage("rollouts", create=True)
     with Stage(folder, "collect", config, seed) as stage:
         if stage.done:
@@ -54,7 +50,7 @@ def collect_run(run: RunFolder, task: Task, config: CollectConfig, seed: int) ->
             task.name,
             player,
             config.episodes,
-            first,
+            seeds.first_of_run(seed),
             folder,
             config.num_envs,
             config.game,
@@ -96,7 +92,8 @@ def evaluate_run(
         "seeds": seeds.kind_of(first_seed, config.episodes),
     }
     if is_published(weights):
-        return facts | _score(agent, config, first_seed, device)
+        with keeping_nothing():
+            return facts | _score(agent, config, first_seed, device)
     run = RunFolder(weights).latest()
     facts["weights"] = weights_of(run, controller)
     scores = Scores(run.path, controller, facts, first_seed, config.episodes)

@@ -10,7 +10,7 @@ from torch import Tensor
 from wmlib.configs import VisionConfig
 from wmlib.data.latents import encode_run
 from wmlib.data.prefetch import Prefetch
-from wmlib.data.store import RolloutStore, sample_frames
+from wmlib.data.store import RolloutStore, refuse_other_games, sample_frames
 from wmlib.device import autocast
 from wmlib.errors import UserError
 from wmlib.model.vision import VAE, WEIGHTS, StateVision, Vision, load_vision, save_vision
@@ -35,12 +35,8 @@ def vision_run(
     Nothing is trained where a V is `given`, nor where the game tells a state: V is then that state,
     scaled.
     """
+    refuse_other_games(run, task)
     store = RolloutStore(run.stage("rollouts"))
-    if store.facts["task"] != task.name:
-        raise UserError(
-            f"{run.path} holds games of {store.facts['task']}, not of {task.name}: "
-            "change --task or --run-dir"
-        )
     if given is None and task.pictures:
         vision: Vision = train_vision(run, config, seed, device, task)
     else:

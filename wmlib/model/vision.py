@@ -177,7 +177,7 @@ def save_vision(path: Path, vision: Vision, task: Task) -> None:
 
 def load_vision(path: Path, task: Task) -> Vision:
     """V from published weights, in evaluation mode on the CPU; refuses another task's."""
-    tensors, facts = load_weights(path, task.name)
+    tensors, facts = load_weights(path, task.name, n_z=int)
     if "scale" in tensors:
         vision: Vision = StateVision(tuple(tensors["scale"].tolist()))
     else:

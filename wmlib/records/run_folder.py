@@ -64,6 +64,7 @@ class RunFolder:
         """The folder of a finished stage, or a UserError that names the command to run first."""
         folder = self.stage(name)
         if not is_finished(folder):
+            self.refuse_first_round()
             raise UserError(
                 f"{for_command} needs {name}, and {folder} has none that is finished: "
                 f"run {NEEDS[name]} with the same --run-dir first"
@@ -86,6 +87,13 @@ class RunFolder:
         ordered = sorted((run for run in found if run.number), key=lambda run: run.number)
         made = "controller/controller.safetensors"
         return [run for run in ordered if begun or (run.path / made).exists()]
+
+    def refuse_first_round(self) -> None:
+        """UserError for a folder of `iterate` whose first round is still under way."""
+        if self.rounds(begun=True) and not self.rounds():
+            raise UserError(
+                f"{self.path}: the first round of iterate is not finished; the same command goes on"
+            )
 
     def latest(self) -> "RunFolder":
         """The last round that has a controller; this folder itself where there are no rounds."""

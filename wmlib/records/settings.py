@@ -8,7 +8,7 @@ import dataclasses
 import math
 import operator
 from types import UnionType
-from typing import Any, Self, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from annotated_types import Ge, GroupedMetadata, Gt, Le, Lt
 
@@ -23,9 +23,11 @@ Settings = TypeVar("Settings", bound="Checked")
 
 
 class Checked:
-    """A frozen dataclass of settings that refuses numbers which make no sense."""
+    """A frozen dataclass of settings that refuses numbers and words which make no sense."""
 
     def __post_init__(self) -> None:
+        for name, hint in get_type_hints(type(self)).items():
+            _check_words(name, getattr(self, name), hint)
         for name, notes in field_notes(type(self)).items():
             value = getattr(self, name)
             if isinstance(value, int | float) and not isinstance(value, bool):
@@ -55,6 +57,18 @@ _RULES = {
     Le: (operator.le, "at most"),
     Lt: (operator.lt, "below"),
 }
+
+
+def _check_words(name: str, value: Any, hint: Any) -> None:
+    """UserError where a field takes one of some words, or a tuple of them, and has another."""
+    if get_origin(hint) is tuple:
+        hint, *_ = get_args(hint)
+    if get_origin(hint) is not Literal:
+        return
+    for word in value if isinstance(value, tuple) else (value,):
+        if word not in get_args(hint):
+            told = ", ".join(map(str, get_args(hint)))
+            raise UserError(f"--{name.replace('_', '-')} {word}: choose one of {told}")
 
 
 def _check_number(name: str, value: float, notes: tuple[Any, ...]) -> None:

@@ -144,7 +144,8 @@ class DreamEnv(TellsItsLimit, FeatureVectorEnv):
         return infos | ended | {"_final_info": over}
 
     def snapshot(self) -> dict[str, Tensor]:
-        """All that the dreams' future depends on, by name, for `restore`."""
+        """All that the dreams' future depends on, by name, for `restore`; the seeds that autoreset
+        will draw are no part of it."""
         ends = {"terminated": self._terminated, "truncated": self._truncated}
         return super().snapshot() | {name: torch.from_numpy(x) for name, x in ends.items()}
 

@@ -33,6 +33,7 @@ export function makeHands(stage, car) {
   const press = (/** @type {KeyboardEvent} */ event) => {
     const way = ARROWS[/** @type {keyof ARROWS} */ (event.key)];
     if (!way || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!car && (way === "up" || way === "down")) return; // they scroll
     event.preventDefault(); // the page does not scroll while the player has the focus
     down.add(way);
     touchNow();
@@ -43,8 +44,10 @@ export function makeHands(stage, car) {
   const follow = (/** @type {PointerEvent} */ event) => {
     if (pointer?.id !== event.pointerId) return;
     const box = stage.getBoundingClientRect();
-    pointer.x = (2 * (event.clientX - box.left)) / box.width - 1;
-    pointer.y = (2 * (event.clientY - box.top)) / box.height - 1;
+    const place = (/** @type {number} */ from, /** @type {number} */ length) =>
+      Math.max(-1, Math.min(1, (2 * from) / length - 1)); // a pointer that left the stage is at its edge
+    pointer.x = place(event.clientX - box.left, box.width);
+    pointer.y = place(event.clientY - box.top, box.height);
   };
   const point = (/** @type {PointerEvent} */ event) => {
     // One pointer drives, and a button on the stage keeps its click: capture would take it away.

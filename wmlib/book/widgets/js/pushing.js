@@ -59,6 +59,7 @@ export function holdButton(text, down, up) {
     },
     onpointerup: up,
     onpointercancel: up,
+    onblur: up, // with a key down the focus may go on
     oncontextmenu: (/** @type {Event} */ event) => event.preventDefault(),
     onkeydown: (/** @type {KeyboardEvent} */ event) => { if (isKey(event) && !event.repeat) down(); },
     onkeyup: (/** @type {KeyboardEvent} */ event) => { if (isKey(event)) up(); },
