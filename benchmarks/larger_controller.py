@@ -4,7 +4,7 @@
     python benchmarks/larger_controller.py runs/larger --kind deep
 
 Behind the published V and M, in the real game, by policy gradient, as a C does in
-`iterate --also-real`; two trainings that differ in nothing but C. One that was stopped goes on from
+`iterate --also-real`; two trainings that differ in C alone. One that was stopped goes on from
 RUN/KIND. Writes results/doom_take_cover/larger_KIND.json: deaths in 1,000 tics while it learned
 (its actions are drawn by chance then), and the last C's 500 test episodes.
 """
@@ -15,33 +15,26 @@ from pathlib import Path
 from typing import Literal
 
 import tyro
-from torch import Tensor
 
 from wmlib import seeds
 from wmlib.agent import load_pretrained
 from wmlib.configs import PolicyConfig, RealWorld
 from wmlib.device import device_name
 from wmlib.learning.lives import Games
-from wmlib.learning.policy_gradient import learn_policy
+from wmlib.learning.policy_gradient import learn_policy, least_updates
+from wmlib.model.controller import load_controllers
 from wmlib.records.files import write_json
 from wmlib.records.metrics import Metrics
 from wmlib.records.run_folder import versions
-from wmlib.records.weights import load_weights
+from wmlib.records.stage import Stage
 from wmlib.worlds.evaluate import evaluate
 
 EPISODES, SLOTS = 500, 64
 
 
-def main(
-    run: tyro.conf.Positional[Path],
-    kind: Literal["linear", "deep"] = "deep",
-    updates: int = 280,
-    seed: int = 0,
-) -> None:
-    """Practise, score, write."""
-    agent, folder = load_pretrained("doom_take_cover"), run / kind
-    folder.mkdir(parents=True, exist_ok=True)
-    config = PolicyConfig(
+def settings(kind: Literal["linear", "deep"], updates: int) -> PolicyConfig:
+    """How C practises: the same for both."""
+    return PolicyConfig(
         RealWorld(max_episode_steps=2100),
         controller=kind,
         updates=updates,
@@ -56,29 +49,40 @@ def main(
         log_every=10,
         check_every=40,
     )
+
+
+def main(
+    run: tyro.conf.Positional[Path],
+    kind: Literal["linear", "deep"] = "deep",
+    updates: int = 200,
+    seed: int = 0,
+) -> None:
+    """Practise, score, write."""
+    agent, folder, config = load_pretrained("doom_take_cover"), run / kind, settings(kind, updates)
     controller = agent.new_controller(kind)
-    with closing(agent.real(SLOTS, 2100)) as games:
-        lives = Games(games, config)
-        learn_policy(lives, controller, config, folder, seed, begin=agent.params)
-        score = evaluate(games, controller, _last(folder), EPISODES, seeds.TEST.start)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (
+        Stage(folder, "policy-gradient", config, seed, least=least_updates(folder)) as stage,
+        closing(agent.real(SLOTS, 2100)) as games,
+    ):
+        if not stage.done:
+            learn_policy(Games(games, config), controller, config, folder, seed, begin=agent.params)
+        _, found, _ = load_controllers(folder / "controller.safetensors", agent.task)
+        score = evaluate(games, controller, found["params"], EPISODES, seeds.TEST.start)
     rows = Metrics(folder / "metrics.jsonl").read()
     told = {
+        "command": f"python benchmarks/larger_controller.py runs/larger --kind {kind}",
         "config": asdict(config),
         "seed": seed,
         "device": device_name("cpu"),
         "seconds": rows[-1]["seconds"],
-        "real_steps": rows[-1]["update"] * config.dreams * config.steps,
+        "real_steps": (rows[-1]["update"] + 1) * config.dreams * config.steps,
         "practice": [{key: row[key] for key in ("update", "lost", "entropy")} for row in rows],
         "evaluation": score,
+        "versions": versions(),
     }
-    write_json(Path(f"results/doom_take_cover/larger_{kind}.json"), told | {"versions": versions()})
+    write_json(Path(f"results/doom_take_cover/larger_{kind}.json"), told)
     print("{mean:.0f} ± {sem:.0f} tics, n = {n}".format(**score))
-
-
-def _last(folder: Path) -> Tensor:
-    """C's weights at the end of the training."""
-    tensors, _ = load_weights(folder / "controller.safetensors")
-    return tensors["params"]
 
 
 if __name__ == "__main__":

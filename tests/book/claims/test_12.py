@@ -118,13 +118,52 @@ def test_two_workers_are_nearly_twice_as_fast_where_all_jobs_are_alike():
     assert 1.5 < found["doom_take_cover"]["ratio"] < found["car_racing"]["ratio"]
 
 
-def test_a_c_with_hidden_units_lives_longer_than_any_linear_one():
-    names = ("deep", "main", "practised", "practised_again")
-    deep, *linear = (report.load_run("doom_take_cover", name).evaluation for name in names)
-    for row in (deep, *linear):
-        assert (row["n"], row["first_seed"], row["seeds"]) == (500, 1000, "test")
-    for row in linear:
-        assert deep["mean"] - row["mean"] > 3 * np.hypot(deep["sem"], row["sem"])
+LARGER = read_json(report.PUBLISHED / "doom_take_cover/larger_linear.json", practice=list)
+
+
+def deaths(*, units):
+    """Of the published C that practises: update -> deaths in 1,000 tics."""
+    deep = Metrics(report.PUBLISHED / "doom_take_cover/deep/metrics.jsonl").read()
+    return {row["update"]: row["lost"] for row in (deep if units else LARGER["practice"])}
+
+
+def test_practice_helps_both_cs():
+    deep, main = (report.load_run("doom_take_cover", name).evaluation for name in ("deep", "main"))
+    for row in (deep, LARGER["evaluation"]):
+        assert (row["n"], row["first_seed"]) == (500, 1000)
+        assert row["mean"] - main["mean"] > 2 * np.hypot(row["sem"], main["sem"])
+
+
+def test_that_the_units_help_does_not_show():
+    deep = report.load_run("doom_take_cover", "deep").evaluation
+    linear = LARGER["evaluation"]
+    gap, error = deep["mean"] - linear["mean"], np.hypot(deep["sem"], linear["sem"])
+    assert 0 < gap < 2 * error
+    assert list(deaths(units=True))[-1] > list(deaths(units=False))[-1]  # it practised longer
+
+
+def test_with_and_without_hidden_units_deaths_fall_alike():
+    deep, linear = (deaths(units=units) for units in (True, False))
+    both = [k for k in linear if 100 < k <= 200]
+    assert len(both) == 10
+    gap = np.array([linear[k] - deep[k] for k in both])
+    assert abs(gap.mean()) < 2 * gap.std(ddof=1) / np.sqrt(len(gap))
+    for curve in (deep, linear):
+        first = np.mean([lost for k, lost in curve.items() if k <= 40])
+        assert first == pytest.approx(0.75, abs=0.05)
+        assert np.mean([curve[k] for k in both[-5:]]) < 0.93 * first
+    assert np.mean(list(deep.values())[-4:]) == pytest.approx(0.56, abs=0.01)
+
+
+def test_the_two_practise_from_the_same_start_as_the_figure_counts():
+    deep = read_json(report.PUBLISHED / "doom_take_cover/deep/practice.json")["config"]
+    linear = LARGER["config"]
+    same = ("dreams", "steps", "batch_size", "epochs", "entropy", "critic_units", "average")
+    assert [deep[name] for name in same] == [linear[name] for name in same]
+    assert (linear["dreams"], linear["steps"]) == (64, 256)
+    assert (linear["controller"], deep["start"]) == ("linear", "pretrained")
+    assert deep["learning_rates"]["hidden"] == linear["learning_rate"]
+    assert deep["learning_rates"]["linear"] < linear["learning_rate"]
 
 
 def test_the_deep_c_of_the_package_is_the_one_that_was_scored():
@@ -135,20 +174,3 @@ def test_the_deep_c_of_the_package_is_the_one_that_was_scored():
     assert scored["memory"] == sha256(folder / "memory/memory.safetensors")
     agent = load_agent("pretrained", "doom_take_cover", "controllers/deep")
     assert agent.controller.kind == "deep"
-
-
-def test_the_figure_of_practice_counts_tics_as_they_were_played():
-    folder = report.PUBLISHED / "doom_take_cover"
-    linear = read_json(folder / "practised/rounds.json", rounds=list)["config"]["practice"]
-    deep = read_json(folder / "deep/practice.json")["config"]
-    assert [(c["dreams"], c["steps"]) for c in (linear, deep)] == [(64, 128), (64, 256)]
-
-
-def test_deaths_become_fewer_with_hidden_units_and_stay_with_a_linear_c():
-    deep, linear = (
-        [row["lost"] for row in Metrics(folder / "metrics.jsonl").read()]
-        for folder in (report.PUBLISHED / "doom_take_cover" / n for n in ("deep", "practised"))
-    )
-    assert np.mean(deep[-8:]) < 0.9 * np.mean(deep[:8])
-    assert np.mean(deep[-8:]) < 0.85 * np.mean(linear[-8:])
-    assert abs(np.mean(linear[-20:]) - np.mean(linear[-40:-20])) < 0.1
