@@ -288,7 +288,7 @@ def test_dooms_second_round_is_no_better_than_noise_and_its_dream_promises_less(
     played = replace(small, iterations=2, vision_from="pretrained")
     told = IterateConfig.of(stored["config"])
     assert not told.also_real
-    unused = {"practice": small.practice, "gradient": small.gradient}
+    unused = {name: getattr(small, name) for name in ("practice", "gradient", "evolve")}
     assert replace(told, **unused) == played
     one, two = stored["rounds"]
     difference = two["real_return"] - one["real_return"]
