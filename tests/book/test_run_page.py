@@ -102,6 +102,7 @@ def test_the_page_needs_no_other_file(run, tmp_path):
 def test_scores_come_with_their_error_and_what_they_stand_beside(run, tmp_path):
     score = {"task": DOOM.name, "returns": [1.0, 3.0], "mean": 2.0, "std": 1.4, "sem": 1.0, "n": 2}
     write_json(run / "evaluation.json", score)
+    (run / "notes.json").write_text('["a reader\'s own"]')
     page = page_of(run, tmp_path)
     assert "2.0 ± 1.4 (standard error 1.0, n = 2)" in page
     assert "the best published by others 1092" in page

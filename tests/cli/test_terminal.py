@@ -78,6 +78,8 @@ def test_weights_and_a_run_folder_are_one_too_many(here, capsys):
         ("evolve --task car_racing --generations x", "--generations.*'x'"),
         ("policy-gradient --task car_racing --preset big", "no preset 'big'.*tiny, small, paper"),
         ("show nowhere", "nowhere is not a folder"),
+        ("show --task nowhere", "show has no flag --task"),
+        ("show", "Missing.*run folder"),
     ],
 )
 def test_a_mistake_in_flags_is_one_line_without_a_box(here, capsys, args, told):

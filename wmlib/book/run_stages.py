@@ -86,7 +86,9 @@ def parts_of(run: RunFolder) -> list[Part]:
 
 def scores_of(run: RunFolder) -> dict[str, dict[str, Any]]:
     """Finished scores in the real game by the name of their file."""
-    found = {path.stem: read_json(path) for path in sorted(run.path.glob("*.json"))}
+    files = sorted(run.path.glob("*.json"))
+    ours = [path for path in files if not path.read_text().lstrip().startswith("[")]  # no list is
+    found = {path.stem: read_json(path) for path in ours}
     return {name: score for name, score in found.items() if {"returns", "mean"} <= score.keys()}
 
 

@@ -60,10 +60,25 @@ def print_completion(commands: dict[str, Any], args: list[str]) -> None:
 
 def _cli(name: str, kind: type, args: list[str], **settings: Any) -> Any:
     """What `args` mean; UserError for a flag that there is not."""
-    flags, unknown = _told(name, kind, args, return_unknown_args=True, **settings)
+    try:
+        flags, unknown = _told(name, kind, args, return_unknown_args=True, **settings)
+    except UserError:  # a flag that there is not may have swallowed what is missed
+        page = _help(kind, settings)
+        words = [a.partition("=")[0] for a in args if a.startswith("--")]
+        unknown = [word for word in words if word not in re.findall(r"--[a-z][\w.-]*", page)]
+        if not unknown:
+            raise
     if unknown:
         raise UserError(_unknown(name, kind, unknown[0].partition("=")[0], settings))
     return flags
+
+
+def _help(kind: type, settings: dict[str, Any]) -> str:
+    """The help of a command."""
+    page = io.StringIO()
+    with contextlib.redirect_stdout(page), contextlib.suppress(SystemExit):
+        tyro.cli(kind, args=["--help"], **settings)
+    return page.getvalue()
 
 
 def _unknown(name: str, kind: type, word: str, settings: dict[str, Any]) -> str:
@@ -74,10 +89,7 @@ def _unknown(name: str, kind: type, word: str, settings: dict[str, Any]) -> str:
             prefix = "evolve." if name == "run" else ""
             flags = f"--{prefix}{word.removeprefix('--')} belongs to --{prefix}world {world}"
             return f"{name}: {flags}, which is not the one chosen"
-    page = io.StringIO()
-    with contextlib.redirect_stdout(page), contextlib.suppress(SystemExit):
-        tyro.cli(kind, args=["--help"], **settings)
-    known = re.findall(r"^\W*(?:-\w, )?(--[a-z][\w.-]*)", page.getvalue(), re.MULTILINE)
+    known = re.findall(r"^\W*(?:-\w, )?(--[a-z][\w.-]*)", _help(kind, settings), re.MULTILINE)
     ends = {f"--{flag.removeprefix('--').rpartition('.')[2]}": flag for flag in reversed(known)}
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.75)
     near = near or [ends[end] for end in difflib.get_close_matches(word, ends, n=1, cutoff=0.5)]
