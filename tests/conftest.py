@@ -1,8 +1,11 @@
 """Fixtures that several test modules share."""
 
+import re
 import signal
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from chromium import chromium
@@ -16,13 +19,24 @@ pytest.register_assert_rewrite("contract")  # its assertions, too, say what they
 BOOK_OF_THE_TESTS = "reader/a-fork"  # the repository that built pages link to
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Side by side (`-n 2 --dist loadgroup`) a file's tests stay together, for what they share;
-    so do all that need the whole book, which is built once."""
-    for item in items:
-        needs_book = "book" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("book" if needs_book else item.path.stem))
+@pytest.hookimpl(optionalhook=True)  # pytest-xdist's
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Side by side (`pytest -n 2`) a file's tests stay together, for what they share, and so do
+    those of all files that need the whole book: it is built once."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::")[0]
+            return "book" if needs_book(config.rootpath / file) else file
+
+    return ByFile(config, log)
+
+
+@cache
+def needs_book(file: Path) -> bool:
+    """Whether a test of the file takes the fixture `book`."""
+    return bool(re.search(r"^def \w+\([^)]*\bbook\b", file.read_text(encoding="utf-8"), re.M))
 
 
 @pytest.fixture(scope="session")

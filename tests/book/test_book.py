@@ -1,6 +1,8 @@
 """The book: complete, in step with its sources, honest about its figures, buildable."""
 
+import html
 import json
+import os
 import pickle
 import re
 import sqlite3
@@ -216,7 +218,8 @@ def test_the_numbers_of_the_notebooks_are_those_of_the_pages(book):
 @pytest.mark.slow
 @pytest.mark.timeout(2400)
 def test_each_page_runs_in_two_minutes(book):
-    """Half as much again is allowed, because CI machines are not idle."""
+    """Half as much again is allowed, because CI machines are not idle; twice as much where other
+    tests run beside it."""
     environment = book.parent / ".doctrees" / "environment.pickle"
     metadata = pickle.loads(environment.read_bytes()).nb_metadata  # our own file, just built
     seconds = {
@@ -225,7 +228,8 @@ def test_each_page_runs_in_two_minutes(book):
         if data.get("exec_data")
     }
     assert set(seconds) >= {f"chapters/{page.stem}" for page in CHAPTERS}
-    assert {name: s for name, s in seconds.items() if s > 180} == {}
+    allowed = 240 if os.environ.get("PYTEST_XDIST_WORKER") else 180
+    assert {name: s for name, s in seconds.items() if s > allowed} == {}
 
 
 @pytest.mark.slow
@@ -261,7 +265,7 @@ def test_what_folds_says_what_it_shows(book):
     assert folded > 0
     assert pages["G_train_it_yourself"].count("Show the output") == folded
     assert "Show the output" not in pages["05_memory"]  # its folded output is a listing
-    assert pages["05_memory"].count("Show the browser's code") == 1
+    assert html.unescape(pages["05_memory"]).count("Show the browser's code") == 1
 
 
 @pytest.mark.slow
