@@ -45,18 +45,16 @@ class SetNumbers(SphinxPostTransform):
 
 
 class NamePrompts(SphinxPostTransform):
-    """A folded output is opened by "Show the output", or where it stands alone, a listing of the
-    page's JavaScript, by "Show the browser's code"; MyST-NB has one word for all that folds."""
+    """A folded output is opened by "Show the output"; MyST-NB has one word for all that folds."""
 
     default_priority = 190  # MyST-NB folds the cells at 199
 
     def run(self, **kwargs: Any) -> None:
-        """Name the prompts of cells that fold what comes of them."""
+        """Name the prompts of cells that show their code and fold what comes of it."""
         for cell in self.document.findall(nodes.container):
             shown = [p.get("nb_element") for p in cell.children if isinstance(p, nodes.Element)]
-            if cell.get("hide_mode") == "output":
-                what = "the output" if "cell_code_source" in shown else "the browser's code"
-                cell["prompt_show"], cell["prompt_hide"] = f"Show {what}", f"Hide {what}"
+            if cell.get("hide_mode") == "output" and "cell_code_source" in shown:
+                cell["prompt_show"], cell["prompt_hide"] = "Show the output", "Hide the output"
 
 
 def has_formulas(doctree: nodes.document | None) -> bool:
