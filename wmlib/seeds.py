@@ -37,7 +37,9 @@ def check_games(seed: int, episodes: int) -> None:
     """UserError where a run has no own training games, or fewer than these episodes need."""
     left = TRAINING.stop - first_of_run(seed)
     if episodes > left:
-        raise UserError(f"{episodes:,} episodes: from --seed {seed} on there are {left:,} games")
+        raise UserError(
+            f"--episodes {episodes}: from --seed {seed} on there are {left:,} training games"
+        )
 
 
 def for_choosing(count: int) -> range:

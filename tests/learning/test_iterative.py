@@ -426,7 +426,7 @@ def test_what_has_no_meaning_in_a_round_is_refused(tmp_path):
         (growing(go_on=1.0), "--policy.controller linear: make both deep"),
         (replace(going_on(), also_real=True, practice=going_on().policy), "--practice.world dream"),
         (replace(SHORT, see=(0, 2)), "rounds count from 1"),
-        (replace(SHORT, episodes=500_000), "from --seed 0 on there are 800,000 games"),
+        (replace(SHORT, episodes=500_000), "from --seed 0 on there are 800,000 training games"),
         (
             replace(SHORT, learner="gradient", gradient=GradientConfig()),
             "--gradient.real-episodes 16",

@@ -14,6 +14,7 @@ Each array is compared with its checksum (CRC-32) whenever it is read: what a di
 never learned from. Nothing ever loads a whole set. T steps, A action dims.
 """
 
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -289,10 +290,11 @@ def sample_frames(store: RolloutStore, count: int, seed: int) -> NDArray[np.uint
 
 def refuse_other_games(run: RunFolder, task: Task) -> None:
     """UserError where the episodes of a run are of another game than `task`."""
-    folder = run.stage("rollouts")
-    if not (folder / "zarr.json").is_file():
-        return
-    held = RolloutStore(folder).facts["task"]
+    try:
+        facts = json.loads((run.stage("rollouts") / "zarr.json").read_text())
+    except (OSError, ValueError):
+        return  # nothing is stored, or it is damaged, which who opens it says
+    held = facts.get("attributes", {}).get("task", task.name)
     if held != task.name:
         raise UserError(
             f"{run.path} holds games of {held}, not of {task.name}: change --task or --run-dir"
