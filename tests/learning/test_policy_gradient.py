@@ -72,7 +72,7 @@ def test_it_learns_to_press_where_the_risk_is_lower(env, tmp_path):
 
 def test_a_deep_c_goes_on_from_a_linear_one(env, tmp_path):
     known = torch.linspace(-1, 1, 20)
-    few = config(updates=22, check_every=22, learning_rate=2e-4)  # after the critic's warm-up
+    few = config(updates=22, check_every=22, learning_rate=4e-5)  # after the critic's warm-up
     controller = Controller(TASK, "deep", 4, 20)
     learn_policy(Dreams(env, few), controller, few, tmp_path, seed=0, begin=known)
     shape, named, _ = load_controllers(tmp_path / "controller.safetensors", TASK)
