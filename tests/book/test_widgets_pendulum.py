@@ -1,6 +1,7 @@
 """The pendulum lab's models: the very JavaScript, under Node, against Gymnasium and torch."""
 
 import math
+import re
 import shutil
 from dataclasses import replace
 
@@ -11,7 +12,9 @@ from javascript import javascript
 from run_js import needs_node
 
 from wmlib.agent import load_agent, pretrained_folder
+from wmlib.book.pendulum_figures import STEPS_PER_SECOND
 from wmlib.book.report import PUBLISHED
+from wmlib.book.widgets.bundle import FOLDER
 from wmlib.book.widgets.pendulum_lab import PendulumLab, packed_round
 from wmlib.errors import UserError
 from wmlib.model.memory import MDNRNN
@@ -149,6 +152,11 @@ def test_pushed_alike_the_dream_swings_as_the_game_does_once_m_knows_it(number, 
     real, dream = np.moveaxis(np.array(heights), 1, 0)  # each (40, 80)
     assert abs(real - dream)[:, 0].mean() < 0.05  # it begins without a jump
     assert apart[0] < abs(real - dream)[:, 40:50].mean() < apart[1]
+
+
+def test_m_watches_for_the_quarter_of_a_second_that_chapter_11_tells():
+    steps = re.search(r"const LOOKED_ON = (\d+);", (FOLDER / "two_pendulums.js").read_text("utf-8"))
+    assert int(steps[1]) / STEPS_PER_SECOND == 0.25
 
 
 def test_published_controller_gets_in_the_browser_what_it_gets_in_python():
