@@ -243,7 +243,8 @@ def test_frames_per_second(open_page, name, least):
 
 def test_a_slider_moves_a_latent_and_the_picture(open_page):
     tab = open_page("latent")
-    tab.wait_for_function("document.querySelector('.wm-note')?.innerText.startsWith('Turn')")
+    note = tab.locator(".wm-note").first
+    tab.get_by_text("is turned already").wait_for()
     tab.wait_for_timeout(300)
     before, slider = pixels(tab, 2), tab.locator(".wm-dials input").nth(1)
     slider.focus()
@@ -251,6 +252,7 @@ def test_a_slider_moves_a_latent_and_the_picture(open_page):
         tab.keyboard.press("ArrowRight")
     tab.wait_for_timeout(200)
     assert pixels(tab, 2) != before
+    assert note.inner_text().startswith("Turn"), "it told of the first turn still"
     real, kept = pixels(tab, 0), pixels(tab, 1)
     tab.get_by_role("button", name="Next frame").first.click()
     tab.wait_for_timeout(300)

@@ -80,26 +80,28 @@ function renderLatentExplorer({ model, el }) {
   const next = () => tell(model, { index: (model.get("index") + 1) % model.get("frames").length });
   const randomise = () => turn(code().map((/** @type {number} */ value, /** @type {number} */ i) =>
     dimensions.includes(i) ? gaussian() : value));
-  let waiting = 0, stopped = false;
+  let waiting = 0, stopped = false, turned = false;
+  const say = (/** @type {string} */ text) => { line.textContent = text; };
   const show = () => {
     dimensions.forEach((dimension, i) => sliders[i].set(model.get("z")[dimension]));
     waiting ||= requestAnimationFrame(() => { waiting = 0; pictures.draw(); }); // once a frame at most
+    if (turned) say(NOTE_LATENT);
+    turned = false;
   };
   const stopListening = listen(model, { z: show, index: open });
 
-  const say = (/** @type {string} */ text) => { line.textContent = text; };
   const start = async () => {
     say("loading V's decoder …");
     const decode = await attempt(say, async () => makeDecoder(await loadNetwork(model, model.get("networks").decoder, say)));
     if (!decode) return false;
     if (stopped) return true;
-    say(NOTE_LATENT);
     pictures.use(decode);
     open();
     // To begin with, the most telling number is turned already: else there is nothing to compare.
     const [first] = dimensions, value = code()[first];
     turnOne(code(), first, value > 0 ? value - 1.5 : value + 1.5);
     say(`z${subscript(first + 1)} is turned already. ${NOTE_LATENT}`);
+    turned = true; // until a hand turns one, or all go back
     return true;
   };
   const buttons = make("div", { class: "wm-row" }, makeButton("Next frame", next),
