@@ -244,7 +244,7 @@ def test_frames_per_second(open_page, name, least):
 def test_a_slider_moves_a_latent_and_the_picture(open_page):
     tab = open_page("latent")
     note = tab.locator(".wm-note").first
-    tab.get_by_text("is turned already").wait_for()
+    tab.get_by_text("is turned already").first.wait_for()
     tab.wait_for_timeout(300)
     before, slider = pixels(tab, 2), tab.locator(".wm-dials input").nth(1)
     slider.focus()
