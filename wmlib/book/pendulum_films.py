@@ -1,6 +1,7 @@
 """The pendulum filmed: the rod, and beside it the path of its state through the phase plane."""
 
 from contextlib import closing
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -44,9 +45,16 @@ def dreamed_widths(agent: Agent, steps: int, dreams: int = 64) -> list[float]:
     return widths
 
 
+class Rise(NamedTuple):
+    """How C swings it up: mean seconds until it is upright, mean return of the episode's rest."""
+
+    seconds: float
+    mean_return: float
+
+
 @torch.no_grad()
-def seconds_to_rise(agent: Agent, watched: int = 0, episodes: int = 64) -> tuple[float, float]:
-    """Mean seconds until C has it upright, in the game and in dreams that go on from its moments.
+def rises(agent: Agent, watched: int = 0, episodes: int = 64) -> tuple[Rise, Rise]:
+    """C in the game, and in dreams that go on from its moments.
 
     For the first `watched` steps the game's pendulum is left alone, and M looks on.
     """
@@ -57,16 +65,18 @@ def seconds_to_rise(agent: Agent, watched: int = 0, episodes: int = 64) -> tuple
         for _ in range(watched):
             real.step(torch.zeros(episodes, agent.task.n_actions))
         dream.mind.restore(real.mind.snapshot())
-        return _rise(agent, real), _rise(agent, dream)
+        steps = agent.task.max_episode_steps - watched
+        return _rise(agent, real, steps), _rise(agent, dream, steps)
 
 
-def _rise(agent: Agent, env: FeatureVectorEnv) -> float:
-    first = np.full(env.num_envs, agent.task.max_episode_steps)
-    for step in range(1, agent.task.max_episode_steps):
-        env.step(agent.act(env.features()))
+def _rise(agent: Agent, env: FeatureVectorEnv, steps: int) -> Rise:
+    first, paid = np.full(env.num_envs, steps), 0.0
+    for step in range(1, steps + 1):
+        _, reward, *_ = env.step(agent.act(env.features()))
+        paid += float(torch.as_tensor(reward).mean())
         up = (env.z[:, 0] > 0.95).numpy()
         first[up] = np.minimum(first[up], step)
-    return float(first.mean()) / STEPS_PER_SECOND
+    return Rise(float(first.mean()) / STEPS_PER_SECOND, paid)
 
 
 def phase_film(states: NDArray[np.floating], dream: bool = False) -> NDArray[np.uint8]:

@@ -5,7 +5,7 @@ import pytest
 from wmlib.book.report import PUBLISHED, Run, load_run
 from wmlib.records.files import read_json
 
-EARLY = 1_638_400
+EARLY = 2_048_000
 """game steps, of which the text speaks first"""
 
 
@@ -14,26 +14,25 @@ def run(name: str) -> Run:
 
 
 LEARNED = ("learned_seed_0", "learned_seed_1")
-EVOLVED = ("second_round", "cooled_late")
 
 
 def test_the_gradient_is_far_ahead_early_on():
     ahead = [r for name in LEARNED for r in run(name).curve if r["total_steps"] == EARLY]
     assert len(ahead) == 2
     level = min(row["mean_return"] for row in ahead)
-    assert [r["total_steps"] for r in run(LEARNED[1]).curve if r["mean_return"] >= level] == [EARLY]
-    assert run(LEARNED[1]).curve[2]["total_steps"] < EARLY  # the check before
-    behind = run("second_round").at_budget(EARLY)["mean_return"]
-    assert min(row["mean_return"] for row in ahead) > 2 * behind
-    assert run("cooled_late").curve[0]["total_steps"] > EARLY
-    assert run("cooled_late").curve[0]["mean_return"] < behind  # the other is the quicker
+    behind = next(r for r in run("second_round").curve if r["total_steps"] >= EARLY)
+    assert level > behind["mean_return"] + 5 * behind["sem"]
+    other = run("cooled_late").curve  # the slower of the two
+    there = [r["total_steps"] for r in other if r["mean_return"] >= behind["mean_return"]]
+    assert min(there) > behind["total_steps"]
 
 
 @pytest.mark.parametrize(("name", "deeply"), list(zip(LEARNED, (False, True))))
-def test_both_curves_end_below_their_best_one_of_them_deeply(name, deeply):
-    fall = run(name).chosen["mean_return"] - run(name).curve[-1]["mean_return"]
-    assert fall > 0
+def test_one_curve_ends_deeply_below_its_best_of_the_other_the_checks_do_not_tell(name, deeply):
+    best, end = run(name).chosen, run(name).curve[-1]
+    fall = best["mean_return"] - end["mean_return"]
     assert (fall > 200) == deeply
+    assert (fall > 3 * (best["sem"] ** 2 + end["sem"] ** 2) ** 0.5) == deeply
 
 
 def test_evolution_passes_both_and_ends_higher():
@@ -45,14 +44,8 @@ def test_evolution_passes_both_and_ends_higher():
     assert run("main").evaluation["mean"] > large.evaluation["mean"]
 
 
-def test_the_worse_training_is_there_in_a_fifth_of_evolution_s_steps_or_less():
-    chosen = [run(name).chosen for name in LEARNED]
-    assert chosen[1]["mean_return"] < chosen[0]["mean_return"]  # "the worse of the two"
-    for name in EVOLVED:
-        level = chosen[1]["mean_return"]
-        there = [r["total_steps"] for r in run(name).curve if r["mean_return"] >= level]
-        assert min(there) > 5 * chosen[1]["total_steps"]
-    assert run(LEARNED[1]).evaluation["mean"] < chosen[1]["mean_return"] - 20  # it flatters
+def test_a_best_check_flatters():
+    assert run(LEARNED[1]).evaluation["mean"] < run(LEARNED[1]).chosen["mean_return"] - 20
 
 
 def test_a_standing_car_is_taken_off_before_the_discount_has_forgotten_it():
