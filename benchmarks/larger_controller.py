@@ -2,13 +2,16 @@
 
     python benchmarks/larger_controller.py runs/larger --kind linear
     python benchmarks/larger_controller.py runs/larger --kind deep
+    python benchmarks/larger_controller.py runs/longer --kind deep --begin deep --updates 400 --seed 1
 
 Behind the published V and M, in the real game, by policy gradient, as a C does in
 `iterate --also-real`; two trainings that differ in C alone. One that was stopped goes on from
 RUN/KIND. Writes results/doom_take_cover/larger_KIND.json: deaths in 1,000 tics while it learned
-(its actions are drawn by chance then), and the last C's 500 test episodes.
+(its actions are drawn by chance then), and the last C's 500 test episodes. `--begin` is for one of
+the package's controllers that practises on; it writes longer_KIND.json.
 """
 
+import sys
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +20,7 @@ from typing import Literal
 import tyro
 
 from wmlib import seeds
-from wmlib.agent import load_pretrained
+from wmlib.agent import load_pretrained, pretrained_folder
 from wmlib.configs import PolicyConfig, RealWorld
 from wmlib.device import device_name
 from wmlib.learning.lives import Games
@@ -56,22 +59,27 @@ def main(
     kind: Literal["linear", "deep"] = "deep",
     updates: int = 200,
     seed: int = 0,
+    begin: str = "",
 ) -> None:
     """Practise, score, write."""
     agent, folder, config = load_pretrained("doom_take_cover"), run / kind, settings(kind, updates)
-    controller = agent.new_controller(kind)
+    controller, start, name = agent.new_controller(kind), agent.params, f"larger_{kind}"
+    if begin:
+        known = pretrained_folder(agent.task.name) / "controllers" / begin
+        _, found, _ = load_controllers(known / "controller.safetensors", agent.task)
+        start, name = found["params"], f"longer_{kind}"
     folder.mkdir(parents=True, exist_ok=True)
     with (
         Stage(folder, "policy-gradient", config, seed, least=least_updates(folder)) as stage,
         closing(agent.real(SLOTS, 2100)) as games,
     ):
         if not stage.done:
-            learn_policy(Games(games, config), controller, config, folder, seed, begin=agent.params)
+            learn_policy(Games(games, config), controller, config, folder, seed, begin=start)
         _, found, _ = load_controllers(folder / "controller.safetensors", agent.task)
         score = evaluate(games, controller, found["params"], EPISODES, seeds.TEST.start)
     rows = Metrics(folder / "metrics.jsonl").read()
     told = {
-        "command": f"python benchmarks/larger_controller.py runs/larger --kind {kind}",
+        "command": " ".join(["python", *sys.argv]),
         "config": asdict(config),
         "seed": seed,
         "device": device_name("cpu"),
@@ -81,7 +89,7 @@ def main(
         "evaluation": score,
         "versions": versions(),
     }
-    write_json(Path(f"results/doom_take_cover/larger_{kind}.json"), told)
+    write_json(Path(f"results/doom_take_cover/{name}.json"), told)
     print("{mean:.0f} ± {sem:.0f} tics, n = {n}".format(**score))
 
 

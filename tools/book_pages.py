@@ -3,7 +3,8 @@
 Jupyter Book always adds Thebe, which points every page at a CDN; the book runs without a kernel, so
 its scripts are taken out again, MathJax where there is no formula and FontAwesome's script
 everywhere (the icons come from its fonts). Python prints negative numbers with a hyphen, and a line
-may break within "81 ± 3"; prose has a minus sign and spaces that hold.
+may break within "81 ± 3"; prose has a minus sign and spaces that hold, and a formula keeps the comma
+that follows it.
 """
 
 import re
@@ -21,11 +22,11 @@ HOLD = "\N{NO-BREAK SPACE}"
 
 
 def well_set(text: str) -> str:
-    """Minus signs before numbers; no line breaks around ±, × and =, or between a number and %."""
+    """Minus signs before numbers; no line breaks around ±, × and =; a space that holds before %."""
     text = re.sub(r"(?<![\w.\-])-(?=\d)", "\N{MINUS SIGN}", text)
     text = re.sub(r" ([±×]) ", rf"{HOLD}\1{HOLD}", text)
     text = re.sub(r"(?<=\w) = (?=[\d\N{MINUS SIGN}]|$)", f"{HOLD}={HOLD}", text)
-    return re.sub(r"(?<=\d) %|^ %", f"{HOLD}%", text)
+    return re.sub(r"(?<=\d) ?%|^ %", f"{HOLD}%", text)
 
 
 class SetNumbers(SphinxPostTransform):
@@ -44,17 +45,45 @@ class SetNumbers(SphinxPostTransform):
                 text.parent.replace(text, nodes.Text(better))
 
 
+class HoldPunctuation(SphinxPostTransform):
+    """No line begins with the comma after a formula, or ends with the bracket before one."""
+
+    default_priority = 910  # after `SetNumbers`, which looks at whole texts
+
+    def run(self, **kwargs: Any) -> None:
+        """Put formulas and what touches them into spans that do not break."""
+        for formula in list(self.document.findall(nodes.math)):
+            held, beside = nodes.inline(classes=["wm-hold"]), formula.parent
+            at = beside.index(formula)
+            before, after = (beside[i] if 0 <= i < len(beside) else None for i in (at - 1, at + 1))
+            opening = re.search(r"[(\[]+$", before) if isinstance(before, nodes.Text) else None
+            closing = re.match(r"[.,;:!?)\]]+", after) if isinstance(after, nodes.Text) else None
+            if not opening and not closing:
+                continue
+            formula.replace_self(held)
+            held += formula
+            if opening:
+                held.insert(0, nodes.Text(opening[0]))
+                beside[at - 1] = nodes.Text(before[: opening.start()])
+            if closing:
+                held += nodes.Text(closing[0])
+                beside[at + 1] = nodes.Text(after[closing.end() :])
+
+
 class NamePrompts(SphinxPostTransform):
-    """A folded output is opened by "Show the output"; MyST-NB has one word for all that folds."""
+    """MyST-NB has one word for all that folds; here it is an output, a preparation, or the code of
+    what stands below."""
 
     default_priority = 190  # MyST-NB folds the cells at 199
 
     def run(self, **kwargs: Any) -> None:
-        """Name the prompts of cells that show their code and fold what comes of it."""
+        """Name the prompts of cells that fold what comes of them, or from which nothing comes."""
         for cell in self.document.findall(nodes.container):
             shown = [p.get("nb_element") for p in cell.children if isinstance(p, nodes.Element)]
             if cell.get("hide_mode") == "output" and "cell_code_source" in shown:
                 cell["prompt_show"], cell["prompt_hide"] = "Show the output", "Hide the output"
+            if cell.get("hide_mode") == "input" and "cell_code_output" not in shown:
+                cell["prompt_show"], cell["prompt_hide"] = "Show the preparation", "Hide it"
 
 
 def has_formulas(doctree: nodes.document | None) -> bool:
@@ -105,4 +134,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("build-finished", drop_icon_script)
     app.add_post_transform(NamePrompts)
     app.add_post_transform(SetNumbers)
+    app.add_post_transform(HoldPunctuation)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -289,7 +289,7 @@ def test_equations_have_the_same_number_on_the_page_and_in_colab(book):
 
 
 def test_numbers_in_prose_are_well_set():
-    set_text = well_set("from -51 ± 3 to 73 % at τ = -1.5, not GPT-2 or 1-2")
+    set_text = well_set("from -51 ± 3 to 73% at τ = -1.5, not GPT-2 or 1-2")
     assert set_text == (
         "from \N{MINUS SIGN}51\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}3 to 73\N{NO-BREAK SPACE}% at "
         "τ\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}\N{MINUS SIGN}1.5, not GPT-2 or 1-2"

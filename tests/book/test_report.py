@@ -96,10 +96,10 @@ def test_temperature_table_pools_what_lies_between_controllers(results):
     assert lone.sem == 3.0
     table = report.temperature_table(results)
     assert line(table, "0.10")[1:] == [
-        "2086 ± 140",
+        "2,086 ± 140",
         "193 ± 58",
-        "300 ± 100 (200, 400)",
-        "250 ± 100 (150, 350)",
+        "300 ± 100 (200; 400)",
+        "250 ± 100 (150; 350)",
     ]
     assert line(table, "1.15")[-1] == "not run yet"
 

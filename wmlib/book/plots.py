@@ -22,6 +22,7 @@ with needing("wmlib.book", extra="book"):
     from IPython.display import HTML, display
     from matplotlib import font_manager
     from matplotlib.figure import Figure
+    from matplotlib.ticker import ScalarFormatter
     from PIL import Image
 
 REAL = "#1f6fb2"
@@ -114,8 +115,19 @@ def show(fig: Figure, alt: str, caption: str = "") -> None:
     display(HTML(_card(page_svg(fig, alt), caption)))
 
 
+class _Commas(ScalarFormatter):
+    """matplotlib's numbers at the ticks, with a comma from 1,000 on, as in the prose."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        told = super().__call__(x, pos)
+        return re.sub(r"(?<![\d.])\d{4,}", lambda digits: f"{int(digits[0]):,}", told)
+
+
 def page_svg(fig: Figure, alt: str) -> str:
     """`fig` as an inline SVG element in the page's own ink and fonts; closes the figure."""
+    for axis in (axis for ax in fig.axes for axis in (ax.xaxis, ax.yaxis)):
+        if type(axis.get_major_formatter()) is ScalarFormatter:
+            axis.set_major_formatter(_Commas())
     buffer = io.StringIO()
     fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     plt.close(fig)
@@ -217,23 +229,21 @@ def film(
     Keys are the captions, and choose the frames (`_border`). `on_paper`: drawn on white, which the
     dark theme turns over.
     """
-    kind = ' class="wm-paper"' if on_paper else ""
-    blocks = []
+    kind, blocks = ' class="wm-paper"' if on_paper else "", []
     for label, frames in films.items():
         movie = base64.b64encode(_encode_mp4(np.asarray(frames), fps)).decode()
-        blocks.append(
-            _framed(
-                label,
-                (
-                    f'<video{kind} autoplay loop muted playsinline controls height="{height}" '
-                    'controlslist="nodownload nofullscreen noremoteplayback" '
-                    f'aria-label="{html.escape(f"{label}: {alt}", quote=True)}" '
-                    f'poster="{picture_url(np.asarray(frames[0]))}" '
-                    f'style="image-rendering:pixelated;max-width:100%;{_border(label)}" '
-                    f'src="data:video/mp4;base64,{movie}"></video>'
-                ),
-            )
+        border = _border(label)
+        video = (
+            f'<video{kind} autoplay loop muted playsinline controls height="{height}" '
+            'controlslist="nodownload nofullscreen noremoteplayback" '
+            f'aria-label="{html.escape(f"{label}: {alt}", quote=True)}" '
+            f'poster="{picture_url(np.asarray(frames[0]))}" '
+            f'style="image-rendering:pixelated;max-width:100%;{"" if on_paper else border}" '
+            f'src="data:video/mp4;base64,{movie}"></video>'
         )
+        if on_paper:  # the frame is not turned over
+            video = f'<div style="line-height:0;overflow:hidden;{border}">{video}</div>'
+        blocks.append(_framed(label, video))
     display(HTML(_card(f'<div class="wm-films">{"".join(blocks)}</div>', caption)))
 
 

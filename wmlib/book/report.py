@@ -156,8 +156,8 @@ def score(result: dict[str, Any] | None) -> str:
     if result is None:
         return NOT_YET
     digits = 0 if abs(result["mean"]) >= 100 else 1
-    value = f"{result['mean']:.{digits}f} ± {result['std']:.{digits}f}"
-    certainty = f"(s.e. {result['sem']:.1f}, n = {result['n']})"
+    value = f"{result['mean']:,.{digits}f} ± {result['std']:.{digits}f}"
+    certainty = f"(s.e. {result['sem']:.1f}, n = {result['n']:,})"
     return f"{unbroken(value)} {unbroken(certainty)}"
 
 
@@ -167,7 +167,7 @@ def _evaluation(task: str, name: str, results: Path) -> dict[str, Any] | None:
 
 
 def _pair(mean_std: Sequence[int] | None) -> str:
-    return unbroken(f"{mean_std[0]} ± {mean_std[1]}") if mean_std else "–"
+    return unbroken(f"{mean_std[0]:,} ± {mean_std[1]}") if mean_std else "–"
 
 
 def headline_table(results: Path = PUBLISHED) -> str:
@@ -279,8 +279,8 @@ def temperature_table(results: Path = PUBLISHED) -> str:
 def _spread(found: Spread | None) -> str:
     if found is None:
         return NOT_YET
-    each = ", ".join(f"{mean:.0f}" for mean in found.each)
-    return f"{found.mean:.0f} ± {found.sem:.0f} ({each})"
+    each = "; ".join(f"{mean:,.0f}" for mean in found.each)
+    return f"{found.mean:,.0f} ± {found.sem:.0f} ({each})"
 
 
 def doom_table(results: Path = PUBLISHED) -> str:
