@@ -3,6 +3,7 @@
 `python tests/widget_site.py FOLDER` writes FOLDER/NAME.html for each widget below.
 """
 
+import base64
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,7 +11,7 @@ from shutil import copytree
 
 from ipywidgets import Widget
 
-from wmlib.book.widgets.page import place_of
+from wmlib.book.widgets.page import _traits, place
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -25,6 +26,15 @@ main {{ max-width: 44rem; margin: auto }} .far {{ height: 2400px }}</style>
 <body><main><p>Before.</p>{places}<p id="after">After.</p><div class="far"></div></main>
 </body></html>
 """
+
+
+def place_of(widget: Widget) -> str:
+    """The place of one widget, without a notebook."""
+    state = widget.get_state()
+    for name, value in state.items():
+        if isinstance(value, bytes | memoryview):
+            state[name] = {"base64": base64.b64encode(value).decode()}
+    return place(state["module"], _traits({"state": state}), state["still"])
 
 
 def write_site(folder: Path, pages: dict[str, Iterable[Widget]]) -> None:

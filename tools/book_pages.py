@@ -3,8 +3,8 @@
 Jupyter Book always adds Thebe, which points every page at a CDN; the book runs without a kernel, so
 its scripts are taken out again, MathJax where there is no formula and FontAwesome's script
 everywhere (the icons come from its fonts). Python prints negative numbers with a hyphen, and a line
-may break within "81 ± 3"; prose has a minus sign and spaces that hold, and a formula keeps the comma
-that follows it.
+may break within "81 ± 3" or between a formula and its comma; prose has a minus sign, and spaces
+that hold.
 """
 
 import re

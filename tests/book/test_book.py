@@ -288,6 +288,21 @@ def test_equations_have_the_same_number_on_the_page_and_in_colab(book):
     assert {label: equations().get(label) for label in numbered} == numbered
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(2400)
+def test_no_line_begins_with_what_follows_a_formula(book):
+    loose, held = [], 0
+    for page in PAGES:
+        html = (book / "chapters" / f"{page.stem}.html").read_text(encoding="utf-8")
+        formula = r'(<span class="wm-hold">[(\[]*)?<span class="math[^>]*>[^<]*</span>'
+        for found in re.finditer(formula + r"(?=[.,;:!?)\]])", html):
+            held += 1
+            if not found[1]:
+                loose.append((page.stem, html[found.start() : found.end() + 5]))
+    assert held > 100
+    assert loose == []
+
+
 def test_numbers_in_prose_are_well_set():
     set_text = well_set("from -51 ± 3 to 73% at τ = -1.5, not GPT-2 or 1-2")
     assert set_text == (

@@ -27,6 +27,11 @@ CUT_LINES = """() => [...document.querySelectorAll('.cell pre')]
                  pre.innerText.trim())
   .map(pre => pre.innerText.slice(0, 80))"""
 
+# Formulas that the reader must scroll sideways to read to the end.
+CUT_FORMULAS = """() => [...document.querySelectorAll('mjx-container[display=true]')]
+  .filter(formula => formula.clientWidth > 0 && formula.scrollWidth > formula.clientWidth + 1)
+  .map(formula => formula.closest('div.math').id)"""
+
 pytestmark = [*in_chromium, pytest.mark.timeout(2400)]
 
 
@@ -67,6 +72,7 @@ def test_page_opens_cleanly_and_fits(browser, site, name, dress):
     try:
         assert problems == []
         assert dress == "phone" or tab.evaluate(CUT_LINES) == [], "lines wider than the page"
+        assert tab.evaluate(CUT_FORMULAS) == [], "formulas wider than the page"
         assert tab.evaluate("document.documentElement.dataset.theme") == (
             "dark" if dress == "dark" else "light"
         )

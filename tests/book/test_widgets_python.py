@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 import traitlets
+from widget_site import place_of
 
 import wmlib
 from wmlib.agent import pretrained_folder
 from wmlib.book import widgets
 from wmlib.book.widgets import sources
-from wmlib.book.widgets.page import place_of
 from wmlib.errors import UserError
 from wmlib.tasks import get_task
 

@@ -153,7 +153,11 @@ def test_a_game_of_ones_own_has_every_command(capsys, monkeypatch, command):
     assert ended.value.code == 0
 
 
-@pytest.mark.parametrize("output", ["", "..", "memory", "a/b"])
+FOLDERS = ("", "..", ".hidden", "memory", "a/b", "dreamed", "round_02")
+FILES = ("evaluation", "config", "manifest", "progress", "round", "rounds")  # NAME.json: its score
+
+
+@pytest.mark.parametrize("output", [*FOLDERS, *FILES])
 def test_a_controller_gets_a_folder_of_its_own(capsys, published_run, output):
     before = sorted(path.name for path in published_run.iterdir())
     where = ["--task", "car_racing", "--run-dir", published_run]

@@ -1,10 +1,12 @@
 """A finished run meets damage, mistakes and deaths: one line, nothing lost, nothing written."""
 
+import errno
 import json
 import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from tiny_run import command
 
 from wmlib.cli import main as cli
+from wmlib.cli import summary
 from wmlib.envs.pool import GameDied, WorkerError
 from wmlib.errors import UserError
 from wmlib.learning.refusals import check_run
@@ -139,7 +142,25 @@ def test_run_ends_with_its_own_score_and_not_an_older_one(capsys, run):
     assert code == 0
     mean = json.loads(out.splitlines()[-1])["mean"]
     assert mean != read_json(run / "evaluation.json")["mean"]
-    assert f"score in the game: {mean:.0f} ±" in err
+    assert f"score in the game: {mean:.0f} (n = 1);" in err  # one has no standard error
+
+
+def test_the_summary_counts_the_time_of_the_run_s_own_stages(capsys, run):
+    own = [read_json(p)["seconds"] for p in run.glob("*/manifest.json")]
+    (run / "another").mkdir()
+    write_json(run / "another" / "manifest.json", {"seconds": 6e5})
+    _, _, err = call(capsys, *TINY, "--run-dir", run)
+    assert f"its stages took {sum(own) / 60:.1f} minutes" in err
+
+
+def test_an_error_is_told_where_there_are_several_episodes():
+    score = {"mean": -1500.4, "sem": 2.6, "n": 4}
+    told = summary.of_run(RunFolder("a"), get_task("pendulum"), "tiny", score)
+    assert "score in the game: -1500 ± 3 (standard error, n = 4);" in told
+    for n, words in ((4, "-1500 ± 3 (standard error, n = 4)"), (1, "-1500 (n = 1)")):
+        row = {"round": 2, "real_return": -1500.4, "real_sem": 2.6, "n": n}
+        told = summary.of_iteration(RunFolder("a"), get_task("pendulum"), [row])
+        assert f"round 2 scores {words} in the game" in told
 
 
 @pytest.mark.parametrize("name", ["../other", "/tmp/other", "..", "", "controller/../../other"])
@@ -197,6 +218,30 @@ def test_a_finished_score_is_read_where_nothing_may_be_written(capsys, run, monk
     assert "already finished" in err
     assert json.loads(out)["mean"] == read_json(run / "evaluation.json")["mean"]
     assert contents(run) == before
+
+
+def test_a_finished_run_is_passed_over_where_nothing_may_be_written(capsys, run, monkeypatch):
+    def refuse(path, *_, **__):
+        raise OSError(errno.EROFS, f"{path} was touched")
+
+    for module in ("files", "metrics", "weights"):
+        monkeypatch.setattr(f"wmlib.records.{module}.write_bytes", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    before = contents(run)
+    code, _, err = call(capsys, *TINY, "--run-dir", run)
+    assert code == 0
+    assert err.count("already finished") == 4  # V, which is the state, has no stage of its own
+    assert contents(run) == before
+
+
+@pytest.mark.parametrize("lost", ["vision.json", "vision.safetensors"])
+def test_half_of_a_v_that_is_not_trained_is_written_again(capsys, run, lost):
+    whole = (run / "vision/vision.safetensors").read_bytes()
+    (run / "vision" / lost).unlink()
+    assert call(capsys, *TINY, "--run-dir", run)[0] == 0
+    assert (run / "vision/vision.safetensors").read_bytes() == whole
+    facts = read_json(run / "vision/vision.json")
+    assert facts["sha256"] == sha256(run / "vision/vision.safetensors")
 
 
 def test_a_report_of_nothing_leaves_the_readme_alone(capsys, tmp_path, run):

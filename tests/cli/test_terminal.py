@@ -10,7 +10,7 @@ import pytest
 
 import wmlib
 from wmlib.cli import main as cli
-from wmlib.cli.commands import Evaluate, PolicyGradient, Run
+from wmlib.cli.commands import Evaluate, Evolve, PolicyGradient, Run
 from wmlib.cli.parsing import parse
 from wmlib.errors import UserError
 from wmlib.presets import get_settings
@@ -54,6 +54,16 @@ def test_what_makes_a_run_takes_no_other(here):
     (here / "runs" / "car_racing-tiny").mkdir(parents=True)
     flags = parse("run", Run, ["--task", "car_racing"])
     assert flags.run.path == Path("runs/car_racing-small")
+
+
+@pytest.mark.parametrize("dream", [["--world", "dream"], ["--world=dream"]])
+@pytest.mark.parametrize("real", [["--world", "real"], ["--world=real"]])
+def test_of_a_world_that_is_given_twice_the_last_counts(here, dream, real):
+    command = ["--task", "doom_take_cover", "--run-dir", "a"]
+    flags = parse("evolve", Evolve, [*command, *real, *real, *dream, "--tau", "1.3"])
+    assert (flags.evolve.world.kind, flags.evolve.world.tau) == ("dream", 1.3)
+    flags = parse("evolve", Evolve, [*command, *dream, *real, "--game", "reference"])
+    assert flags.evolve.world.kind == "real"
 
 
 def test_weights_and_a_run_folder_are_one_too_many(here, capsys):

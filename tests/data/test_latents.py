@@ -68,6 +68,13 @@ def test_windows_of_long_episodes_are_aligned_and_move():
     assert len(starts) > 20
 
 
+@pytest.mark.parametrize("kind", [EpisodeBatches, StreamBatches])
+def test_where_no_step_has_a_next_one_the_floor_is_0(kind):
+    batch = kind(counted_latents((1, 1, 1)), np.arange(3), 2, window=1, seed=0).make(0)
+    assert not batch.has_next.any()
+    assert torch.equal(batch.floor, torch.tensor(0.0))
+
+
 def test_half_of_the_sequences_are_recent():
     latents = counted_latents((5,) * 20)
     data = EpisodeBatches(latents, np.arange(20), 10, 5, seed=0, recent=2)

@@ -1,5 +1,7 @@
 """The process pool: the same games as one by one, and good manners when something breaks."""
 
+import contextlib
+import functools
 import os
 import signal
 import subprocess
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 from gymnasium.vector import AutoresetMode
+from waiting import wait_until
 
 import wmlib  # noqa: F401  (registers the games)
 from wmlib.envs.pool import WorkerError, WorkerPool
@@ -228,6 +231,40 @@ def test_nothing_outlives_a_killed_parent(name, num_envs, monkeypatch, tmp_path)
     while list(tmp_path.glob("wmlib-doom-*")) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert list(tmp_path.glob("wmlib-doom-*")) == []
+
+
+STARTS = """
+import gymnasium, wmlib
+try:
+    gymnasium.make_vec("wmlib/PendulumHanging-v1", num_envs=3)
+except KeyboardInterrupt:
+    print("stopped")
+"""
+
+
+def server_of(pid: int) -> int | None:
+    """The fork server that a process has started."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parent = int(stat.read_text().rsplit(")", 1)[1].split()[1])
+            if parent == pid and b"forkserver import" in (stat.parent / "cmdline").read_bytes():
+                return int(stat.parent.name)
+    return None
+
+
+@pytest.mark.parametrize("moment", [0, 0.05, 0.15])
+def test_ctrl_c_while_games_start_leaves_no_traceback_and_no_process(moment):
+    whole = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    # A shell's background jobs ignore SIGINT, and so would what they start.
+    wake = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    run = [sys.executable, "-c", STARTS]
+    parent = subprocess.Popen(run, start_new_session=True, preexec_fn=wake, **whole)
+    wait_until(lambda: server_of(parent.pid) or parent.poll() is not None)
+    server = server_of(parent.pid)
+    time.sleep(moment)  # in the server's imports, or as the workers begin
+    os.killpg(parent.pid, signal.SIGINT)  # what a terminal does
+    assert parent.communicate(timeout=60) == ("stopped\n", "")
+    wait_until(lambda: not alive(server))
 
 
 class OnlyInTheParent(gym.Env):

@@ -20,6 +20,7 @@ from wmlib import seeds
 from wmlib.agent import load_agent, pretrained_folder
 from wmlib.configs import DreamWorld, EvolveConfig
 from wmlib.errors import UserError
+from wmlib.learning.choosing import best
 from wmlib.learning.control import evolve_run
 from wmlib.learning.evolution import (
     check_cooling,
@@ -194,6 +195,16 @@ def test_evolution_improves_and_resumes_to_the_last_bit(tmp_path, average):
     first, last = rows(whole)[0]["fitness"], rows(whole)[-1]["fitness"]
     assert np.mean(last) > np.mean(first)
     assert chosen["generation"] in (3, 6)
+
+
+def test_the_best_is_the_best_less_its_standard_error():
+    rows = [{"mean_return": 9.0, "sem": 4.0}, {"mean_return": 8.0, "sem": 1.0}, {"fitness": [99.0]}]
+    assert best(rows) == rows[1]
+    asked = [{"real_return": 3.0, "real_sem": 2.0}, {"real_return": 2.0, "real_sem": 0.5}]
+    assert best([row | told for row, told in zip(rows, asked)])["real_return"] == 2.0
+    asked[1]["real_sem"] = 1.5
+    assert best([row | told for row, told in zip(rows, asked)])["real_return"] == 3.0
+    assert best(rows[2:]) == rows[2]
 
 
 def test_a_search_can_end_where_its_mean_is_scored(tmp_path):

@@ -19,7 +19,9 @@ from wmlib.model.controller import Controller, load_controllers
 from wmlib.model.memory import MDNRNN
 from wmlib.presets import ITERATE_PRESETS
 from wmlib.records import keeper
+from wmlib.records.keeper import update_generator
 from wmlib.records.metrics import Metrics
+from wmlib.seeds import update_rng
 from wmlib.tasks import get_task
 from wmlib.worlds.dream import DreamEnv
 
@@ -103,6 +105,12 @@ def test_the_best_in_the_real_game_is_kept(agent, tmp_path):
     env = agent.dream(4)
     found = ascend(env, agent.controller, agent.params, config, tmp_path, 1, check)
     assert (found["update"], found["real_return"]) == (2, 9.0)
+
+
+def test_a_diverged_c_is_told_and_does_not_dream(agent, tmp_path):
+    config = GradientConfig(updates=2, dreams=4, horizon=2, check_every=1, learning_rate=1e30)
+    with pytest.raises(UserError, match="largest_weight = inf at update 0"):
+        ascend(agent.dream(4), agent.controller, agent.params, config, tmp_path, seed=1)
 
 
 def test_a_stopped_ascent_goes_on_to_the_same_weights(agent, tmp_path, monkeypatch):
@@ -243,10 +251,14 @@ def test_an_endless_value_without_discount_is_refused():
 
 
 def test_the_best_of_several_random_cs_is_taken(agent):
-    env = agent.world(DreamWorld(max_episode_steps=20), 8)
-    found = [
-        first_try(env, agent.controller, GradientConfig(tries=n, scale=1.0), 5) for n in (1, 8)
-    ]
+    env, config = (
+        agent.world(DreamWorld(max_episode_steps=20), 8),
+        GradientConfig(tries=8, scale=1.0),
+    )
+    found = first_try(env, agent.controller, config, 5)
+    tried = torch.randn(8, agent.controller.n_params, generator=update_generator(5, 0))
+    dreams = update_rng(5, 0).integers(2**31, size=8)
     with torch.no_grad():
-        paid = [float(dream_return(env, agent.controller, p, 20, SEEDS)) for p in found]
-    assert paid[1] >= paid[0]
+        paid = [float(dream_return(env, agent.controller, p, 20, dreams)) for p in tried]
+    assert paid[0] < max(paid)
+    assert torch.equal(found, tried[int(np.argmax(paid))])

@@ -110,6 +110,26 @@ def test_rounds_add_data_and_a_second_call_adds_nothing(tmp_path, capsys):
     assert three[:2] == rows  # it grows
 
 
+@pytest.mark.slow
+def test_a_finished_iteration_makes_again_what_it_has_lost(tmp_path, capsys):
+    run, told, last = RunFolder(tmp_path), tmp_path / "rounds.json", tmp_path / "round_02"
+    rows = iterate(run, TASK, SHORT, seed=0, device=CPU)
+    whole, weights = told.read_bytes(), last / "controller/controller.safetensors"
+    first = weights.read_bytes()
+    for damage in (told.unlink, lambda: told.write_text('{"rounds": []}')):
+        damage()
+        assert iterate(run, TASK, SHORT, seed=0, device=CPU) == rows
+        assert told.read_bytes() == whole
+    for damage in (lambda: shutil.rmtree(last), weights.unlink):
+        damage()
+        assert iterate(run, TASK, SHORT, seed=0, device=CPU) == rows
+        assert "has lost rounds" in capsys.readouterr().err
+        assert weights.read_bytes() == first
+    shutil.rmtree(tmp_path / "round_01")
+    with pytest.raises(UserError, match=r"round_01 is lost, and .*rollouts has games of later"):
+        iterate(run, TASK, SHORT, seed=0, device=CPU)
+
+
 def going_on(iterations=2):
     """Rounds whose M and C go on where the last ones ended."""
     dreams = DreamWorld(max_episode_steps=30, starts="anywhere")

@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -16,7 +17,13 @@ from wmlib.cli import main as cli
 from wmlib.configs import DreamWorld, PolicyConfig, RealWorld
 from wmlib.errors import UserError
 from wmlib.learning.lives import Dreams, Experience, Games
-from wmlib.learning.policy_gradient import Learner, advantages, learn_policy, least_updates
+from wmlib.learning.policy_gradient import (
+    Learner,
+    _learn,
+    advantages,
+    learn_policy,
+    least_updates,
+)
 from wmlib.model.controller import Controller, load_controllers
 from wmlib.model.memory import MDNRNN
 from wmlib.records import keeper as training
@@ -132,6 +139,76 @@ def test_the_generalised_advantage_is_the_weighted_sum_of_errors():
                 if over[k, i]:
                     break
             assert float(found[t, i]) == pytest.approx(total, abs=1e-6)
+
+
+def one_step_lives(learner, log_ratio=0.0, pays=1.0):
+    """Experience of 8 lives in 4 steps, each of which ends one and pays ± `pays`: that is its
+    advantage. C's choices are by `log_ratio` times its sign likelier now than when it made them."""
+    dice = torch.Generator().manual_seed(0)
+    features = torch.randn(5, 8, 3, generator=dice)
+    choice = torch.bernoulli(torch.full((4, 8, 1), 0.5), generator=dice)
+    sign = torch.tensor([1.0, -1.0]).repeat(4, 4)
+    with torch.no_grad():
+        log_prob = learner.choices(features[:-1]).log_prob(choice).sum(-1) - log_ratio * sign
+    ones = torch.ones(4, 8)
+    return Experience(features, choice, log_prob, pays * sign, ones, ones, ones)
+
+
+def after_one_gradient(seen_by, **changes):
+    """After one step of `_learn` on what `seen_by(learner)` shows: whether C and its critic have
+    moved, the learner, what it saw, and what was told."""
+    learner = Learner(Controller(TASK, "linear", 3, 3))
+    with torch.no_grad():
+        learner.scaled.copy_(torch.linspace(-1, 1, len(learner.scaled)))
+    seen = seen_by(learner)
+    weights = learner.scaled, learner.critic[0].weight
+    before = [p.detach().clone() for p in weights]
+    optimizer = torch.optim.SGD(learner.parameters(), 0.1)
+    told = _learn(learner, optimizer, seen, config(epochs=1, **changes), update_rng(0, 0))
+    moved = [not torch.equal(*pair) for pair in zip(before, weights)]
+    return moved, learner, seen, told
+
+
+def test_an_undecided_coin_is_rewarded():
+    for price, way in ((1.0, 1), (0.0, 0)):
+        nothing = partial(one_step_lives, pays=0.0)
+        _, learner, seen, told = after_one_gradient(nothing, entropy=price)
+        entropy = learner.choices(seen.features[:-1]).entropy().mean()
+        assert torch.sign(entropy - told["entropy"]) == way
+
+
+def test_c_moves_no_further_where_its_choices_have_changed_enough():
+    """Good ones are already likelier, bad ones rarer, by more than the bounds: nothing is left."""
+    free, bound, back = (
+        after_one_gradient(partial(one_step_lives, log_ratio=r), entropy=0.0, clip=0.2)[0]
+        for r in (0.1, 0.3, -0.3)
+    )
+    assert free == back == [True, True]
+    assert bound == [False, True]  # the critic learns on
+
+
+def test_c_is_left_alone_once_its_choices_have_moved_far():
+    seen = partial(one_step_lives, log_ratio=0.15)  # exp(r) - 1 - r is 0.011
+    near, far, never = (
+        after_one_gradient(seen, entropy=0.0, max_divergence=d)[0] for d in (0.02, 0.005, 0.0)
+    )
+    assert near == never == [True, True]
+    assert far == [False, True]
+
+
+def test_the_c_that_is_kept_is_the_running_mean(env, tmp_path):
+    kept = {}
+    for average in (1, 3):
+        (tmp_path / str(average)).mkdir()
+        few = config(updates=3, check_every=1, average=average)
+        controller = Controller(TASK, "linear", 4, 20)
+        learn_policy(Dreams(env, few), controller, few, tmp_path / str(average), seed=0)
+        path = tmp_path / str(average) / "controller.safetensors"
+        kept[average] = load_controllers(path, TASK)[1]["update_00003"]
+        if average == 1:
+            each = [load_controllers(path, TASK)[1][f"update_0000{k}"] for k in (1, 2, 3)]
+    torch.testing.assert_close(kept[3], torch.stack(each).mean(0), atol=1e-4, rtol=2e-3)
+    assert not torch.allclose(kept[3], kept[1], atol=1e-3)
 
 
 @pytest.mark.parametrize("weight", [1.0, 10.0, 25.0])
@@ -416,6 +493,19 @@ def test_a_snapshot_of_replayed_games_stays_as_they_play_on():
     assert state["game_seeds"].tolist() == [100_001, 100_002]
     assert state["game_began"].tolist() == [0, 0]
     assert state["game_actions"].tolist() == [[[0.0], [0.0]]]
+
+
+@pytest.mark.parametrize("task", ["doom_take_cover", "pendulum"])
+def test_seeds_of_any_size_begin_a_game_and_bring_it_back(task):
+    games = agent.load_pretrained(task).real(2, 9)
+    games.reset(seed=[2**63 - 1, 2**70])
+    assert games.np_random_seed == (2**63 - 1, 2**70)
+    games.step(np.zeros((2, 1), np.float32))
+    state, pictures = games.snapshot(), np.array(games.pictures)
+    games.reset(seed=[5, 2**64])
+    games.restore(state)
+    assert np.array_equal(games.pictures, pictures)
+    games.close()
 
 
 @pytest.mark.parametrize("task", [TASK, CAR])

@@ -16,6 +16,7 @@ from waiting import wait_until
 from wmlib.data.prefetch import Prefetch
 from wmlib.data.store import Episode, RolloutStore
 from wmlib.errors import UserError
+from wmlib.records import keeper as keeper_module
 from wmlib.records.keeper import Keeper, hand_on
 from wmlib.records.run_folder import RunFolder
 from wmlib.records.weights import load_weights, save_checkpoint, save_weights
@@ -85,6 +86,24 @@ def test_a_loss_that_is_not_finite_names_stage_and_update(tmp_path):
             keeper.count({"loss": torch.tensor(1.0), "recon": torch.tensor(float("nan"))})
 
 
+def test_weights_that_are_not_finite_do_not_replace_a_sound_checkpoint(tmp_path, monkeypatch):
+    monkeypatch.setattr(keeper_module, "CHECKPOINT_SECONDS", 0.0)
+    keeper, model = small_training(tmp_path)
+
+    def update(number):
+        model(torch.full((1, 2), number)).sum().backward()
+        keeper.optimizer.step()
+        keeper.count({"loss": torch.tensor(1.0)})  # of before the step: it is finite
+        keeper.save_if_due()
+
+    with keeper:
+        update(1.0)
+        sound = keeper.path.read_bytes()
+        with pytest.raises(UserError, match=r"model/weight, .* not finite at update 2; the last"):
+            update(float("nan"))
+    assert keeper.path.read_bytes() == sound
+
+
 def test_metrics_are_means_since_the_last_row(tmp_path):
     keeper, _ = small_training(tmp_path, total=5)
     with keeper:
@@ -94,6 +113,18 @@ def test_metrics_are_means_since_the_last_row(tmp_path):
                 keeper.log(waited=0.0)
     rows = keeper.metrics.read()
     assert [(row["update"], row["loss"]) for row in rows] == [(2, 1.5), (4, 6.0), (5, 11.0)]
+
+
+def test_each_rate_falls_by_its_factor_with_every_update(tmp_path):
+    keeper, _ = small_training(tmp_path)
+    keeper.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))]})
+    with keeper:
+        for _ in range(3):
+            keeper.decay(0.5, 0.8, 0.2)
+            keeper.count({"loss": torch.tensor(1.0)})
+        keeper.decay(0.5, 0.8, 0.2)
+    rates = [group["lr"] for group in keeper.optimizer.param_groups]
+    assert rates == pytest.approx([0.1, 0.025])
 
 
 def test_a_checkpoint_of_something_else_is_refused(tmp_path):

@@ -124,6 +124,23 @@ def test_padding_changes_nothing():
     torch.testing.assert_close(memory.loss(spoiled)[1], memory.loss(batch)[1])
 
 
+def test_the_reward_s_error_weighs_as_it_is_told():
+    memory = MDNRNN(2, 1, 8, heads=("reward",))
+    batch = EpisodeBatches(toy_latents(), np.arange(8), 8, 40, seed=0).make(0)
+    (one, parts, _), (three, weighed, _) = (memory.loss(batch, None, w) for w in (1.0, 3.0))
+    torch.testing.assert_close(weighed["reward"], 3 * parts["reward"])
+    torch.testing.assert_close(three - one, 2 * parts["reward"])
+
+
+def test_forget_gates_start_open():
+    torch.manual_seed(0)
+    memory = MDNRNN(2, 1, 8)
+    torch.manual_seed(0)
+    usual = torch.nn.LSTM(3, 8, batch_first=True)
+    moved = memory.lstm.bias_ih_l0 - usual.bias_ih_l0
+    torch.testing.assert_close(moved, torch.tensor([0.0, 1.0, 0.0, 0.0]).repeat_interleave(8))
+
+
 def test_ends_weigh_ten_times():
     memory = MDNRNN(2, 1, 8, heads=("end",))
     batch = EpisodeBatches(toy_latents(), np.arange(8), 8, 40, seed=0).make(0)

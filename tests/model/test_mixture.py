@@ -83,6 +83,16 @@ def test_cold_limit_is_the_mean_of_the_heaviest_gaussian(mixture):
     torch.testing.assert_close(z, heaviest, atol=2e-3, rtol=0)
 
 
+@pytest.mark.parametrize("tau", [1e-20, 1e-38, 1e-45, 1e-300])
+def test_no_temperature_is_too_cold_for_numbers(mixture, tau):
+    logpi, _, logstd = mixture
+    for given in (tau, torch.tensor(tau, dtype=torch.float64)):
+        cold_pi, cold_std = temper(logpi, logstd, given)
+        assert torch.equal(cold_pi.exp().argmax(-1), logpi.argmax(-1))
+        assert (cold_pi.exp().sum(-1) == 1).all()
+        assert cold_std.isfinite().all()
+
+
 @pytest.mark.parametrize("tau", [0.5, 1.0, 1.5])
 def test_samples_have_the_moments_of_the_tempered_mixture(mixture, tau):
     logpi, mu, logstd = (x[:1] for x in mixture)

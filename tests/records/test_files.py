@@ -1,8 +1,11 @@
 """Files are whole or absent, and say in one line what is wrong with them."""
 
+import errno
 import json
+import os
 import resource
 import subprocess
+from pathlib import Path
 
 import pytest
 import torch
@@ -138,6 +141,16 @@ def test_a_disk_that_cannot_be_written_leaves_the_old_file(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert files.read_json(path) == {"n": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["x.json"]
+
+
+def test_a_disk_that_may_not_be_written_is_one_line(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(files, "open", refuse, raising=False)
+    monkeypatch.setattr(Path, "unlink", refuse)  # as Linux does, though there is no such file
+    with pytest.raises(UserError, match="Read-only file system; nothing was changed"):
+        files.write_json(tmp_path / "x.json", {"n": 1})
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,19 @@
 """Look, remember, act, imagine: told once, so all who do it must do the same."""
 
+import errno
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 import wmlib
+from wmlib.book import video
 from wmlib.book.video import panels
 from wmlib.data.exploring import ExploringPolicy
 from wmlib.device import autocast
+from wmlib.errors import UserError
 from wmlib.model.imagine import imagine, log_survival, worth
 from wmlib.model.memory import MDNRNN, Prediction
 from wmlib.model.vision import decode_pictures
@@ -116,6 +122,16 @@ def test_the_film_wakes_the_dream():
         same.append(np.array_equal(seen, dreamed))
     assert ages == [0, 1, 2, 3, 0, 1, 2, 3, 0, 1]
     assert [t for t in range(9) if same[t]] == [0, 4, 8]
+
+
+def test_a_film_where_nothing_may_be_written_is_one_line(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(video, "_film", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)  # as Linux does, though there is no such file
+    with pytest.raises(UserError, match=r"cannot write .*film\.mp4: Read-only file system"):
+        video.write_video(None, 0, tmp_path / "film.mp4", 1)
 
 
 def test_a_mind_goes_back_to_where_it_was():

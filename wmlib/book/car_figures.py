@@ -16,6 +16,10 @@ DOT = 20.0
 """points of the game that a dot covers to either side"""
 MARGIN = 15.0
 """units of the game around a track"""
+NAMES = 90
+"""points for the names to the left of the scores"""
+GRID = (0, 300, 600, 900)
+"""returns with a line"""
 
 
 Theirs = Sequence[int]
@@ -56,17 +60,28 @@ def scores() -> Figure:
     fig, ax = plt.subplots(figsize=(plots.WIDTH, 5.5))
     y, names = 0.0, dict[float, str]()
     for heading, group in SCORES.items():
-        ax.text(-0.36, y, heading, transform=ax.get_yaxis_transform(), va="center", weight="bold")
+        ax.annotate(
+            heading,
+            (0, y),
+            xytext=(-NAMES, 0),
+            xycoords=ax.get_yaxis_transform(),
+            textcoords="offset points",
+            va="center",
+            weight="bold",
+        )
         for who, what in group:
             names[y := y + 1] = who
             _score(ax, y, what)
+        top, bottom = y - len(group) + 0.5, y + 0.5  # a heading has no lines behind it
+        ax.vlines(GRID, top, bottom, plots.GREYS[3], linewidth=0.8, alpha=0.7, zorder=0)
+        solved = paper.CAR_SOLVED
+        ax.vlines(solved, top, bottom, plots.GREYS[1], ":", linewidth=1.2, zorder=0)
         y += 1.5
-    ax.axvline(paper.CAR_SOLVED, color=plots.GREYS[1], linestyle=":", linewidth=1.2, zorder=0)
-    ax.set_yticks(list(names), list(names.values()))
-    ax.tick_params(axis="y", length=0)
-    ax.grid(axis="y", visible=False)
+    ax.set_yticks(list(names), list(names.values()), ha="left")
+    ax.tick_params(axis="y", length=0, pad=NAMES)
+    ax.grid(visible=False)
     ax.spines["left"].set_visible(False)
-    ax.set(xlim=(-70, 1010), ylim=(y - 0.4, -0.6), xticks=range(0, 1000, 300))
+    ax.set(xlim=(-70, 1010), ylim=(y - 0.4, -0.6), xticks=GRID)
     ax.set_xlabel("return of an episode (dotted: solved)")
     return fig
 
@@ -120,5 +135,14 @@ def dreams(rows: Mapping[str, Sequence[NDArray[np.uint8]]], steps: Sequence[int]
             ax.spines[:].set(visible=True, color=plots.DREAM, linewidth=1.6)
             if ax.get_subplotspec().is_first_row():
                 ax.set_title(f"{step}", weight="normal", loc="center", fontsize=11)
+        if line[0].get_subplotspec().is_first_row():
+            line[0].annotate(
+                "step",
+                (0, 1),
+                xytext=(-4, 6),
+                xycoords="axes fraction",
+                textcoords="offset points",
+                ha="right",
+            )
         line[0].set_ylabel(name, rotation=0, ha="right", va="center")
     return fig

@@ -163,7 +163,7 @@ def hardening() -> Figure:
             rate, error = deaths_by_age(lengths)
             ax.errorbar(middle, rate, error, fmt=line, color=colour, markersize=4)
             ax.text(middle[-1] + 60, rate[-1], label, color=colour, va="center")
-        ax.set(title=title, ylim=(0, 3.2), xlim=(0, 2250), ylabel="deaths")
+        ax.set(title=title, ylim=(0, 3.2), xlim=(0, 2250), ylabel="deaths per\n1,000 tics")
     axes[-1].set(xlabel="age in tics", xticks=range(0, CAP, 400))
     return fig
 
@@ -176,13 +176,15 @@ def temperatures(results: Path = report.PUBLISHED) -> Figure:
     ours = dict(zip((plots.DREAM, plots.REAL), report.temperature_scores(groups)))
     fig, ax = plt.subplots(figsize=(plots.WIDTH, 4.0))
     for y, (tau, theirs) in enumerate(paper.DOOM_TAU.items()):
-        for colour, (mean, std) in zip((plots.DREAM, plots.REAL), theirs):
-            _dot(ax, mean, y - 0.17, std / np.sqrt(paper.EPISODES), colour, hollow=True)
+        for colour, side, (mean, std) in zip((plots.DREAM, plots.REAL), (-0.07, 0.07), theirs):
+            sem = std / np.sqrt(paper.EPISODES)
+            _dot(ax, mean, y - 0.19 + side, sem, colour, hollow=True)
             if found := ours[colour].get(tau):
-                _dot(ax, found.mean, y + 0.17, found.sem, colour)
+                _dot(ax, found.mean, y + 0.19 + side, found.sem, colour)
         ax.axhline(y + 0.5, color=plots.GREYS[3], linewidth=0.6)
-    ax.text(1128, -0.17, "paper", va="center", ha="center", fontsize=10)
-    ax.text(1128, 0.17, "ours", va="center", ha="center", fontsize=10)
+    for name, face in (("the paper's", "none"), ("ours", plots.GREYS[2])):
+        ax.plot([], "o", color=plots.GREYS[2], markerfacecolor=face, markersize=6, label=name)
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderpad=0, handletextpad=0.1)
     ax.grid(False, axis="y")
     labels = [f"{tau:.2f}" for tau in paper.DOOM_TAU]
     ax.set(yticks=range(len(labels)), yticklabels=labels, ylabel="learned in dreams of τ")

@@ -21,6 +21,7 @@ with needing("wmlib.book", extra="book"):
     import matplotlib.pyplot as plt
     from IPython.display import HTML, display
     from matplotlib import font_manager
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.ticker import ScalarFormatter
     from PIL import Image
@@ -113,6 +114,22 @@ def show(fig: Figure, alt: str, caption: str = "") -> None:
     if len(alt.split()) < 4:
         raise ValueError("show needs alt=: a sentence that says what the figure shows")
     display(HTML(_card(page_svg(fig, alt), caption)))
+
+
+def name_end(
+    ax: Axes, name: str, end: tuple[float, float], beside: tuple[float, float], colour: str
+) -> None:
+    """`name` at the right of a line's `end`, `beside` it by so much, a thin line between them."""
+    leader = {"arrowstyle": "-", "color": colour, "lw": 0.7, "relpos": (0, 0.5), "shrinkB": 3}
+    ax.annotate(
+        name,
+        end,
+        (end[0] + beside[0], end[1] + beside[1]),
+        va="center",
+        color=colour,
+        annotation_clip=False,
+        arrowprops=leader,
+    )
 
 
 class _Commas(ScalarFormatter):

@@ -1,5 +1,6 @@
 """A film of an agent: the real picture, V's reconstruction and M's dream side by side."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -96,7 +97,8 @@ def write_video(agent: Agent, seed: int, path: Path, steps: int) -> float:
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from error
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a read-only disk refuses this, too
+            part.unlink()
     print(f"{path}: seed {seed}, return {total:.1f}")
     return total
 

@@ -33,6 +33,7 @@ def parse(name: str, kind: type, args: list[str]) -> Any:
     """Parse twice: task and preset first, for they decide the defaults of everything else."""
     if not issubclass(kind, Common):
         return _cli(name, kind, args)
+    args = _one_world(args)
     first = [a for a in args if a not in ("-h", "--help")]
     for_help = first != args
     if not _given(first, "--task"):
@@ -139,6 +140,16 @@ def _in_world(settings: Any, task: Task, args: list[str], prefix: str) -> Any:
         raise UserError(f"{flag} {word}: C learns in the {now.kind} alone here")
     world = _WORLDS[word](max_episode_steps=now.max_episode_steps)
     return dataclasses.replace(settings, world=world)
+
+
+def _one_world(args: list[str]) -> list[str]:
+    """The same without a --world (--evolve.world) that is given again later: the last counts, as
+    of any flag, but the parser knows the choices of one world alone."""
+    flags = [a.partition("=")[0] for a in args]
+    worlds = [i for i, f in enumerate(flags) if re.fullmatch(r"--(\w+\.)?world", f)]
+    past = [i for i in worlds if flags[i] in flags[i + 1 :]]
+    dropped = {*past, *(i + 1 for i in past if args[i] == flags[i])}
+    return [a for i, a in enumerate(args) if i not in dropped]
 
 
 def _values(args: list[str], flag: str) -> list[str]:

@@ -5,17 +5,18 @@ from typing import Any
 from wmlib.book import paper
 from wmlib.cli.parsing import PROGRAM
 from wmlib.records.files import read_json
-from wmlib.records.run_folder import RunFolder
+from wmlib.records.run_folder import NEEDS, RunFolder
 from wmlib.tasks import Task
+from wmlib.worlds.play import in_words
 
 LARGER = {"tiny": "small", "small": "paper"}
 
 
 def of_run(run: RunFolder, task: Task, preset: str, score: dict[str, Any]) -> str:
     """A few lines about a finished run and its score."""
-    paths = run.path.glob("*/manifest.json")
-    minutes = sum(read_json(path).get("seconds", 0.0) for path in paths) / 60
-    found = f"{score['mean']:.0f} ± {score['sem']:.0f} (standard error, n = {score['n']})"
+    paths = [run.path / stage / "manifest.json" for stage in NEEDS]  # a V of states has none
+    minutes = sum(read_json(p).get("seconds", 0.0) for p in paths if p.is_file()) / 60
+    found = _score(score["mean"], score["sem"], score["n"])
     lines = [
         f"{run.path} holds everything; its stages took {minutes:.1f} minutes",
         f"score in the game: {found}; {paper.beside(task.name)}",
@@ -30,13 +31,17 @@ def of_run(run: RunFolder, task: Task, preset: str, score: dict[str, Any]) -> st
 def of_iteration(run: RunFolder, task: Task, rows: list[dict[str, Any]]) -> str:
     """The same of an iteration."""
     last = rows[-1]
-    score = f"{last['real_return']:.0f} ± {last['real_sem']:.0f} (standard error, n = {last['n']})"
+    score = _score(last["real_return"], last["real_sem"], last["n"])
     lines = [
         f"{run.path} holds everything, each round a run folder",
         f"round {last['round']} scores {score} in the game; {paper.beside(task.name)}",
         *_next(run, task),
     ]
     return "\n".join(lines)
+
+
+def _score(mean: float, error: float, n: int) -> str:
+    return f"{in_words(mean, error, n)} ({'standard error, ' if n > 1 else ''}n = {n})"
 
 
 def _next(run: RunFolder, task: Task) -> list[str]:

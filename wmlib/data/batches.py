@@ -121,7 +121,7 @@ def gather(
         is_end[rows] & valid,
         valid,
         has_next,
-        entropy.mean(),
+        entropy.mean() if entropy.numel() else 0.0,  # no step has a next one: nothing to miss
     )
     tensors: list[Any] = [torch.from_numpy(np.asarray(x, dtype=np.float32)) for x in arrays]
     return Batch(*tensors, fresh)  # type: ignore[call-arg]

@@ -16,6 +16,7 @@ import time
 import traceback
 import types
 from collections.abc import Callable, Iterable, Iterator
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess, parent_process
 from typing import Any, NoReturn
@@ -76,10 +77,15 @@ class WorkerPool(TellsItsLimit, AsyncVectorEnv):
         # A forked copy of a process with torch's or numba's threads can deadlock. The fork server
         # is a fresh process without threads that has done the imports once for all workers.
         multiprocessing.get_context("forkserver").set_forkserver_preload([__name__])
-        with _blank_main():
-            super().__init__(
-                [make] * num_envs, context="forkserver", worker=_worker, autoreset_mode=mode
-            )
+        try:
+            with _blank_main(), _ctrl_c_waits():
+                super().__init__(
+                    [make] * num_envs, context="forkserver", worker=_worker, autoreset_mode=mode
+                )
+        except KeyboardInterrupt:
+            with contextlib.suppress(Exception):
+                self.close(terminate=True)
+            raise
 
     def reset_async(self, seed: Any = None, options: dict[str, Any] | None = None) -> None:
         self._assert_is_running()
@@ -151,7 +157,8 @@ class WorkerPool(TellsItsLimit, AsyncVectorEnv):
                 process.kill()  # in case it had not come as far as having a group of its own
                 process.join(1.0)
         for line in lines:
-            line.close()
+            with contextlib.suppress(OSError):
+                line.close()
 
 
 class _Line:
@@ -220,6 +227,7 @@ def _worker(index: int, env_fn: Callable[[], gym.Env], pipe: Connection, *rest: 
     # A session of its own: Ctrl-C reaches only the parent, which then closes the workers in order,
     # and the parent can end a game that outlived its worker through the process group.
     os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # the fork server hears none
     threading.Thread(target=_end_with, args=[parent_process()], daemon=True).start()
     error_queue = rest[2]
     try:
@@ -231,6 +239,36 @@ def _worker(index: int, env_fn: Callable[[], gym.Env], pipe: Connection, *rest: 
         raise SystemExit(1) from error
     with contextlib.suppress(ConnectionError):  # the parent has gone: end without a word
         _async_worker(index, lambda: env, pipe, *rest)
+
+
+@contextlib.contextmanager
+def _ctrl_c_waits() -> Iterator[None]:
+    """Hear Ctrl-C only when the workers have begun, or a second one at once.
+
+    Left in the midst of it, a worker or the fork server would die with a traceback of its own. The
+    server begins here, deaf to Ctrl-C, for by itself it is so only after its imports. (Only the
+    main thread hears of Ctrl-C, and can say who does.)
+    """
+    old, heard = signal.getsignal(signal.SIGINT), list[int]()
+    in_main = threading.current_thread() is threading.main_thread()
+    if not in_main or old in (None, signal.SIG_IGN):
+        yield
+        return
+
+    def note(number: int, _: Any) -> None:
+        if heard:
+            raise KeyboardInterrupt
+        heard.append(number)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        forkserver.ensure_running()
+        signal.signal(signal.SIGINT, note)
+        yield
+    finally:
+        signal.signal(signal.SIGINT, old)
+        if heard:
+            signal.raise_signal(signal.SIGINT)
 
 
 @contextlib.contextmanager

@@ -32,7 +32,7 @@ from wmlib.learning.lives import Dreams, Games
 from wmlib.learning.policy_gradient import learn_policy, least_updates
 from wmlib.model.imagine import check_dream
 from wmlib.records.files import sha256
-from wmlib.records.run_folder import NEEDS, RunFolder
+from wmlib.records.run_folder import DREAMED, NEEDS, RunFolder
 from wmlib.records.stage import Stage
 from wmlib.tasks import Task
 from wmlib.worlds.dream import DreamEnv
@@ -229,7 +229,13 @@ def gradient_run(
 
 
 def _check_output(output: str, flag: str = "--output") -> None:
-    """UserError where a controller's folder would be another stage's, or outside the run."""
-    taken = {*NEEDS, "evaluation"} - {"controller"}
-    if output in taken or output in ("", "..") or Path(output).name != output:
+    """UserError where a controller's folder would be another stage's, or outside the run, or its
+    score a file of the run's own (NAME.json)."""
+    taken = {*NEEDS, DREAMED, *_FILES} - {"controller"}
+    plain = Path(output).name == output and not output.startswith(("round_", "."))
+    if output in taken or not output or not plain:
         raise UserError(f"{flag} '{output}': give a plain name that is not another stage's")
+
+
+_FILES = {"evaluation", "config", "manifest", "progress", "round", "rounds"}
+"""names of files that lie in a run folder, without their .json"""

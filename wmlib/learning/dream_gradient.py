@@ -194,8 +194,8 @@ def ascend(
 
     Leaves controllers and metrics in `folder`, and resumes bit for bit. Rows: `dream_return` over
     the horizon, `gradient_norm` before clipping, `critic`, the value's error where there is one,
-    and what `check` finds of the Cs that are kept. The best (wmlib.learning.choosing) is published.
-    Returns what is known of it.
+    C's `largest_weight`, and what `check` finds of the Cs that are kept. The best
+    (wmlib.learning.choosing) is published. Returns what is known of it.
     """
     with torch.random.fork_rng(devices=[]):  # the critic's hidden units; the caller's dice stay
         torch.manual_seed(seed)
@@ -250,4 +250,5 @@ def _climb(
         error.backward()
         told["critic"] = error.detach()
     optimizer.step()
-    return told
+    # What is published is float16: a C beyond it has diverged, and must not dream.
+    return told | {"largest_weight": climber.params.detach().half().abs().max()}

@@ -27,7 +27,7 @@ from wmlib.records.metrics import Metrics
 from wmlib.records.progress import EpisodeBar
 from wmlib.records.stage import CLAIM
 from wmlib.worlds.features import FeatureVectorEnv
-from wmlib.worlds.play import Arena, standard_error
+from wmlib.worlds.play import Arena, in_words, standard_error
 
 
 def start_search(
@@ -228,7 +228,8 @@ def _describe(bar: EpisodeBar, rows: list[dict], config: EvolveConfig) -> None:
     scored = [row for row in rows if "mean_return" in row]
     text = f"fitness {np.mean(rows[-1]['fitness']):.0f}"
     if scored:
-        text += f", mean controller {scored[-1]['mean_return']:.0f} ± {scored[-1]['sem']:.0f}"
+        mean, error = scored[-1]["mean_return"], scored[-1]["sem"]
+        text += f", mean controller {in_words(mean, error, config.evaluate_episodes)}"
     bar.set_description_str(f"evolve C, generation {rows[-1]['generation']}/{config.generations}")
     bar.set_postfix_str(text)
 

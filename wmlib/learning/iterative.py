@@ -35,6 +35,7 @@ from wmlib.data.policies import Policy
 from wmlib.data.rollouts import collect
 from wmlib.data.store import RolloutStore
 from wmlib.device import one_thread
+from wmlib.errors import UserError
 from wmlib.learning.control import evolve_run, gradient_run, policy_run
 from wmlib.learning.memory import train_memory
 from wmlib.learning.refusals import check_first_agent, check_iteration, given_vision
@@ -49,6 +50,7 @@ from wmlib.records.progress import tell
 from wmlib.records.run_folder import RunFolder, is_finished
 from wmlib.records.stage import CLAIM, Stage
 from wmlib.tasks import Task
+from wmlib.worlds.play import in_words
 
 LEARN: dict[str, Callable[..., dict[str, Any]]] = {
     "evolve": evolve_run,
@@ -81,7 +83,7 @@ def iterate(
 ) -> list[dict[str, Any]]:
     """All rounds; returns one row for each (see `_Round`), and writes them to RUN/rounds.json.
 
-    Resumes where it stopped.
+    Resumes where it stopped, or where rounds were lost.
     """
     check_iteration(run, task, config, seed, device)
     agent = load_agent(config.start, task) if config.start else random_agent(task, config, seed)
@@ -89,18 +91,32 @@ def iterate(
     rows = list[dict[str, Any]]()
     small = one_thread() if not task.pictures else contextlib.nullcontext()
     with small, Stage(run.stage("", create=True), "iterate", config, seed, device=device) as stage:
+        numbers = range(1, config.iterations + 1)
+        made = {here.number for here in run.rounds()}
+        if stage.done and not made.issuperset(numbers):
+            tell(f"{run.path} has lost rounds: they are made again")
+            stage.reopen()
         if stage.done:
-            return stage.result["rounds"]
-        for number in range(1, config.iterations + 1):
-            row = _stored_row(run.round(number))
+            rows = stage.result["rounds"]
+        for number in numbers[len(rows) :]:
+            row = _stored_row(run.round(number)) if number in made else None
             rows.append(row or _Round(run, agent, config, seed, number, device).done())
             tell(_told(rows[-1], config))
             agent = load_agent(run.round(number).path, task)
         stage.result["rounds"] = rows
-    told = read_json(run.path / "manifest.json")
-    shared = ("command", "config", "seed", "device", "versions", "seconds")
-    write_json(run.path / "rounds.json", {key: told[key] for key in shared} | {"rounds": rows})
+    _tell_rounds(run, rows)
     return rows
+
+
+def _tell_rounds(run: RunFolder, rows: list[dict[str, Any]]) -> None:
+    """Write RUN/rounds.json: what all rounds share, from the manifest, and a row for each."""
+    path, manifest = run.path / "rounds.json", read_json(run.path / "manifest.json")
+    shared = ("command", "config", "seed", "device", "versions", "seconds")
+    told = {key: manifest[key] for key in shared if key in manifest} | {"rounds": rows}
+    with contextlib.suppress(UserError):  # it is lost or damaged, and written again
+        if read_json(path) == told:
+            return  # a finished run can be read-only
+    write_json(path, told)
 
 
 def _told(row: dict[str, Any], config: IterateConfig) -> str:
@@ -110,7 +126,7 @@ def _told(row: dict[str, Any], config: IterateConfig) -> str:
         f"{row['dream_return']:.0f}"
     )
     if "real_return" in row:
-        told += f", game {row['real_return']:.0f} ± {row['real_sem']:.0f}"
+        told += f", game {in_words(row['real_return'], row['real_sem'], row['n'])}"
     return told
 
 
@@ -188,7 +204,7 @@ class _Round:
         player: Policy = ExploringPolicy(self.before, config.exploration, config.varied)
         if self.number == 1 and config.first and not config.start:
             player = make_player(config.first, self.task, config.exploration)
-        return collect(
+        store = collect(
             self.task.name,
             player,
             episodes,
@@ -200,6 +216,12 @@ class _Round:
             min_episode_steps=config.min_episode_steps,
             patience=config.patience,
         )
+        if len(store) > episodes:  # M would learn from what this round cannot know
+            raise UserError(
+                f"{self.here.path} is lost, and {store.path} has games of later rounds: put it "
+                "back, or begin again in another --run-dir"
+            )
+        return store
 
     def _see(self) -> None:
         """The round's V: a new one, the last one, or another run's."""

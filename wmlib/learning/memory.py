@@ -76,8 +76,8 @@ def train_memory(
             where = {"recent": config.recent, "within": config.begin_within}
             where_dreams_begin = moments(published, latents, seed, **where)
             save_weights(folder / MOMENTS, where_dreams_begin._asdict())
-    if not keep:
-        (folder / CHECKPOINT).unlink(missing_ok=True)
+    if not keep and (folder / CHECKPOINT).exists():  # else nothing is written where M was finished
+        (folder / CHECKPOINT).unlink()
     return load_memory(folder / WEIGHTS, task).to(device)
 
 
@@ -241,7 +241,7 @@ def _told(out: Prediction, batch: Batch, end_weight: float) -> dict[str, Tensor]
     error = (nll(batch.z_next, *out[:3]).mean(-1) * batch.has_next).sum()
     sums = {
         "nll": error,
-        "floor": batch.floor.nan_to_num() * steps,
+        "floor": batch.floor * steps,
         "next": steps,
         "steps": batch.valid.sum(),
     }

@@ -15,7 +15,7 @@ from wmlib.device import autocast
 from wmlib.errors import UserError
 from wmlib.model.vision import VAE, WEIGHTS, StateVision, Vision, load_vision, save_vision
 from wmlib.records.files import read_json
-from wmlib.records.keeper import Keeper, update_generator
+from wmlib.records.keeper import CHECKPOINT, Keeper, update_generator
 from wmlib.records.run_folder import RunFolder, is_finished
 from wmlib.records.stage import CLAIM, Stage
 from wmlib.seeds import ORDER, update_rng
@@ -33,7 +33,7 @@ def vision_run(
     """Stage 2 of a run: V on RUN/rollouts, then every frame encoded; nothing later touches one.
 
     Nothing is trained where a V is `given`, nor where the game tells a state: V is then that state,
-    scaled.
+    scaled. It is written once; a run that is finished can be read-only.
     """
     refuse_other_games(run, task)
     store = RolloutStore(run.stage("rollouts"))
@@ -41,9 +41,22 @@ def vision_run(
         vision: Vision = train_vision(run, config, seed, device, task)
     else:
         vision = (given or StateVision(task.state_scale)).to(device)
-        save_vision(run.stage("vision", create=True) / WEIGHTS, vision, task)
+        path = run.stage("vision", create=True) / WEIGHTS
+        if not _published(path, vision, task):
+            save_vision(path, vision, task)
     encode_run(run, vision, store, device)
     return vision
+
+
+def _published(path: Path, vision: Vision, task: Task) -> bool:
+    """Whether the file `path` holds this V already, as it is published (float16)."""
+    try:
+        found = load_vision(path, task).state_dict()
+    except UserError:  # there is none, or half of one, or a damaged one
+        return False
+    wanted = {name: t.cpu().half().float() for name, t in vision.state_dict().items()}
+    same = found.keys() == wanted.keys()
+    return same and all(torch.equal(found[name], wanted[name]) for name in wanted)
 
 
 def train_vision(
@@ -71,7 +84,8 @@ def train_vision(
                 vae = VAE(config.n_z).to(device)
             stage.result |= _fit(vae, frames, folder, config, seed, device)
             save_vision(folder / WEIGHTS, vae, task)
-    (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+    if (folder / CHECKPOINT).exists():  # else nothing is written where V was finished
+        (folder / CHECKPOINT).unlink()
     return load_vision(folder / WEIGHTS, task).to(device)
 
 

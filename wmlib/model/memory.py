@@ -90,7 +90,8 @@ class Batch(NamedTuple):
     has_next: Tensor
     """(B, T) 1 where z_{t+1} and a_{t+1} exist"""
     floor: Tensor
-    """() mean entropy of the targets' Gaussians in nats per dim: no NLL can be below it"""
+    """() mean entropy of the targets' Gaussians in nats per dim: no NLL can be below it (0 where
+    no step has a target)"""
     fresh: bool
     """whether the LSTM starts from zero instead of going on where the last batch ended"""
 

@@ -14,6 +14,10 @@ from torch import Tensor
 
 LOG_2PI = math.log(2 * math.pi)
 
+COLD = 1e-30
+"""a temperature at which every weight but the largest is 0; by a smaller one float32 logits divide
+to infinity, and no weight would be a number"""
+
 
 def nll(z: Tensor, logpi: Tensor, mu: Tensor, logstd: Tensor) -> Tensor:
     """-log p(z) in nats for each latent dimension: z (..., N_z) -> (..., N_z).
@@ -27,15 +31,16 @@ def nll(z: Tensor, logpi: Tensor, mu: Tensor, logstd: Tensor) -> Tensor:
 def temper(logpi: Tensor, logstd: Tensor, tau: float | Tensor) -> tuple[Tensor, Tensor]:
     """The mixture at temperature tau: logits / tau, renormalised, and sigma * sqrt(tau).
 
-    The same (logpi, logstd) comes back for tau = 1; the arguments are never changed. (Other codes
-    scale sigma by tau; this is the original's rule.)
+    The same (logpi, logstd) comes back for tau = 1; the arguments are never changed. For tau -> 0
+    the heaviest Gaussian alone is left. (Other codes scale sigma by tau; this is the original's
+    rule.)
     """
     if not isinstance(tau, Tensor):
         if tau <= 0:
             raise ValueError(f"tau is {tau:g}; a temperature is above 0")
         # A number stays one: to make a tensor of it would keep a GPU waiting at every step.
-        return torch.log_softmax(logpi / tau, dim=-1), logstd + 0.5 * math.log(tau)
-    return torch.log_softmax(logpi / tau, dim=-1), logstd + 0.5 * torch.log(tau)
+        return torch.log_softmax(logpi / max(tau, COLD), dim=-1), logstd + 0.5 * math.log(tau)
+    return torch.log_softmax(logpi / tau.clamp(min=COLD), dim=-1), logstd + 0.5 * torch.log(tau)
 
 
 def sample_mixture(

@@ -1,5 +1,6 @@
 """Small files, written whole: a crash never leaves half a file, and nothing is ever pickled."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -25,7 +26,8 @@ def write_bytes(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a read-only disk refuses this, too
+            temporary.unlink()
         raise UserError(f"cannot write {path}: {error.strerror}; nothing was changed") from error
 
 

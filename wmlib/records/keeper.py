@@ -135,15 +135,18 @@ class Keeper:
         values = dict(zip(parts, torch.stack(list(parts.values())).tolist()))  # one wait for a GPU
         bad = [f"{name} = {value}" for name, value in values.items() if not math.isfinite(value)]
         if bad:
-            raise UserError(
-                f"{self.stage}: {', '.join(bad)} at update {self.update}; the last checkpoint is "
-                f"sound. Try a lower learning rate, and look at the data"
-            )
+            raise self._diverged(", ".join(bad))
         self.update += 1
         self._counted += 1
         for name, value in values.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
         self._bar.update()
+
+    def _diverged(self, what: str) -> UserError:
+        return UserError(
+            f"{self.stage}: {what} at update {self.update}; the last checkpoint is sound. Try a "
+            "lower learning rate, and look at the data"
+        )
 
     @property
     def due(self) -> bool:
@@ -171,12 +174,16 @@ class Keeper:
     def save_if_due(self, **extra: Tensor) -> None:
         """Save a checkpoint twice a minute, at the end, and when asked to stop.
 
-        After the last one it raises KeyboardInterrupt.
+        After the last one it raises KeyboardInterrupt. Weights that are not finite are a UserError
+        instead, and the checkpoint before them stays.
         """
         waits = time.perf_counter() - self._last_save < CHECKPOINT_SECONDS
         if not self._stop and waits and self.update < self.total:
             return
         tensors = training_tensors(self.model, self.optimizer)
+        # A gradient of NaN shows in no loss before the next update.
+        if bad := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
+            raise self._diverged(f"{', '.join(bad[:3])} not finite")
         tensors |= {f"extra/{name}": tensor for name, tensor in extra.items()}
         seconds = self._seconds + time.perf_counter() - self._row_start
         state = {"update": self.update, "seconds": seconds}

@@ -8,8 +8,10 @@
     RUN/evaluation.json   scores in the real game            (chapter 7)
     RUN/dreamed      another M and C behind RUN's V: an M that knows rewards  (chapter 10)
 
-Every folder has a `manifest.json` (what was run, with which settings, versions and seeds, on which
-device, for how long, and the hash of what came out) and a `metrics.jsonl` (one JSON object a line).
+The folder of a stage has a `manifest.json` once it is finished (what was run, with which settings,
+versions and seeds, on which device, for how long, and the hash of what came out); where something
+was trained, V, M or C, also a `metrics.jsonl` (one JSON object a line). A V that was not trained,
+because it was given or is the game's own state, has weights alone.
 Files are replaced whole (written beside, then renamed), so a crash never leaves half a file, and
 nothing is pickled: tensors live in safetensors (wmlib.records.weights), everything else in JSON.
 """

@@ -191,3 +191,8 @@ def standard_error(returns: np.ndarray) -> float:
     if len(returns) < 2:
         return 0.0
     return float(np.std(returns, ddof=1) / np.sqrt(len(returns)))
+
+
+def in_words(mean: float, error: float, n: int) -> str:
+    """ "12 ± 3": the mean return of n episodes, with its standard error where n > 1 can tell it."""
+    return f"{mean:.0f} ± {error:.0f}" if n > 1 else f"{mean:.0f}"

@@ -15,6 +15,7 @@ import torch
 from gymnasium.vector import AutoresetMode
 from torch import Tensor
 
+from wmlib.envs.checks import narrowed_seed
 from wmlib.errors import UserError
 from wmlib.model.actions import action_space
 from wmlib.model.memory import MDNRNN
@@ -50,7 +51,9 @@ class GameFeatures(FeatureVectorEnv):
     @torch.no_grad()
     def reset(self, *, seed: Any = None, options: dict | None = None) -> tuple[Tensor, dict]:
         """Begin episodes in the masked slots (all by default); one seed per slot."""
-        where, mask, slot_seeds = self._begin(seed, options)
+        where, mask, seeds = self._begin(seed, options)
+        # What the tape keeps is int64, and brings a game back by the very seed that it had.
+        slot_seeds = [None if s is None else narrowed_seed(s, 63) for s in seeds]
         self.pictures, info = self.games.reset(seed=slot_seeds, options={"reset_mask": mask})  # type: ignore[arg-type]
         self.mind.look(self.pictures, where)
         if self._tape:

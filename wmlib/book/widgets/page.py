@@ -5,14 +5,11 @@ the widget's still picture and its traits, and needs no widget manager; the code
 which the states carry once per widget, are left out, because one script serves all pages.
 """
 
-import base64
 import html
 import json
 import re
 from collections.abc import Mapping
 from typing import Any
-
-import ipywidgets
 
 VIEW = re.compile(
     r'<script type="application/vnd\.jupyter\.widget-view\+json">\s*(\{.*?\})\s*</script>', re.S
@@ -47,15 +44,6 @@ def _traits(state: Mapping[str, Any]) -> dict[str, Any]:
             raise ValueError(f"a widget's bytes must be a trait of their own: {buffer['path']}")
         kept[buffer["path"][0]] = {"base64": buffer["data"]}
     return kept
-
-
-def place_of(widget: ipywidgets.Widget) -> str:
-    """The place of one widget, without a notebook."""
-    state = widget.get_state()
-    for name, value in state.items():
-        if isinstance(value, bytes | memoryview):
-            state[name] = {"base64": base64.b64encode(value).decode()}
-    return place(state["module"], _traits({"state": state}), state["still"])
 
 
 def with_places(body: str, states: Mapping[str, Mapping[str, Any]]) -> str:

@@ -119,7 +119,7 @@ function signed(/** @type {number} */ value) {
 /** Blue: the real ball. Orange: what each batter imagines, and the old picture in the head. */
 function drawFlight(/** @type {CanvasRenderingContext2D} */ g, /** @type {number} */ w, /** @type {number} */ h,
   /** @type {Colours} */ colours, /** @type {Throw} */ { ball, times, seen, swung, now }) {
-  const box = { x: 34, y: 24, w: w - 34 - (w < 420 ? 91 : 107), h: h - 64 };
+  const narrow = w < 420, box = { x: 34, y: 24, w: w - 34 - (narrow ? 12 : 107), h: h - 64 };
   const at = drawAxes(g, box,
     { from: 0, to: PITCH.distance, ticks: [0, 5, 10, 15], name: "metres from the pitcher" },
     { from: 0, to: 2.2, ticks: [0, 1, 2], name: "height (m)" }, colours);
@@ -136,16 +136,17 @@ function drawFlight(/** @type {CanvasRenderingContext2D} */ g, /** @type {number
   times.forEach((t, i) => {
     if (t <= now) drawDot(g, at.x(PITCH.speed * t), at.y(seen[i]), 3, { fill: colours.real });
   });
-  if (now >= FLIGHT_TIME - PITCH.swing) drawGuesses(g, at, colours, { times, seen, swung });
+  if (now >= FLIGHT_TIME - PITCH.swing) drawGuesses(g, at, colours, { times, seen, swung }, narrow);
   const flying = now < FLIGHT_TIME;
   drawDot(g, at.x(PITCH.speed * now), at.y(heightAt(now, ball)), flying ? 6 : 7, { fill: colours.real });
 }
 
 const DASHES = [[2, 3], [7, 4], [8, 3, 2, 3], []];
 
-/** From the last look to the plate: a line for each batter, named where it ends. */
+/** From the last look to the plate: a line for each batter, named where it ends or, on a phone, below the lines. */
 function drawGuesses(/** @type {CanvasRenderingContext2D} */ g, /** @type {any} */ at,
-  /** @type {Colours} */ colours, /** @type {Pick<Throw, "times" | "seen" | "swung">} */ { times, seen, swung }) {
+  /** @type {Colours} */ colours, /** @type {Pick<Throw, "times" | "seen" | "swung">} */ { times, seen, swung },
+  /** @type {boolean} */ narrow) {
   const last = times.length - 1, ahead = FLIGHT_TIME - times[last];
   const slope = (seen[last] - seen[last - 4]) / (times[last] - times[last - 4]);
   g.strokeStyle = colours.dream;
@@ -159,7 +160,13 @@ function drawGuesses(/** @type {CanvasRenderingContext2D} */ g, /** @type {any} 
       return [at.x(PITCH.speed * (times[last] + t)), at.y(seen[last] + steep * t + bend * t * t)];
     }));
   });
+  if (narrow) BATTERS.forEach((_, i) => {
+    g.setLineDash(DASHES[i]);
+    strokePath(g, [[at.x(0) + 10, at.y(0) - 62 + 16 * i], [at.x(0) + 40, at.y(0) - 62 + 16 * i]]);
+  });
   g.setLineDash([]);
+  if (narrow) return BATTERS.forEach((name, i) =>
+    drawText(g, name, at.x(0) + 48, at.y(0) - 58 + 16 * i, colours, { colour: colours.ink }));
   // Names at the right, moved apart where they would overprint.
   const names = swung.map((y, i) => ({ y: at.y(y) + 4, i })).sort((a, b) => a.y - b.y);
   names.forEach((name, k) => { if (k) name.y = Math.max(name.y, names[k - 1].y + 15); });

@@ -148,8 +148,8 @@ function renderCarRace({ model, el }) {
     clock.play(); // nothing moves before the reader does
     return true;
   };
-  el.append(make("div", { class: "wm-live wm-race" }, stage.el,
-    make("div", { class: "wm-panel" }, board.el, map.el, pedals.el), buttons, make("p", { class: "wm-note" }, RACE_HINT)));
+  el.append(make("div", { class: "wm-live wm-race" }, make("div", {}, stage.el, buttons),
+    make("div", { class: "wm-panel" }, board.el, map.el, pedals.el), make("p", { class: "wm-note" }, RACE_HINT)));
   const callOff = stage.begin("Load the race", start);
   return () => {
     stopped = true;

@@ -1,4 +1,5 @@
 // Axes, lines and labels of small charts on a canvas.
+import { indexed } from "./controls.js";
 
 /** @typedef {import("./canvas.js").Colours} Colours */
 /** @typedef {{from: number, to: number, log?: boolean, ticks: number[], name: string,
@@ -49,13 +50,31 @@ export function strokePath(g, points) {
  * @param {number} x
  * @param {number} y of the base line
  * @param {Colours} colours
- * @param {{align?: CanvasTextAlign, colour?: string, size?: number, bold?: boolean}} style
+ * @param {{align?: CanvasTextAlign, colour?: string, size?: number, bold?: boolean, halo?: string}} style `halo`
+ *   is the colour of the ground, where the text lies over lines
  */
-export function drawText(g, text, x, y, colours, { align = "left", colour = colours.muted, size = 13, bold = false }) {
+export function drawText(g, text, x, y, colours, { align = "left", colour = colours.muted, size = 13, bold = false, halo = "" }) {
   g.font = `${bold ? 600 : 400} ${size}px ${colours.font}`;
-  g.textAlign = align;
   g.fillStyle = colour;
-  g.fillText(text, x, y);
+  const pieces = indexed(text);
+  if (pieces.length === 1) {
+    g.textAlign = align;
+    if (halo) {
+      Object.assign(g, { strokeStyle: halo, lineWidth: 4, lineJoin: "round" });
+      g.strokeText(text, x, y);
+    }
+    return g.fillText(text, x, y);
+  }
+  const fonts = [g.font, g.font.replace(`${size}px`, `${Math.round(0.8 * size)}px`)];
+  const widths = pieces.map((piece, i) => { g.font = fonts[i % 2]; return g.measureText(piece).width; });
+  const whole = widths.reduce((sum, width) => sum + width, 0);
+  let at = x - whole * (align === "right" ? 1 : align === "center" ? 0.5 : 0);
+  g.textAlign = "left";
+  pieces.forEach((piece, i) => {
+    g.font = fonts[i % 2];
+    g.fillText(piece, at, y + (i % 2) * 0.25 * size);
+    at += widths[i];
+  });
 }
 
 /**

@@ -20,6 +20,29 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** @param {number} number in small digits below the line; `withSubs` and `drawText` set them larger */
+export function subscript(number) {
+  return [...String(number)].map((digit) => "₀₁₂₃₄₅₆₇₈₉"[Number(digit)]).join("");
+}
+
+/**
+ * A text in pieces, where each second one is an index in ordinary digits: Unicode's own are too small to read.
+ * @param {string} text
+ */
+export function indexed(text) {
+  return text.split(/([₀-₉]+)/).map((piece, i) =>
+    i % 2 ? [...piece].map((digit) => "₀₁₂₃₄₅₆₇₈₉".indexOf(digit)).join("") : piece);
+}
+
+/**
+ * A text for the page, its indices as <sub>.
+ * @param {string} text
+ * @returns {(Node | string)[]}
+ */
+export function withSubs(text) {
+  return indexed(text).map((piece, i) => (i % 2 ? make("sub", {}, piece) : piece));
+}
+
 /**
  * A labelled slider; `set` moves it without calling `onInput`.
  * @param {{label: string, min: number, max: number, step: number, value: number,
@@ -43,7 +66,7 @@ export function makeSlider({ label, min, max, step, value, show = String, onInpu
     onInput(Number(input.value));
   });
   set(value);
-  const el = make("label", { class: "wm-slider" }, make("span", {}, label), input, output);
+  const el = make("label", { class: "wm-slider" }, make("span", {}, ...withSubs(label)), input, output);
   return { el, input, set };
 }
 

@@ -1,11 +1,15 @@
 // The trace under the three pictures: how far dream and game are apart, when M was woken, and when
 // the two parted.
 import { makeSurface } from "./canvas.js";
+import { drawAxes, drawDot, drawText } from "./chart.js";
 import { line } from "./gauges.js";
 import { make } from "./controls.js";
 
 const SHOWN = 400; // steps: eight seconds
+const STEPS_A_SECOND = 50;
 const MOST_APART = 30; // of 255, at the upper edge
+const ROOM = 72; // pixels for the names at the right
+const NAME = 52; // for that of a waking
 
 /**
  * @typedef {{step: number, apart: number, woken: boolean, parted: boolean}} Moment
@@ -22,29 +26,37 @@ export function makeDrift(unrelated) {
   let moments = [];
   const value = make("span", { class: "wm-numbers wm-nowrap" }, "–");
   const surface = makeSurface({
-    label: "How far the dream and the game are apart, over the last eight seconds",
-    ratio: 4.8,
+    label: "The difference between game and dream over the last eight seconds, when M was woken, and when the two parted",
+    ratio: matchMedia("(max-width: 600px)").matches ? 2.4 : 4.2,
     draw(g, width, height, colours) {
       const last = moments.length ? moments[moments.length - 1].step : 0;
-      const right = Math.max(last, SHOWN);
-      const x = (/** @type {number} */ step) => width * (1 - (right - step) / SHOWN);
-      const y = (/** @type {number} */ apart) => height - 2 - (height - 4) * Math.min(1, apart / MOST_APART);
-      g.strokeStyle = colours.line;
-      g.strokeRect(0.5, 0.5, width - 1, height - 1);
-      line(g, [[0, y(unrelated)], [width, y(unrelated)]], colours.muted, 1);
-      for (const { step } of moments.filter((moment) => moment.woken))
-        line(g, [[x(step), 1], [x(step), height - 1]], colours.line, 2);
+      const from = Math.max(last, SHOWN) - SHOWN, box = { x: 26, y: 6, w: width - 26 - ROOM, h: height - 28 };
+      const seconds = Array.from({ length: 5 }, (_, i) => 2 * (Math.ceil(from / STEPS_A_SECOND / 2) + i));
+      const { x, y: up } = drawAxes(g, box,
+        { from, to: from + SHOWN, ticks: seconds.map((s) => s * STEPS_A_SECOND).filter((step) => step <= from + SHOWN),
+          name: "", show: (step) => `${step / STEPS_A_SECOND} s` },
+        { from: 0, to: MOST_APART, ticks: [0, 10, 20, 30], name: "" }, colours);
+      const y = (/** @type {number} */ apart) => up(Math.min(apart, MOST_APART)), right = box.x + box.w;
+      line(g, [[box.x, y(unrelated)], [right, y(unrelated)]], colours.muted, 1.6);
+      drawText(g, "unrelated", right + 5, y(unrelated) - 1, colours, { size: 12 });
+      drawText(g, "pictures", right + 5, y(unrelated) + 12, colours, { size: 12 });
+      const wakings = moments.filter((moment) => moment.woken).map(({ step }) => x(step));
+      wakings.forEach((at) => line(g, [[at, box.y], [at, box.y + box.h]], colours.line, 2));
+      const wide = wakings.filter((at, i) => (wakings[i + 1] ?? right) - at > NAME);
+      const named = { size: 12, halo: colours.card };
+      wide.forEach((at) => drawText(g, "M woken", at + 5, box.y + 12, colours, named));
+      if (wakings.length && !wide.length) // they stand close: the last one's name lies over the others
+        drawText(g, "M woken", wakings[wakings.length - 1] - 5, box.y + 12, colours, { ...named, align: "right" });
       for (const piece of pieces(moments))
         line(g, piece.map(({ step, apart }) => [x(step), y(apart)]), colours.dream, 2);
-      for (const { step, apart } of moments.filter((moment) => moment.parted)) {
-        g.fillStyle = colours.ink;
-        g.beginPath();
-        g.arc(x(step), y(apart), 4.5, 0, 2 * Math.PI);
-        g.fill();
-      }
+      for (const { step, apart } of moments.filter((moment) => moment.parted))
+        drawDot(g, x(step), y(apart), 4.5, { fill: colours.ink });
+      const key = y(unrelated) > box.y + 34 ? box.y + 8 : box.y + box.h - 4;
+      drawDot(g, right + 10, key, 4.5, { fill: colours.ink });
+      drawText(g, "they part", right + 18, key + 4, colours, { size: 12 });
     },
   });
-  const title = make("span", {}, "How far apart they are · line: 3 of 4 unrelated pairs are further · ● they part");
+  const title = make("span", {}, "Difference between game and dream");
   return {
     el: make("div", { class: "wm-gauge" }, make("div", { class: "wm-head wm-legend" }, title, value), surface.el),
     add(moment) {

@@ -45,7 +45,7 @@ export function drawGhost(other, game, g, width, height) {
 }
 
 /**
- * The whole road with both cars: a disc for `game`'s, a ring for `other`'s.
+ * The whole road with both cars: a disc for `game`'s, a ring for `other`'s. Who has left the map stands at its edge.
  * @param {import("./car_game.js").CarGame} game
  * @param {import("./car_game.js").CarGame} other
  * @param {CanvasRenderingContext2D} g
@@ -71,7 +71,8 @@ export function drawMap(game, other, g, width, height, colours) {
   g.stroke();
   g.globalAlpha = 1;
   for (const [car, filled] of /** @type {[any, boolean][]} */ ([[other, false], [game, true]])) {
-    const [x, y] = toMap(car.memory.hull_pos[0], car.memory.hull_pos[1]);
+    const [a, b] = toMap(car.memory.hull_pos[0], car.memory.hull_pos[1]);
+    const x = Math.min(Math.max(a, 8), width - 8), y = Math.min(Math.max(b, 8), height - 8);
     g.beginPath();
     g.arc(x, y, 6, 0, 2 * Math.PI);
     Object.assign(g, { fillStyle: filled ? colours.real : colours.card, strokeStyle: colours.real, lineWidth: 2.5 });

@@ -1,6 +1,6 @@
 // The latent explorer: a real frame, what V keeps of it, and what a turned code draws.
 import { attempt, whenWanted } from "./agent.js";
-import { make, makeButton, makeSlider, shown } from "./controls.js";
+import { make, makeButton, makeSlider, shown, subscript, withSubs } from "./controls.js";
 import { loadNetwork } from "./networks.js";
 import { listen, tell } from "./traits.js";
 import { makeDecoder, paint, SIDE } from "./vision.js";
@@ -81,7 +81,7 @@ function renderLatentExplorer({ model, el }) {
   const randomise = () => turn(code().map((/** @type {number} */ value, /** @type {number} */ i) =>
     dimensions.includes(i) ? gaussian() : value));
   let waiting = 0, stopped = false, turned = false;
-  const say = (/** @type {string} */ text) => { line.textContent = text; };
+  const say = (/** @type {string} */ text) => line.replaceChildren(...withSubs(text));
   const show = () => {
     dimensions.forEach((dimension, i) => sliders[i].set(model.get("z")[dimension]));
     waiting ||= requestAnimationFrame(() => { waiting = 0; pictures.draw(); }); // once a frame at most
@@ -119,11 +119,6 @@ function renderLatentExplorer({ model, el }) {
 
 const NOTE_LATENT = "Turn the numbers: each slider is one dimension of z, the most telling first. "
   + "In the last picture grey means unchanged; what became brighter or darker is shown four times as strong.";
-
-/** @param {number} number in small digits below the line */
-function subscript(number) {
-  return [...String(number)].map((digit) => "₀₁₂₃₄₅₆₇₈₉"[Number(digit)]).join("");
-}
 
 /** A standard normal within the sliders' limits: what V's code looks like before it has seen anything. */
 function gaussian() {

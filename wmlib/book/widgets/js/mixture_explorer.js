@@ -1,7 +1,7 @@
 // The mixture explorer: what M predicts for one dimension of the next z, and what really came.
 import { attempt, whenWanted } from "./agent.js";
 import { makeSurface } from "./canvas.js";
-import { make, makeButton, makeChoice, makeSlider, shown } from "./controls.js";
+import { make, makeButton, makeChoice, makeSlider, shown, subscript } from "./controls.js";
 import { makeMemory } from "./memory.js";
 import { sampleMixture } from "./mixture.js";
 import { density, drawDensity, drawTrace, oneDimension, rangeOf } from "./mixture_plots.js";
@@ -66,7 +66,7 @@ function atMoment(model, { z, nZ, said }, seed) {
   const real = Array.from({ length: z.length / nZ }, (_, t) => z[t * nZ + dimension]);
   const samples = Array.from({ length: SAMPLES }, (_, i) => sampleMixture(mixture, tau,
     uniforms(seed, i, 1, STREAMS.choice), normals(seed, i, 1, STREAMS.z))[0]);
-  return { step, mixture, tau, samples, real, came: real[step + 1], range: rangeOf(real),
+  return { name: `z${subscript(dimension + 1)}`, step, mixture, tau, samples, real, came: real[step + 1], range: rangeOf(real),
     said: said.slice(0, -1).map((one) => oneDimension(one, dimension)) };
 }
 
@@ -77,8 +77,16 @@ function atMoment(model, { z, nZ, said }, seed) {
 function inWords({ mixture, came }) {
   const weights = Array.from(mixture.logpi, Math.exp).sort((a, b) => b - a).map((w) => w.toFixed(2)).join(", ");
   const surprise = shown(-Math.log(density(mixture, came)), 2);
-  return `At τ = 1: weights of the ${mixture.k} Gaussians ${weights}; surprise at what came, −log p, ${surprise} `
-    + "nats. Orange: M's prediction at this τ, with 80 samples below; dashed: at τ = 1.";
+  return `At τ = 1: weights ${weights}; surprise at what came, −log p, ${surprise} nats.`;
+}
+
+/** What the curves are; what is dashed is told only where something is. */
+function makeKey() {
+  const dashed = make("span", {}, " Dashed: M's prediction at τ = 1.");
+  const el = make("p", { class: "wm-note" }, `Orange: M's prediction at this τ, a probability density; thin: its Gaussians, `
+    + `each times its weight; ticks: ${SAMPLES} samples. Along the episode: what came in blue, what M expected in orange, `
+    + "one standard deviation to both sides of its mean.", dashed);
+  return { el, show: (/** @type {number} */ tau) => { dashed.style.visibility = tau === 1 ? "hidden" : ""; } };
 }
 
 /** The two pictures: the moment and the next one. */
@@ -114,14 +122,16 @@ function renderMixtureExplorer({ model, el }) {
   /** @type {Known | undefined} */
   let known;
   let seed = 0, stopped = false;
-  const moments = makeMoments(), dials = makeDials(model);
+  const moments = makeMoments(), dials = makeDials(model), key = makeKey();
+  const narrow = matchMedia("(max-width: 600px)").matches;
   const plot = makeSurface({ label: "M's mixture for the chosen dimension, its samples, and the value that came",
-    ratio: 1.2, draw: (g, w, h, colours) => { if (known) drawDensity(g, w, h, colours, atMoment(model, known, seed)); } });
-  const trace = makeSurface({ label: "the dimension over the episode, and where M expected it", ratio: 6.5,
+    ratio: narrow ? 1.2 : 1.1, draw: (g, w, h, colours) => { if (known) drawDensity(g, w, h, colours, atMoment(model, known, seed)); } });
+  const trace = makeSurface({ label: "the dimension over the episode, and where M expected it", ratio: narrow ? 2.6 : 4.5,
     draw: (g, w, h, colours) => { if (known) drawTrace(g, w, h, colours, atMoment(model, known, seed)); } });
-  const note = make("p", { class: "wm-note", role: "status" }, "…");
+  const note = make("p", { class: "wm-note wm-said", role: "status" }, "…");
   const again = makeButton("Draw again", () => { seed++; plot.redraw(); });
   const show = () => {
+    key.show(model.get("tau"));
     if (!known) return;
     dials.show();
     [plot, trace].forEach((surface) => surface.redraw());
@@ -144,7 +154,8 @@ function renderMixtureExplorer({ model, el }) {
   };
   el.append(make("div", { class: "wm-live wm-mixture" }, moments.el, plot.el,
     make("div", {}, trace.el, make("div", { class: "wm-row" }, dials.moment.el, dials.tau.el),
-      make("div", { class: "wm-row" }, dials.dimension.el, again), note)));
+      make("div", { class: "wm-row" }, dials.dimension.el, again), note, key.el)));
+  show();
   const callOff = whenWanted(el, note, "Load the episode and M", start);
   return () => {
     stopped = true;

@@ -1,4 +1,5 @@
 // Drawings of a one-dimensional mixture: its density at a moment, and its course over an episode.
+import { drawAxes, drawText } from "./chart.js";
 import { line } from "./gauges.js";
 import { temper } from "./mixture.js";
 
@@ -44,17 +45,16 @@ export function rangeOf(values) {
  * @param {number} width
  * @param {number} height
  * @param {import("./canvas.js").Colours} colours
- * @param {{mixture: import("./mixture.js").Mixture, tau: number, samples: number[], came: number,
+ * @param {{name: string, mixture: import("./mixture.js").Mixture, tau: number, samples: number[], came: number,
  *   range: number[]}} what
  */
-export function drawDensity(g, width, height, colours, { mixture, tau, samples, came, range: [low, high] }) {
-  const base = height - 44, at = (/** @type {number} */ x) => ((x - low) / (high - low)) * width;
+export function drawDensity(g, width, height, colours, { name, mixture, tau, samples, came, range: [low, high] }) {
+  const base = height - 60, at = (/** @type {number} */ x) => ((x - low) / (high - low)) * width;
   const tempered = temper(mixture, tau);
   const xs = Array.from({ length: 401 }, (_, i) => low + ((high - low) * i) / 400);
   const all = xs.map((x) => density(tempered, x)), plain = xs.map((x) => density(mixture, x));
   const top = Math.max(0.6, ...all, ...plain) * 1.12, up = (/** @type {number} */ y) => base - (y / top) * (base - 18);
   const path = (/** @type {number[]} */ ys) => ys.map((y, i) => [at(xs[i]), up(y)]);
-  g.font = `12px ${colours.font}`;
   g.fillStyle = colours.dream;
   g.globalAlpha = 0.16;
   g.beginPath();
@@ -76,14 +76,25 @@ export function drawDensity(g, width, height, colours, { mixture, tau, samples, 
   samples.forEach((x) => line(g, [[at(x), base + 5], [at(x), base + 17]], colours.dream, 1.4));
   g.globalAlpha = 1;
   line(g, [[at(came), 14], [at(came), base + 19]], colours.real, 2.2);
-  g.fillStyle = colours.real;
-  const right = at(came) > width * 0.7;
-  g.textAlign = right ? "right" : "left";
-  g.fillText("what came", at(came) + (right ? -6 : 6), 14);
-  g.fillStyle = colours.muted;
-  g.textAlign = "center";
+  nameCursor(g, "what came", at(came), width, 14, colours, colours.real);
   for (let x = Math.ceil(low + 0.1); x <= high - 0.1; x++)
-    g.fillText(String(x).replace("-", "−"), at(x), height - 6);
+    drawText(g, String(x).replace("-", "−"), at(x), base + 35, colours, { align: "center" });
+  drawText(g, `the next value of ${name}`, width, height - 7, colours, { align: "right" });
+}
+
+/**
+ * A name beside an upright line, on the side that has room.
+ * @param {CanvasRenderingContext2D} g
+ * @param {string} text
+ * @param {number} x of the line
+ * @param {number} width of the drawing
+ * @param {number} y
+ * @param {import("./canvas.js").Colours} colours
+ * @param {string} colour
+ */
+function nameCursor(g, text, x, width, y, colours, colour) {
+  const right = x > width * 0.7;
+  drawText(g, text, x + (right ? -6 : 6), y, colours, { align: right ? "right" : "left", colour });
 }
 
 /**
@@ -92,11 +103,16 @@ export function drawDensity(g, width, height, colours, { mixture, tau, samples, 
  * @param {number} width
  * @param {number} height
  * @param {import("./canvas.js").Colours} colours
- * @param {{real: number[], said: import("./mixture.js").Mixture[], step: number, range: number[]}} what
+ * @param {{name: string, real: number[], said: import("./mixture.js").Mixture[], step: number, range: number[]}} what
  */
-export function drawTrace(g, width, height, colours, { real, said, step, range: [low, high] }) {
-  const x = (/** @type {number} */ t) => (t / (real.length - 1)) * width;
-  const y = (/** @type {number} */ value) => ((high - value) / (high - low)) * height;
+export function drawTrace(g, width, height, colours, { name, real, said, step, range: [low, high] }) {
+  const box = { x: 30, y: 20, w: width - 34, h: height - 58 };
+  const even = Array.from({ length: 21 }, (_, i) => 2 * i - 20).filter((value) => value > low && value < high);
+  const steps = real.map((_, t) => t).filter((t) => t % 50 === 0);
+  const { x, y } = drawAxes(g, box,
+    { from: 0, to: real.length - 1, ticks: steps, name: "step of the episode" },
+    { from: low, to: high, ticks: even, name: "", show: (value) => String(value).replace("-", "−") }, colours);
+  drawText(g, name, 0, 13, colours, {});
   const moments = said.map(({ logpi, mu, logstd }) => {
     const weights = logpi.map(Math.exp);
     const mean = weights.reduce((sum, w, i) => sum + w * mu[i], 0);
@@ -111,5 +127,6 @@ export function drawTrace(g, width, height, colours, { real, said, step, range: 
   g.fill();
   g.globalAlpha = 1;
   line(g, real.map((value, t) => [x(t), y(value)]), colours.real, 1.6);
-  line(g, [[x(step + 1), 0], [x(step + 1), height]], colours.ink, 1.2);
+  line(g, [[x(step + 1), 2], [x(step + 1), box.y + box.h]], colours.ink, 1.2);
+  nameCursor(g, "what came", x(step + 1), width, 13, colours, colours.ink);
 }

@@ -21,7 +21,8 @@ const WAKINGS = [["25", "every 25 steps"], ["50", "every 50 steps"], ["100", "ev
   ["200", "every 200 steps"], ["0", "only when told (key W)"]];
 const LABEL = "The real game. The arrow keys steer, accelerate and brake; W wakes M; let go and C drives again.";
 const HINT = "Click the real picture, then the arrow keys are yours; or press on it: left and right steer, "
-  + "above is gas, below is brake. Let go, and C drives again. W wakes M: its dream then goes on from here.";
+  + "above is gas, below is brake. Let go, and C drives again. W wakes M: its dream then goes on from here. "
+  + "Curve: mean difference of the last two pictures; of unrelated ones, three pairs in four lie above the grey line.";
 
 /** The three stages in a row, with their names above. */
 function makeStages(/** @type {string} */ still) {

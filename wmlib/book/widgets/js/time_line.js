@@ -25,31 +25,39 @@ const DREAM_STORY = [
   "C acts on it as if it had been seen. Everything repeats, one step later.",
 ];
 
+/** The two ends of an arrow from one circle to another, given by their centres. */
+function between(/** @type {number} */ x0, /** @type {number} */ y0, /** @type {number} */ x, /** @type {number} */ y) {
+  const length = Math.hypot(x - x0, y - y0), u = (x - x0) / length, v = (y - y0) / length;
+  return [x0 + 23 * u, y0 + 23 * v, x - 24 * u, y - 24 * v];
+}
+
 /** @returns {Part[]} what is drawn in the game or in the dream, with the stage of each part */
 function partsOf(/** @type {boolean} */ dream) {
   const [act, remember, next, repeat] = dream ? [1, 2, 3, 4] : [2, 3, 5, 6];
+  const [z, a, top] = dream ? [54, 152, 100] : [130, 191, 164]; // a dream has no pictures above its codes
+  const word = a - (dream ? 60 : 41); // beside the arrow
   /** @type {Part[]} */
   const shared = [
-    { kind: "arrow", from: act, at: [63, 144, 102, 176] },
-    { kind: "arrow", from: act, at: [63, 236, 102, 206] },
-    { kind: "word", from: act, at: [90, 150], name: "C" },
-    { kind: "arrow", from: remember, at: [69, 130, 180, 130, 180, 162] },
-    { kind: "arrow", from: remember, at: [143, 191, 158, 191] },
+    { kind: "arrow", from: act, at: between(46, z, 120, a) },
+    { kind: "arrow", from: act, at: between(46, 250, 120, a) },
+    { kind: "word", from: act, at: [dream ? 96 : 90, word], name: "C" },
+    { kind: "arrow", from: remember, at: [69, z, 180, z, 180, top - 2] },
+    { kind: "arrow", from: remember, at: [143, a, 158, a] },
     { kind: "arrow", from: remember, at: [69, 250, 158, 250] },
-    { kind: "box", from: remember, at: [160, 164, 50, 106], name: "M" },
+    { kind: "box", from: remember, at: [160, top, 50, 270 - top], name: "M" },
     { kind: "arrow", from: remember, at: [210, 250, 234, 250] },
-    { kind: "arrow", from: repeat, at: [277, 144, 316, 176] },
-    { kind: "arrow", from: repeat, at: [277, 236, 316, 206] },
-    { kind: "word", from: repeat, at: [304, 150], name: "C" },
-    { kind: "node", from: dream ? 0 : 1, at: [46, 130], name: "z", time: "t", role: dream ? "dream" : "ink" },
+    { kind: "arrow", from: repeat, at: between(260, z, 334, a) },
+    { kind: "arrow", from: repeat, at: between(260, 250, 334, a) },
+    { kind: "word", from: repeat, at: [dream ? 310 : 304, word], name: "C" },
+    { kind: "node", from: dream ? 0 : 1, at: [46, z], name: "z", time: "t", role: dream ? "dream" : "ink" },
     { kind: "node", from: 0, at: [46, 250], name: "h", time: "t" },
-    { kind: "node", from: act, at: [120, 191], name: "a", time: "t" },
-    { kind: "node", from: next, at: [260, 130], name: "z", time: "t+1", role: dream ? "dream" : "ink" },
+    { kind: "node", from: act, at: [120, a], name: "a", time: "t" },
+    { kind: "node", from: next, at: [260, z], name: "z", time: "t+1", role: dream ? "dream" : "ink" },
     { kind: "node", from: remember, at: [260, 250], name: "h", time: "t+1" },
-    { kind: "node", from: repeat, at: [334, 191], name: "a", time: "t+1" },
+    { kind: "node", from: repeat, at: [334, a], name: "a", time: "t+1" },
   ];
   if (dream) return [...shared,
-    { kind: "arrow", from: next, at: [195, 163, 195, 130, 234, 130], role: "dream", dashed: true }];
+    { kind: "arrow", from: next, at: [195, top - 1, 195, z, 234, z], role: "dream", dashed: true }];
   return [...shared,
     { kind: "node", from: 0, at: [46, 46], name: "x", time: "t", role: "real" },
     { kind: "arrow", from: 1, at: [46, 70, 46, 106], role: "real" },
