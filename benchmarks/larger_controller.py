@@ -2,7 +2,7 @@
 
     python benchmarks/larger_controller.py runs/larger --kind linear
     python benchmarks/larger_controller.py runs/larger --kind deep
-    python benchmarks/larger_controller.py runs/longer --begin deep --updates 400 --seed 1
+    python benchmarks/larger_controller.py runs/longer --begin deep --updates 320 --seed 1
 
 Behind the published V and M, in the real game, by policy gradient, as a C does in
 `iterate --also-real`; two trainings that differ in C alone. One that was stopped goes on from

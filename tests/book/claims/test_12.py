@@ -166,6 +166,16 @@ def test_the_two_practise_from_the_same_start_as_the_figure_counts():
     assert deep["learning_rates"]["linear"] < linear["learning_rate"]
 
 
+def test_practice_beyond_brings_the_larger_c_nothing():
+    folder = report.PUBLISHED / "doom_take_cover"
+    longer = read_json(folder / "longer_deep.json", practice=list)
+    deep = report.load_run("doom_take_cover", "deep").evaluation
+    error = np.hypot(deep["sem"], longer["evaluation"]["sem"])
+    assert abs(longer["evaluation"]["mean"] - deep["mean"]) < error
+    assert longer["evaluation"]["first_seed"] == deep["first_seed"]  # the same episodes
+    assert longer["config"]["updates"] == longer["practice"][-1]["update"] > 280
+
+
 def test_the_deep_c_of_the_package_is_the_one_that_was_scored():
     folder = pretrained_folder("doom_take_cover")
     scored = report.load_run("doom_take_cover", "deep").evaluation["weights"]
