@@ -128,7 +128,7 @@ function renderMixtureExplorer({ model, el }) {
     ratio: narrow ? 1.2 : 1.1, draw: (g, w, h, colours) => { if (known) drawDensity(g, w, h, colours, atMoment(model, known, seed)); } });
   const trace = makeSurface({ label: "the dimension over the episode, and where M expected it", ratio: narrow ? 2.6 : 4.5,
     draw: (g, w, h, colours) => { if (known) drawTrace(g, w, h, colours, atMoment(model, known, seed)); } });
-  const note = make("p", { class: "wm-note wm-said", role: "status" }, "…");
+  const note = make("p", { class: "wm-note", role: "status" }, "…");
   const again = makeButton("Draw again", () => { seed++; plot.redraw(); });
   const show = () => {
     key.show(model.get("tau"));
