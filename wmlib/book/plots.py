@@ -247,11 +247,12 @@ def film(
     dark theme turns over.
     """
     kind, blocks = ' class="wm-paper"' if on_paper else "", []
+    inner = height - 6 if on_paper else height  # without the frame
     for label, frames in films.items():
         movie = base64.b64encode(_encode_mp4(np.asarray(frames), fps)).decode()
         border = _border(label)
         video = (
-            f'<video{kind} autoplay loop muted playsinline controls height="{height}" '
+            f'<video{kind} autoplay loop muted playsinline controls height="{inner}" '
             'controlslist="nodownload nofullscreen noremoteplayback" '
             f'aria-label="{html.escape(f"{label}: {alt}", quote=True)}" '
             f'poster="{picture_url(np.asarray(frames[0]))}" '
