@@ -20,7 +20,7 @@ from typing import Literal
 import tyro
 
 from wmlib import seeds
-from wmlib.agent import load_pretrained, pretrained_folder
+from wmlib.agent import load_agent, load_pretrained
 from wmlib.configs import PolicyConfig, RealWorld
 from wmlib.device import device_name
 from wmlib.learning.lives import Games
@@ -65,9 +65,8 @@ def main(
     agent, folder, config = load_pretrained("doom_take_cover"), run / kind, settings(kind, updates)
     controller, start, name = agent.new_controller(kind), agent.params, f"larger_{kind}"
     if begin:
-        known = pretrained_folder(agent.task.name) / "controllers" / begin
-        _, found, _ = load_controllers(known / "controller.safetensors", agent.task)
-        start, name = found["params"], f"longer_{kind}"
+        known = load_agent("pretrained", agent.task.name, f"controllers/{begin}")
+        start, name = known.params, f"longer_{kind}"
     folder.mkdir(parents=True, exist_ok=True)
     with (
         Stage(folder, "policy-gradient", config, seed, least=least_updates(folder)) as stage,
