@@ -294,8 +294,11 @@ class PolicyConfig(_InWorld):
     """linear on all features, linear on z alone, or deep: linear with 128 tanh units beside it"""
     random_memory: bool = False
     """put an untrained M in front of C (the control experiment of chapter 7)"""
+    team: int = 1
+    """Cs that learn apart from each other, from other seeds; the mean of their weights is published
+    (of linear ones it is their ensemble)"""
     updates: Annotated[int, GROWS] = 1000
-    """rounds of playing and learning"""
+    """rounds of playing and learning, of each C"""
     dreams: int = 128
     """dreams, or games, side by side (each reference game is a process)"""
     steps: Annotated[int, Ge(2)] = 128

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from hashlib import sha256
 
 import av
 import gymnasium as gym
@@ -557,6 +558,19 @@ def begun_with(start, **more):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+def test_a_team_goes_on_from_its_last_mean(tmp_path):
+    run, team = RunFolder(tmp_path), replace(going_on().policy, team=2)
+    iterate(run, TASK, replace(going_on(), policy=team), 0, CPU)
+    began = [
+        read_json(run.round(k).path / "controller/manifest.json")["inputs"].get("start")
+        for k in (1, 2)
+    ]
+    first, second = (load_agent(run.round(k).path, TASK) for k in (1, 2))
+    assert began == [None, sha256(first.params.numpy().tobytes()).hexdigest()]
+    assert set(second.controllers) == {"member_01", "member_02", "params"}
+
+
 @pytest.mark.parametrize("learner", ["evolve", "policy"])
 def test_rounds_can_begin_with_another_runs_agent(tmp_path, learner):
     iterate(RunFolder(tmp_path / "a"), CAR, with_pictures(learner="policy", iterations=1), 0, CPU)

@@ -19,6 +19,7 @@ from wmlib.agent import Agent, load_agent, weights_of
 from wmlib.configs import DreamWorld, EvolveConfig, GradientConfig, PolicyConfig, RealWorld
 from wmlib.device import check_spread
 from wmlib.errors import UserError
+from wmlib.learning import team
 from wmlib.learning.choosing import both_checks, real_check
 from wmlib.learning.dream_gradient import ascend, first_try
 from wmlib.learning.evolution import (
@@ -28,14 +29,11 @@ from wmlib.learning.evolution import (
     feature_sizes,
     least_generations,
 )
-from wmlib.learning.lives import Dreams, Games
-from wmlib.learning.policy_gradient import learn_policy, least_updates
 from wmlib.model.imagine import check_dream
 from wmlib.records.files import sha256
 from wmlib.records.run_folder import DREAMED, NEEDS, RunFolder
 from wmlib.records.stage import Stage
 from wmlib.tasks import Task
-from wmlib.worlds.dream import DreamEnv
 from wmlib.worlds.play import Arena
 from wmlib.worlds.real import game_id
 
@@ -62,6 +60,8 @@ def check_learning(
         if config.scaled and config.controller != "linear":
             told = f"not with --controller {config.controller}"
             raise UserError(f"--scaled is for a linear C: {told}")
+    elif isinstance(config, PolicyConfig) and config.team > 1 and config.controller == "deep":
+        raise UserError("--team: the mean of deep Cs is no C; give --controller linear, or z")
     elif not isinstance(config.world, RealWorld):
         if not {"reward", "end"} & set(heads):
             raise UserError(
@@ -191,7 +191,7 @@ def policy_run(
     """
     agent = _teachers(run, output, task, config, seed, device)
     folder = run.stage(output, create=True)
-    least, inputs = least_updates(folder), _inputs(run, config)
+    least, inputs = team.least(folder, config), _inputs(run, config)
     if begin is not None:
         inputs["start"] = _digest(begin)
     with Stage(folder, "policy-gradient", config, seed, inputs, device, least) as stage:
@@ -201,9 +201,8 @@ def policy_run(
             with ExitStack() as stack:
                 check = both_checks(stack, agent, controller, config, device)
                 env = stack.enter_context(closing(agent.world(config.world, config.dreams, device)))
-                lives = Dreams(env, config) if isinstance(env, DreamEnv) else Games(env, config)
-                stage.result |= learn_policy(
-                    lives, controller, config, folder, seed, check, begin, **facts
+                stage.result |= team.learn(
+                    env, controller, config, folder, seed, check, begin, **facts
                 )
     return stage.result
 

@@ -29,7 +29,7 @@ import torch
 
 from wmlib import seeds
 from wmlib.agent import Agent, agent_folder, load_agent
-from wmlib.configs import EvaluateConfig, IterateConfig
+from wmlib.configs import EvaluateConfig, IterateConfig, PolicyConfig
 from wmlib.data.exploring import ExploringPolicy, make_player
 from wmlib.data.policies import Policy
 from wmlib.data.rollouts import collect
@@ -258,8 +258,8 @@ class _Round:
             if config.learner == "evolve":
                 settings = replace(settings, sigma0=config.go_on * settings.sigma0)
                 begin = self.before.params
-            elif self.number == 1 or config.also_real or (self.last.path / BEFORE).exists():
-                begin = self.before.params  # no critic, or one that knows the game
+            elif self._critic_is_strange(settings):
+                begin = self.before.params
             else:
                 done, rate, noise = settings.updates, settings.learning_rate, settings.noise
                 settings = replace(
@@ -274,6 +274,11 @@ class _Round:
         more = {} if begin is None else {"begin": begin}
         learn = LEARN[config.learner]
         return learn(self.here, output, self.task, settings, self.seed, self.device, **more)
+
+    def _critic_is_strange(self, settings: PolicyConfig) -> bool:
+        """Whether there is no critic to go on with, or one that knows the game or another C."""
+        practised = self.config.also_real or (self.last.path / BEFORE).exists()
+        return self.number == 1 or practised or settings.team > 1
 
     def _practise(self) -> int:
         """The dreamed C goes on in the real game; how many steps that takes."""
