@@ -106,6 +106,10 @@ def test_scores_come_with_their_error_and_what_they_stand_beside(run, tmp_path):
     page = page_of(run, tmp_path)
     assert "2.0 ± 1.4 (standard error 1.0, n = 2)" in page
     assert "the best published by others 1092" in page
+    write_json(run / "evaluation.json", score | {"returns": [2.0], "std": 0.0, "sem": 0.0, "n": 1})
+    page = page_of(run, tmp_path)
+    assert "2.0, a single episode" in page
+    assert "± 0" not in page
 
 
 def test_a_run_that_has_just_begun_has_a_page(run, tmp_path):
@@ -141,6 +145,10 @@ def test_an_iteration_shows_its_rounds_and_the_last_of_them(run, tmp_path):
     assert "generation 2 of 40" in page
     assert 'class="film"' in page  # all rounds share the episodes
     assert "generation 2 of 40" in page_of(whole / "round_02", tmp_path)
+    write_json(whole / "round_02" / "round.json", row | {"real_sem": 0.0, "n": 1})
+    page = page_of(whole, tmp_path)
+    assert "200 in the game at the end" in page  # one episode tells no error
+    assert "<td>0</td>" not in page
 
 
 def test_the_dream_is_awake_for_ten_steps_and_then_alone(run):

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from wmlib.book import plots
+from wmlib.worlds.play import in_words
 
 Rows = Sequence[dict[str, Any]]
 SIZE = (4.5, 2.8)
@@ -82,9 +83,9 @@ def controller_curves(rows: Rows, config: dict[str, Any]) -> list[Curve]:
         ax.fill_between(x, low, high, color=plots.GREYS[3], alpha=0.4, lw=0, label="candidates")
     world = ("in the dream", plots.DREAM) if dreamed else ("in the game", plots.REAL)
     told = []
-    for name, error, label, colour in (
-        ("mean_return", "sem", *world),
-        ("real_return", "real_sem", "in the game", plots.REAL),
+    for name, error, episodes, label, colour in (
+        ("mean_return", "sem", "evaluate_episodes", *world),
+        ("real_return", "real_sem", "real_episodes", "in the game", plots.REAL),
     ):
         known = [row for row in rows if name in row]
         if known:
@@ -92,7 +93,7 @@ def controller_curves(rows: Rows, config: dict[str, Any]) -> list[Curve]:
             x = _column(known, key)
             ax.plot(x, y, color=colour, label=label, marker="o" if len(x) < 6 else None, ms=4)
             ax.fill_between(x, y - e, y + e, color=colour, alpha=0.2, lw=0)
-            told.append(f"{y[-1]:.0f} ± {e[-1]:.0f} {label}")
+            told.append(f"{in_words(y[-1], e[-1], config.get(episodes, 2))} {label}")
     fig.legend(loc="outside lower left", ncols=3)  # no place in the axes is free for sure
     scored = [Curve(fig, "at the end " + ", ".join(told))] if told else []
     if not told:
@@ -132,7 +133,9 @@ def round_curves(rounds: Rows) -> list[Curve]:
     real, error = (np.array(_column(scored, name)) for name in ("real_return", "real_sem"))
     ax.errorbar(x, real, error, fmt="o-", ms=4, color=plots.REAL, label="in the game", capsize=3)
     ax.legend()
-    return [Curve(fig, f"{real[-1]:.0f} ± {error[-1]:.0f} in the game at the end")]
+    last = scored[-1]
+    told = in_words(last["real_return"], last["real_sem"], last.get("n", 2))
+    return [Curve(fig, f"{told} in the game at the end")]
 
 
 def returns(result: dict[str, Any]) -> Curve:
@@ -142,6 +145,8 @@ def returns(result: dict[str, Any]) -> Curve:
     ax.hist(values, bins=min(30, max(5, len(values) // 4)), color=plots.REAL)
     ax.axvline(values.mean(), color=plots.GREYS[2], linewidth=1.5)
     ax.set_ylabel("episodes")
+    if result["n"] == 1:
+        return Curve(fig, f"{result['mean']:.1f}, a single episode")
     told = f"{result['mean']:.1f} ± {result['std']:.1f} (standard error {result['sem']:.1f}, "
     return Curve(fig, told + f"n = {result['n']}); the line is the mean")
 

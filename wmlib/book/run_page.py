@@ -102,6 +102,8 @@ def _rounds(run: RunFolder, rounds: list[RunFolder]) -> Iterable[str]:
         header = ("round", "real steps", "dream", "game", "± s.e.")
         keys = ("round", "real_steps", "dream_return", "real_return", "real_sem")
         told = [[f"{row[key]:,.0f}" if key in row else "" for key in keys] for row in rows]
+        for row, line in zip(rows, told):
+            line[-1] = line[-1] if row.get("n") != 1 else ""  # one episode tells no error
         yield _figures(curves.round_curves(rows)) + _table(header, told)
     yield f'<p class="note">Below: {html.escape(rounds[-1].path.name)}. For another one: '
     yield "<code>show</code> with its folder.</p>"

@@ -8,6 +8,7 @@ so that they are compared on equal tracks. The search goes on bit for bit from i
 import math
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from wmlib.records.metrics import Metrics
 from wmlib.records.progress import EpisodeBar
 from wmlib.records.stage import CLAIM
 from wmlib.worlds.features import FeatureVectorEnv
-from wmlib.worlds.play import Arena, in_words, standard_error
+from wmlib.worlds.play import Arena, Played, in_words, standard_error
 
 
 def start_search(
@@ -173,17 +174,9 @@ def evolve(
         began = time.perf_counter()
         candidates = search.ask()
         episode_seeds = generation_seeds(seed, generation, config.episodes)
-        jobs = [(p, s) for p in range(config.population) for s in episode_seeds]
         params = torch.stack([_rounded(x) for x in candidates])
-        if not params.isfinite().all():
-            raise UserError(
-                f"evolve: candidates of generation {generation} are beyond every number that "
-                "float16 knows: the search has diverged. Try a smaller --sigma0, in a new folder"
-            )
-        played = arena.play(controller, params, jobs, bar.update)
+        played = _play(arena, controller, params, episode_seeds, generation, bar.update)
         returns = played.returns.reshape(config.population, config.episodes)
-        if not np.isfinite(returns).all():
-            raise UserError(f"evolve: a return of generation {generation} is not finite")
         fitness = returns.mean(axis=1)
         _learn(search, candidates, fitness.tolist(), generation, config)
         means.last.append(search.mean.copy())
@@ -203,12 +196,36 @@ def evolve(
         row["seconds"] = round(time.perf_counter() - began, 2)
         metrics.append(**row)
         rows.append(row)
-        bar.finish(len(jobs))
+        bar.finish(returns.size)
         _describe(bar, rows, config)
     bar.close()
     kept = {f"generation_{g:05d}": mean for g, mean in means.scored.items()}
     told = publish(folder, controller, best(rows), kept, "generation", **facts)
     return told | {"seconds": sum(row["seconds"] for row in rows)}
+
+
+def _play(
+    arena: Arena,
+    controller: Controller,
+    params: Tensor,
+    episode_seeds: list[int],
+    generation: int,
+    progress: Callable[[int], object],
+) -> Played:
+    """Each candidate of `params` (P, n_params) in the same episodes, one candidate after another.
+
+    UserError where the search has diverged.
+    """
+    if not params.isfinite().all():
+        raise UserError(
+            f"evolve: candidates of generation {generation} are beyond every number that "
+            "float16 knows: the search has diverged. Try a smaller --sigma0, in a new folder"
+        )
+    jobs = [(candidate, s) for candidate in range(len(params)) for s in episode_seeds]
+    played = arena.play(controller, params, jobs, progress)
+    if not np.isfinite(played.returns).all():
+        raise UserError(f"evolve: a return of generation {generation} is not finite")
+    return played
 
 
 def _bar(rows: list[dict], config: EvolveConfig) -> EpisodeBar:
