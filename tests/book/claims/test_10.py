@@ -334,3 +334,20 @@ def test_a_third_round_of_practice_adds_nothing_to_doom():
     assert third["practised"] - second["practised"] == steps
     assert practice.learning_rate_decay < 1
     assert third["collected_return"] > second["collected_return"]  # of the practised C
+
+
+def test_the_mean_of_a_team_is_better_than_most_of_its_members():
+    """Each alone, and their mean, without choosing anyone."""
+    told = read_json(report.PUBLISHED / "car_racing/teams.json", scores=list)
+    shipped = report.load_run("car_racing", "dreamed")
+    known = shipped.evaluation["weights"]
+    assert {k: told["weights"][k] for k in ("vision", "memory")} == {
+        k: known[k] for k in ("vision", "memory")
+    }
+    scores = {tuple(row["members"]): row for row in told["scores"]}
+    alone = np.array([scores[(k,)]["mean"] for k in range(8)])
+    mean = scores[tuple(range(8))]
+    assert told["tracks"] == 32
+    assert mean["mean"] - 2 * mean["sem"] > alone.mean()
+    assert (alone < mean["mean"] - mean["sem"]).sum() == 6
+    assert (alone > mean["mean"]).sum() == 2
