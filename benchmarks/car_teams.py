@@ -3,9 +3,10 @@
     python benchmarks/car_teams.py runs/teams
 
 Cs that differ in the seed alone learn in the packaged dream of the car by policy gradient, with
-the settings of the packaged C. In the game play: each of them, and the mean of the first two, the
-first four and all, on the same validation tracks of the batched simulator, without noise. What
-was stopped goes on. Writes results/car_racing/teams.json.
+the settings of the packaged C. In the game play, on the same validation tracks of the batched
+simulator and without noise: each of them, and the mean of the first two, four, … and of all. Then
+the mean of all plays the test tracks of Gymnasium's game, once. What was stopped goes on. Writes
+results/car_racing/teams.json.
 """
 
 import sys
@@ -13,26 +14,30 @@ from contextlib import closing
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 import tyro
+from torch import Tensor
 
-from wmlib.agent import load_pretrained, pretrained_folder, weights_of
+from wmlib import seeds
+from wmlib.agent import Agent, load_pretrained, pretrained_folder, weights_of
 from wmlib.configs import PolicyConfig
 from wmlib.device import device_name
 from wmlib.learning import team
 from wmlib.model.controller import load_controllers
 from wmlib.records.files import read_json, write_json
+from wmlib.records.metrics import Metrics
 from wmlib.records.run_folder import RunFolder, versions
 from wmlib.records.stage import Stage
+from wmlib.worlds.evaluate import evaluate
 from wmlib.worlds.play import Arena
 
-TRACKS, MEMBERS, UPDATES, SEED = 32, 8, 160, 0
+TRACKS, TEST, MEMBERS, UPDATES, SEED = 32, 100, 20, 160, 0
 
 
-def trained(folder: Path, config: PolicyConfig) -> list[torch.Tensor]:
+def trained(agent: Agent, folder: Path, config: PolicyConfig) -> list[Tensor]:
     """The weights (n_params,) of each member."""
-    agent = load_pretrained("car_racing", "dreamed")
     folder.mkdir(parents=True, exist_ok=True)
     with (
         Stage(folder, "policy-gradient", config, SEED, least=team.least(folder, config)) as stage,
@@ -45,20 +50,37 @@ def trained(folder: Path, config: PolicyConfig) -> list[torch.Tensor]:
     return [found[name] for name in sorted(found) if name != "params"]
 
 
+def mean_of(members: list[Tensor], who: list[int] | None = None) -> Tensor:
+    """(n_params,) of some members, or all, in the float16 that is stored."""
+    some = members if who is None else [members[k] for k in who]
+    return torch.stack(some).mean(0).half().float()
+
+
+def scores(agent: Agent, members: list[Tensor], log: Metrics) -> list[dict[str, Any]]:
+    """A row for each C alone, and for the means."""
+    controller, known = agent.new_controller("linear"), [row["members"] for row in log.read()]
+    alone = [[k] for k in range(MEMBERS)]
+    together = [list(range(k)) for k in (2, 4, 8, MEMBERS)]
+    with closing(Arena(partial(agent.real, 16, game="batched"))) as arena:
+        for who in [*alone, *together]:
+            if who not in known:
+                mean, sem = arena.score(controller, mean_of(members, who), TRACKS)
+                log.append(members=who, mean=mean, sem=sem)
+                print(who, f"{mean:.0f} ± {sem:.0f}", flush=True)
+    return log.read()
+
+
 def main(run: tyro.conf.Positional[Path]) -> None:
     """Train, score, write."""
     torch.set_num_threads(1)
     known = read_json(Path("results/car_racing/dreamed/controller/manifest.json"), config=dict)
     config = replace(PolicyConfig.of(known["config"]), team=MEMBERS, updates=UPDATES)
-    members, agent = trained(run, config), load_pretrained("car_racing", "dreamed")
-    controller, rows = agent.new_controller(config.controller), []
-    teams = [[k] for k in range(MEMBERS)] + [list(range(k)) for k in (2, 4, MEMBERS)]
-    with closing(Arena(partial(agent.real, 16, game="batched"))) as arena:
-        for who in teams:
-            params = torch.stack([members[k] for k in who]).mean(0)
-            mean, sem = arena.score(controller, params, TRACKS)
-            rows.append({"members": who, "mean": mean, "sem": sem})
-            print(who, f"{mean:.0f} ± {sem:.0f}", flush=True)
+    agent = load_pretrained("car_racing", "dreamed")
+    members = trained(agent, run / "controller", config)
+    rows = scores(agent, members, Metrics(run / "scores.jsonl"))
+    controller = agent.new_controller("linear")
+    with closing(agent.real(8)) as games:
+        test = evaluate(games, controller, mean_of(members), TEST, seeds.TEST.start)
     told = {
         "command": " ".join(["python", *sys.argv]),
         "config": asdict(config),
@@ -67,9 +89,11 @@ def main(run: tyro.conf.Positional[Path]) -> None:
         "device": device_name("cpu"),
         "weights": weights_of(RunFolder(pretrained_folder("car_racing") / "dreamed")),
         "scores": rows,
+        "evaluation": test,
         "versions": versions(),
     }
     write_json(Path("results/car_racing/teams.json"), told)
+    print(f"the mean of all: {test['mean']:.0f} ± {test['sem']:.0f}, n = {test['n']}")
 
 
 if __name__ == "__main__":

@@ -105,11 +105,23 @@ def test_scores_come_with_their_error_and_what_they_stand_beside(run, tmp_path):
     (run / "notes.json").write_text('["a reader\'s own"]')
     page = page_of(run, tmp_path)
     assert "2.0 ± 1.4 (standard error 1.0, n = 2)" in page
-    assert "the best published by others 1092" in page
+    assert "the best published by others 1,092" in page
     write_json(run / "evaluation.json", score | {"returns": [2.0], "std": 0.0, "sem": 0.0, "n": 1})
     page = page_of(run, tmp_path)
     assert "2.0, a single episode" in page
     assert "± 0" not in page
+
+
+def test_a_team_is_counted_by_its_members(run, tmp_path):
+    rows = [
+        {"update": 8 * k, "member": k, "reward": -8000.0 * k, "critic": 1.0, "seconds": 1.0 * k}
+        for k in (1, 2)
+    ]
+    world = {"kind": "dream", "tau": 1.0}
+    stage(run / "team", rows, finished=False, team=3, updates=8, world=world)
+    page = page_of(run, tmp_path)
+    assert "member 2 of 3" in page
+    assert "from −8,000 to −16,000" in page
 
 
 def test_a_run_that_has_just_begun_has_a_page(run, tmp_path):

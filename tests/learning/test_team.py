@@ -95,6 +95,7 @@ def test_a_team_that_was_stopped_goes_on_and_tells_no_row_twice(env, tmp_path, m
     assert made[0].read_bytes() == made[1].read_bytes()
     rows = Metrics(tmp_path / "twice" / "metrics.jsonl").read()
     assert [row["update"] for row in rows] == [4, 8, 12]
+    assert [row["member"] for row in rows] == [1, 2, 3]
     assert [row["seconds"] for row in rows] == sorted(row["seconds"] for row in rows)
 
 

@@ -50,7 +50,7 @@ def beside(task: str) -> str:
     others = [row["score"][0] for row in TABLES.get(task, []) if row["score"]]
     if others:
         found["the best published by others"] = max(others)
-    told = ", ".join(f"{name} {value:.0f}" for name, value in found.items())
+    told = ", ".join(f"{name} {value:,.0f}" for name, value in found.items())
     return told or "nothing is published to compare it with"
 
 

@@ -74,7 +74,7 @@ def memory_curves(rows: Rows, config: dict[str, Any]) -> list[Curve]:
 
 def controller_curves(rows: Rows, config: dict[str, Any]) -> list[Curve]:
     """C: what was scored on validation seeds, in its world and in the game; what it learned by."""
-    key = "generation" if "generation" in rows[-1] else "update"
+    key = next(key for key in ("generation", "member", "update") if key in rows[-1])
     dreamed = _world(config) == "dream"
     fig, ax = _axes("C: mean return, with standard error", key)
     if "fitness" in rows[-1]:
@@ -94,10 +94,12 @@ def controller_curves(rows: Rows, config: dict[str, Any]) -> list[Curve]:
             ax.plot(x, y, color=colour, label=label, marker="o" if len(x) < 6 else None, ms=4)
             ax.fill_between(x, y - e, y + e, color=colour, alpha=0.2, lw=0)
             told.append(f"{in_words(y[-1], e[-1], config.get(episodes, 2))} {label}")
-    fig.legend(loc="outside lower left", ncols=3)  # no place in the axes is free for sure
-    scored = [Curve(fig, "at the end " + ", ".join(told))] if told else []
-    if not told:
+    if told:
+        fig.legend(loc="outside lower left", ncols=3)  # no place in the axes is free for sure
+        scored = [Curve(fig, "at the end " + ", ".join(told))]
+    else:
         plt.close(fig)
+        scored = []
     return scored + _learned_by(rows, key, dreamed)
 
 
@@ -116,8 +118,14 @@ def _learned_by(rows: Rows, key: str, dreamed: bool) -> list[Curve]:
             grey = name == "sigma"
             colour = plots.GREYS[2] if grey else plots.DREAM if dreamed else plots.REAL
             fig, ax = _axes(title, key)
-            ax.plot(_column(known, key), _column(known, name), color=colour)
-            curves.append(Curve(fig, f"from {known[0][name]:.3g} to {known[-1][name]:.3g}"))
+            ax.plot(
+                _column(known, key),
+                _column(known, name),
+                "o" if key == "member" else "-",  # one C after the other is no curve
+                color=colour,
+            )
+            first, last = (_rounded(row[name]) for row in (known[0], known[-1]))
+            curves.append(Curve(fig, f"from {first} to {last}"))
     return curves
 
 
@@ -145,6 +153,7 @@ def returns(result: dict[str, Any]) -> Curve:
     ax.hist(values, bins=min(30, max(5, len(values) // 4)), color=plots.REAL)
     ax.axvline(values.mean(), color=plots.GREYS[2], linewidth=1.5)
     ax.set_ylabel("episodes")
+    ax.xaxis.set_major_locator(MaxNLocator(nbins=5))
     if result["n"] == 1:
         return Curve(fig, f"{result['mean']:.1f}, a single episode")
     told = f"{result['mean']:.1f} ± {result['std']:.1f} (standard error {result['sem']:.1f}, "
@@ -166,11 +175,16 @@ def states(real: np.ndarray, dreamed: np.ndarray, alone_from: int) -> Curve:
     return Curve(fig, f"each number of z; from step {alone_from} on (dotted) M dreams alone")
 
 
+def _rounded(value: float) -> str:
+    """To three digits, or to whole numbers: 0.123, 12.3, 1,234."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
 def _axes(title: str, xlabel: str) -> tuple[Figure, Axes]:
     fig, ax = plt.subplots(figsize=SIZE)
     ax.set_title(title)
     ax.set_xlabel(xlabel)
-    if xlabel in ("update", "generation", "round"):
+    if xlabel in ("update", "generation", "member", "round"):
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
     return fig, ax
 

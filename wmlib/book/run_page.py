@@ -201,7 +201,7 @@ def _scores(run: RunFolder, task: Task) -> Iterable[str]:
     for name, score in scores.items():
         yield f"<h3>{html.escape(name)}</h3>" + _figures([curves.returns(score)])
     if scores:
-        yield f'<p class="note">Beside it: {html.escape(paper.beside(task.name))}.</p>'
+        yield f'<p class="note">Beside it: {_text(paper.beside(task.name))}.</p>'
     for name, count in under_way.items():
         yield f'<p class="note">{html.escape(name)}: {count} episodes played so far</p>'
 
@@ -228,8 +228,12 @@ def _figures(found: list[curves.Curve]) -> str:
 
 
 def _figure(content: str, caption: str) -> str:
-    told = re.sub(r"(?<!\S)-(?=\d)", "−", html.escape(caption))
-    return f"<figure>{content}<figcaption>{told}</figcaption></figure>"
+    return f"<figure>{content}<figcaption>{_text(caption)}</figcaption></figure>"
+
+
+def _text(told: str) -> str:
+    """As HTML, with minus signs before numbers."""
+    return re.sub(r"(?<!\S)-(?=\d)", "−", html.escape(told))
 
 
 def _strip(images: Any, label: str, role: str = "") -> str:
@@ -243,7 +247,7 @@ def _strip(images: Any, label: str, role: str = "") -> str:
 def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
     body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+        "<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in row) + "</tr>" for row in rows
     )
     return f'<div class="scroll"><table><tr>{head}</tr>{body}</table></div>'
 

@@ -19,7 +19,8 @@ TITLES = {
     "latents": "Latents",
     "memory": "M",
 }
-_TOTALS = ("updates", "generations", "episodes")
+_TOTALS = {"generation": "generations", "member": "team", "update": "updates"}
+"""what a row of a training counts, and the setting that says how many there will be"""
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,13 @@ class Part:
         """How far it is: "finished", or "generation 3 of 40"."""
         if self.finished:
             return "finished"
-        total = next((self.config[name] for name in _TOTALS if name in self.config), "?")
         if self.name == "rollouts":
             index = read_rows(self.folder / "index.jsonl", lambda row: True, "look at it")
-            return f"episode {sum(bool(row.get('kept')) for row in index)} of {total}"
-        for key in ("generation", "update"):
+            kept = sum(bool(row.get("kept")) for row in index)
+            return f"episode {kept} of {self.config.get('episodes', '?')}"
+        for key, total in _TOTALS.items():
             if self.rows and key in self.rows[-1]:
-                return f"{key} {self.rows[-1][key]} of {total}"
+                return f"{key} {self.rows[-1][key]} of {self.config.get(total, '?')}"
         return "begun"
 
 

@@ -41,8 +41,8 @@ def learn(
 
     Each member is trained as `learn_policy` says, from zeros or `begin` (n_params,), in lives and
     a folder of its own. Published is the mean of all: no moment and no C is chosen. Rows of
-    metrics: each member's last one, with the `update`s and `seconds` of the whole team so far, and
-    in the last what `check` finds of the mean. Returns what is known of the published C.
+    metrics: each `member`'s last one, with the `update`s and `seconds` of the team so far, and in
+    the last what `check` finds of the mean. Returns what is known of the published C.
     """
     if config.team == 1:
         lives = _lives(env, config)
@@ -57,6 +57,7 @@ def learn(
         learn_policy(_lives(env, config), controller, config, part, own, begin=begin, **facts)
         its_row = Metrics(part / "metrics.jsonl").read()[-1]
         row = its_row | {key: row[key] + its_row[key] for key in ("update", "seconds")}
+        row["member"] = number
         _, found, _ = load_controllers(part / "controller.safetensors", controller.task)
         members[part.name] = found["params"]
         if number == config.team:
