@@ -337,17 +337,32 @@ def test_a_third_round_of_practice_adds_nothing_to_doom():
 
 
 def test_the_mean_of_a_team_is_better_than_most_of_its_members():
-    """Each alone, and their mean, without choosing anyone."""
     told = read_json(report.PUBLISHED / "car_racing/teams.json", scores=list)
     shipped = report.load_run("car_racing", "dreamed")
     known = shipped.evaluation["weights"]
-    assert {k: told["weights"][k] for k in ("vision", "memory")} == {
-        k: known[k] for k in ("vision", "memory")
-    }
-    scores = {tuple(row["members"]): row for row in told["scores"]}
-    alone = np.array([scores[(k,)]["mean"] for k in range(8)])
-    mean = scores[tuple(range(8))]
-    assert told["tracks"] == 32
-    assert mean["mean"] - 2 * mean["sem"] > alone.mean()
-    assert (alone < mean["mean"] - mean["sem"]).sum() == 6
-    assert (alone > mean["mean"]).sum() == 2
+    assert all(told["weights"][part] == known[part] for part in ("vision", "memory"))
+    theirs, ours = shipped.manifest("controller")["config"], told["config"]
+    assert {k for k in theirs if theirs[k] != ours[k]} == {"updates"}
+    alone = np.array([row["mean"] for row in told["scores"] if len(row["members"]) == 1])
+    means = {len(row["members"]): row for row in told["scores"] if len(row["members"]) > 1}
+    assert (len(alone), told["tracks"]) == (20, 32)
+    assert -100 < alone.min() < 0 < 700 < alone.max() < 780  # as the figure's alt text has it
+    assert means[4]["mean"] == pytest.approx(530, abs=10)
+    assert min(means[k]["mean"] for k in (2, 8, 20)) > 700
+    every = means[20]
+    assert every["members"] == list(range(20))
+    assert every["mean"] - 2 * every["sem"] > alone.mean()
+    assert (alone < every["mean"] - every["sem"]).sum() == 18
+    test = told["evaluation"]
+    assert (test["n"], test["first_seed"]) == (100, shipped.evaluation["first_seed"])
+    assert test["mean"] < shipped.evaluation["mean"] + shipped.evaluation["sem"]
+
+
+def test_the_mean_of_linear_cs_says_the_mean_of_what_they_say():
+    agent = load_agent("pretrained/dreamed", "car_racing")
+    some = torch.stack([agent.controllers[name] for name in sorted(agent.controllers)])
+    features = torch.randn(16, agent.controller.n_features)
+    said = torch.stack([agent.controller.outputs(params, features) for params in some])
+    torch.testing.assert_close(
+        agent.controller.outputs(some.mean(0), features), said.mean(0), rtol=1e-4, atol=1e-4
+    )
