@@ -171,12 +171,14 @@ def also_real():
 
 
 @pytest.mark.slow
-def test_later_rounds_may_practise_where_the_first_did_not(tmp_path):
+@pytest.mark.parametrize("team", [1, 2])
+def test_later_rounds_may_practise_where_the_first_did_not(tmp_path, team):
     run = RunFolder(tmp_path)
     first = replace(also_real(), iterations=1, also_real=False, practice=SHORT.practice)
     (row,) = iterate(run, TASK, first, 0, CPU)
     assert "practised" not in row
-    assert iterate(run, TASK, also_real(), 0, CPU)[1]["practised"] == (3 + 1) * 2 * 8
+    (_, row) = iterate(run, TASK, replace_practice(team=team), 0, CPU)
+    assert row["practised"] == team * (3 + 1) * 2 * 8
 
 
 def replace_practice(**more):

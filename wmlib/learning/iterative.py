@@ -287,7 +287,7 @@ class _Round:
         seed = self.seed + seeds.RUNS * (self.number - 1)  # no round plays the last one's games
         policy_run(*where, settings, seed, self.device, dreamed.params)
         # Before the first update all play once, to see how far C's features swing.
-        return (settings.updates + 1) * settings.dreams * settings.steps
+        return settings.team * (settings.updates + 1) * settings.dreams * settings.steps
 
     def _score(self) -> dict[str, float]:
         """What C is worth in the reference game, on other episodes than it was chosen by."""
